@@ -1,0 +1,192 @@
+"""The async transport: one HTTP request and its answer, over aiohttp."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ssl
+import time
+from collections import deque
+from email.utils import formatdate
+from functools import lru_cache
+
+import aiohttp
+
+from .errors import TransportError, UsageError
+from .failures import answer_timed_out, connect_failed, connect_timed_out, cut_off, untrusted
+from .protocol.answers import Headers
+from .protocol.exchanges import Request
+from .settings import LINGER_SECONDS, Deadline, HttpSettings
+
+_NO_ROUNDING = 86400.0
+"""aiohttp rounds longer timeouts up to whole seconds; seconds."""
+
+
+class AsyncAnswer:
+    """An answer whose head has been read.
+
+    Attributes:
+        status: the HTTP status.
+        headers: by lower-case name.
+    """
+
+    def __init__(
+        self, response: aiohttp.ClientResponse, url: str, idle: float | None, deadline: Deadline
+    ) -> None:
+        self.status = response.status
+        self.headers: Headers = {
+            "date": formatdate(usegmt=True),
+            **{name.lower(): ", ".join(response.headers.getall(name)) for name in response.headers},
+        }
+        self._response = response
+        self._url = url
+        self._idle = idle
+        self._deadline = deadline
+        self._linger_until = 0.0
+
+    async def read(self) -> bytes:
+        """Return bytes as soon as there are any, decompressed; b'' at the end of the body.
+
+        Raises:
+            TransportError: the connection failed, or a time is over.
+        """
+        self._deadline.left()
+        try:
+            return await self._response.content.readany()
+        except aiohttp.SocketTimeoutError as error:
+            raise answer_timed_out(self._url, self._idle) from error
+        except TimeoutError as error:
+            raise self._deadline.passed() from error
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            raise cut_off(self._url) from error
+
+    def close(self) -> None:
+        """Close the answer, and its connection unless the body has been read to its end."""
+        self._response.close()
+
+    def linger(self) -> bool:
+        """Keep the answer open until its body ends; False where that saves no connection."""
+        if self._response.connection is None:
+            self._response.close()
+            return False
+        self._linger_until = time.monotonic() + LINGER_SECONDS
+        return True
+
+    async def drain(self) -> None:
+        """Read to the end of a lingering answer, so that its connection can be used again."""
+        left = self._linger_until - time.monotonic()
+        try:
+            with contextlib.suppress(aiohttp.ClientError, OSError, ValueError):
+                async with asyncio.timeout(max(left, 0)):
+                    while await self._response.content.readany():
+                        pass
+        finally:
+            self._response.close()
+
+
+class AsyncTransport:
+    """Send requests by a session of aiohttp.
+
+    Args:
+        settings: how to reach the site.
+        session: the caller's; it is not closed. None for one of our own, made at first use.
+    """
+
+    def __init__(self, settings: HttpSettings, session: aiohttp.ClientSession | None) -> None:
+        self._settings = settings
+        self._owned = session is None
+        self._session = session
+        self._lingering: deque[AsyncAnswer] = deque()
+        self._closed = False
+
+    async def send(self, request: Request, headers: Headers, deadline: Deadline) -> AsyncAnswer:
+        """Send a request and read the head of the answer.
+
+        Raises:
+            TransportError: there is no answer; `retryable` says whether anything was sent.
+            UsageError: the address or the proxy cannot be used.
+        """
+        while self._lingering:
+            await self._lingering.popleft().drain()
+        if self._session is None:
+            self._session = _new_session()
+        timeout = self._settings.timeout
+        proxy = self._settings.proxy_for(request.url) if self._owned else self._settings.proxy
+        limits = aiohttp.ClientTimeout(
+            total=deadline.left(),
+            connect=timeout.connect,
+            sock_read=timeout.idle,
+            ceil_threshold=_NO_ROUNDING,
+        )
+        try:
+            response = await self._session.request(
+                request.method,
+                request.url,
+                data=request.body or None,
+                headers=headers,
+                allow_redirects=False,
+                timeout=limits,
+                proxy=proxy,
+                ssl=self._tls(),
+            )
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            raise self._translate(error, request.url, deadline, proxy is not None) from error
+        return AsyncAnswer(response, request.url, timeout.idle, deadline)
+
+    def linger(self, answer: AsyncAnswer) -> None:
+        """Take over an answer that has said all that counts, but whose body has not ended.
+
+        Closing it would cost its connection. The caller need not wait for the end: the next
+        request does, for a short time at most.
+        """
+        if self._closed:
+            answer.close()
+        elif answer.linger():
+            self._lingering.append(answer)
+
+    async def close(self) -> None:
+        """Close what is the client's own."""
+        self._closed = True
+        while self._lingering:
+            self._lingering.popleft().close()
+        if self._owned and self._session is not None:
+            await self._session.close()
+
+    def _tls(self) -> ssl.SSLContext | bool:
+        # True leaves an injected session its own setting.
+        trusted = self._settings.trusted() if self._owned else self._settings.verify
+        return _trusting(trusted) if isinstance(trusted, str) else trusted
+
+    def _translate(
+        self, error: Exception, url: str, deadline: Deadline, through_proxy: bool
+    ) -> TransportError | UsageError:
+        timeout = self._settings.timeout
+        if isinstance(error, aiohttp.ConnectionTimeoutError):
+            return connect_timed_out(url, timeout.connect)
+        if isinstance(error, aiohttp.SocketTimeoutError):
+            return answer_timed_out(url, timeout.idle)
+        if isinstance(error, TimeoutError):
+            return deadline.passed()
+        if isinstance(error, aiohttp.ClientConnectorCertificateError):
+            return untrusted(url)
+        if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ClientHttpProxyError):
+            return connect_failed(url, through_proxy=through_proxy)
+        if isinstance(error, ValueError):
+            return UsageError("The site's address, the proxy or a header cannot be used.")
+        return cut_off(url)
+
+
+@lru_cache(maxsize=8)
+def _trusting(file: str) -> ssl.SSLContext:
+    return ssl.create_default_context(cafile=file)
+
+
+def _new_session() -> aiohttp.ClientSession:
+    return aiohttp.ClientSession(
+        # Without a limit the 101st stream does not wait for another to end.
+        connector=aiohttp.TCPConnector(limit=0),
+        # The safe jar drops the cookies of sites that are named by an IP address.
+        cookie_jar=aiohttp.CookieJar(unsafe=True),
+        # Our own reading of the environment serves both clients alike, and takes no .netrc.
+        trust_env=False,
+    )

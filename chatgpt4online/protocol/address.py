@@ -1,0 +1,135 @@
+"""Where a site is: the address that a user gives, REST roots and their routes.
+
+WordPress answers REST requests below a root. It may be ``/wp-json/``, ``/?rest_route=/``,
+``/index.php/wp-json/``, a renamed one, or any of them inside a folder.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from urllib.parse import SplitResult, urljoin, urlsplit, urlunsplit
+
+from ..errors import UsageError
+
+_REST_ROUTE = re.compile(r"(?<![^&])rest_route=[^&]*")
+_API_LINK = re.compile(r"""<([^>]*)>\s*;[^<]*?rel\s*=\s*["']?https://api\.w\.org/""", re.IGNORECASE)
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """What a user's address tells about a site.
+
+    Attributes:
+        page: the page to read where a page is needed.
+        root: the REST root; None where only the page can tell.
+    """
+
+    page: str
+    root: str | None
+
+
+def parse_address(site: str) -> Address:
+    """Read the address of a site: its root, its REST root or its chatbot's page.
+
+    Raises:
+        UsageError: it is not an http or https address, or holds a user name.
+    """
+    try:
+        url = urlsplit(site.strip())
+        valid = url.hostname and (url.port is None or url.port > 0)
+    except ValueError:
+        valid = None
+    if not valid or url.scheme not in _DEFAULT_PORTS:
+        raise UsageError(
+            "The site must be a whole address, such as https://example.com or "
+            "https://example.com/chat/."
+        )
+    if "@" in url.netloc:
+        raise UsageError("The site's address must not hold a user name or password.")
+    if re.search(r"[\x00-\x20\x7f]", site.strip()):
+        raise UsageError("The site's address must not hold spaces or control characters.")
+    url = url._replace(path=url.path or "/", fragment="")
+    return _rest_address(url) or Address(
+        page=urlunsplit(url),
+        root=urljoin(urlunsplit(url), "/wp-json/") if url.path == "/" and not url.query else None,
+    )
+
+
+def _rest_address(url: SplitResult) -> Address | None:
+    """Read the address as a REST root, or as something below one; None where it is neither."""
+    if _REST_ROUTE.search(url.query):
+        root = urlunsplit(url._replace(query=_REST_ROUTE.sub("rest_route=/", url.query)))
+        return Address(page=_folder(url, url.path), root=root)
+    before, found, _ = f"{url.path}/".partition("/wp-json/")
+    if not found:
+        return None
+    root = urlunsplit(url._replace(path=before + found, query=""))
+    return Address(page=_folder(url, f"{before}/"), root=root)
+
+
+def _folder(url: SplitResult, path: str) -> str:
+    path = path.removesuffix("index.php/").removesuffix("index.php")
+    return urlunsplit(url._replace(path=path or "/", query=""))
+
+
+def route(root: str, name: str) -> str:
+    """Return the address of a route, such as ``mwai/v1/start_session``, below a REST root."""
+    url = urlsplit(root)
+    match = _REST_ROUTE.search(url.query)
+    if match is None:
+        return urlunsplit(url._replace(path=url.path.rstrip("/") + "/" + name))
+    query = f"{url.query[: match.start()]}rest_route=/{name}{url.query[match.end() :]}"
+    return urlunsplit(url._replace(query=query))
+
+
+def origin(url: str) -> str:
+    """Return scheme, host and port of an address, a default port left out."""
+    parts = urlsplit(url)
+    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+    port = "" if parts.port in (None, _DEFAULT_PORTS[parts.scheme]) else f":{parts.port}"
+    return f"{parts.scheme}://{host}{port}"
+
+
+def announced_root(announced: str, page: str) -> str | None:
+    """Return the REST root that a site announces, on the origin by which it is reached.
+
+    Behind a proxy a site often announces another scheme, host or port than the one that
+    works; only the path and the query are right. None where it is no address.
+    """
+    try:
+        url = urlsplit(urljoin(page, announced.strip()))
+    except ValueError:
+        return None
+    if re.search(r"[\x00-\x20\x7f]", announced.strip()):
+        return None
+    path = url.path or "/"
+    if not _REST_ROUTE.search(url.query):
+        path = path.rstrip("/") + "/"
+    return origin(page) + urlunsplit(("", "", path, url.query, ""))
+
+
+def link_header_root(header: str, page: str) -> str | None:
+    """Return the REST root that a `Link` header announces; None where it has none."""
+    match = _API_LINK.search(header)
+    return announced_root(match[1], page) if match else None
+
+
+def moved(url: str, location: str) -> str | None:
+    """Return where a redirect of `url` leads; None where it must not be followed.
+
+    It may lead anywhere on the same origin, or from http to https on the same host.
+    """
+    try:
+        target = urljoin(url, location.strip())
+        old, new = urlsplit(url), urlsplit(target)
+        same_host = old.hostname == new.hostname
+        upgrade = (old.scheme, new.scheme) == ("http", "https") and old.port in (None, 80)
+        if not same_host or "@" in new.netloc or new.scheme not in _DEFAULT_PORTS:
+            return None
+        if origin(url) != origin(target) and not (upgrade and new.port in (None, 443)):
+            return None
+    except ValueError:
+        return None
+    return urlunsplit(new._replace(fragment=""))

@@ -1,0 +1,211 @@
+"""What a site's final answer means: a reply, or which error.
+
+Messages are translated and changed by site owners, so an answer is judged by its status and
+code first, by the plugin's own English words only where nothing else tells.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
+from html import unescape
+from typing import Any
+
+from ..errors import (
+    Blocked,
+    ChatError,
+    LimitReached,
+    NonceRejected,
+    ProtocolError,
+    QueryRejected,
+    ReplyError,
+    RouteNotFound,
+    StatusError,
+)
+from ..messages import Extra, Reply, Usage
+
+Headers = Mapping[str, str]
+"""Response headers: names in lower case, repeated ones joined by commas."""
+
+NONCE_CODES = frozenset({"rest_cookie_invalid_nonce", "rest_forbidden"})
+_REJECTED = re.compile(r"query (has been|was) rejected", re.IGNORECASE)
+_OVER_LIMIT = re.compile(r"reached (the|your) limit", re.IGNORECASE)
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_PAGE_START = re.compile(r"<(!doctype\s+html|html|head)\b", re.IGNORECASE)
+_LONGEST_MESSAGE = 500
+
+
+def read_reply(payload: Mapping[str, Any], streamed: str, chat_id: str | None) -> Reply | None:
+    """Return the reply of a plugin's answer object; None where it holds none.
+
+    Args:
+        payload: the object, of the end event or of a JSON answer.
+        streamed: the text that had arrived as pieces; it counts where `reply` is missing.
+        chat_id: the id of the conversation, for the reply's `chat_id`.
+    """
+    images = tuple(item for item in _list(payload, "images") if isinstance(item, str))
+    text = payload.get("reply")
+    if not isinstance(text, str):
+        text = streamed
+        if not text and not images and "reply" not in payload:
+            return None
+    response_id = payload.get("responseId")
+    return Reply(
+        text=text,
+        images=images,
+        actions=_extras(payload, "actions"),
+        shortcuts=_extras(payload, "shortcuts"),
+        blocks=_extras(payload, "blocks"),
+        usage=_usage(payload.get("usage")),
+        response_id=response_id if isinstance(response_id, str) else None,
+        chat_id=chat_id,
+    )
+
+
+def _list(payload: Mapping[str, Any], key: str) -> list[Any]:
+    value = payload.get(key)
+    return value if isinstance(value, list) else []
+
+
+def _extras(payload: Mapping[str, Any], key: str) -> tuple[Extra, ...]:
+    extras = []
+    for item in _list(payload, key):
+        if isinstance(item, dict) and isinstance(item.get("type"), str):
+            data = item.get("data")
+            extras.append(Extra(item["type"], data if isinstance(data, dict) else {}))
+    return tuple(extras)
+
+
+def _usage(raw: object) -> Usage | None:
+    if not isinstance(raw, dict):
+        return None
+    keys = ("prompt_tokens", "completion_tokens", "total_tokens")
+    prompt, completion, total = (raw[key] if isinstance(raw.get(key), int) else 0 for key in keys)
+    return Usage(prompt, completion, total, raw)
+
+
+def read_failure(
+    status: int, headers: Headers, payload: Mapping[str, Any] | None, head: str, partial_text: str
+) -> ChatError:
+    """Return the error that an answer means.
+
+    Args:
+        status: the HTTP status.
+        headers: the response headers.
+        payload: its JSON object; None where it has none.
+        head: the first characters of its body that are not events.
+        partial_text: the text of the reply that had arrived.
+    """
+    if payload is not None:
+        message = _plain(payload.get("message"))
+        code = payload.get("code")
+        if isinstance(code, str) and "success" not in payload:
+            return _wordpress_error(status, code, message, headers)
+        if status == 404 and "success" not in payload:
+            return route_not_found(status, message)
+        if "success" in payload or "message" in payload:
+            return _plugin_error(status, payload, message, partial_text)
+    if status < 300:
+        if partial_text or not is_web_page(head):
+            return ProtocolError(
+                "The site's answer is neither events nor a reply.", partial_text=partial_text
+            )
+        return _foreign_error(status, headers, "The site answered with a web page")
+    return _foreign_error(status, headers, f"The site answered with HTTP status {status}")
+
+
+def _wordpress_error(status: int, code: str, message: str, headers: Headers) -> StatusError:
+    if code == "rest_no_route":
+        return route_not_found(status, message, code)
+    if code in NONCE_CODES and status in (401, 403):
+        return NonceRejected(
+            f"The site refused the nonce (HTTP {status}, {code}). If the site gives nonces on its "
+            "pages only, use the address of the page that shows the chatbot; a page cache there "
+            "can hold a stale nonce.",
+            status=status, code=code, message=message,
+        )  # fmt: skip
+    retry_after = read_retry_after(headers)
+    said = f": {message}" if message else "."
+    return StatusError(
+        f"WordPress answered with HTTP status {status}, {_plain(code)}{said}",
+        status=status, code=code, message=message, retry_after=retry_after,
+        retryable=status in (429, 503) and retry_after is not None,
+    )  # fmt: skip
+
+
+def _plugin_error(
+    status: int, payload: Mapping[str, Any], message: str, partial_text: str
+) -> ReplyError:
+    kind: type[ReplyError]
+    if status == 429 or payload.get("overLimit") is True or _OVER_LIMIT.search(message):
+        kind, text = LimitReached, "The site's usage limit is reached"
+    elif status in (400, 403, 413, 422) or _REJECTED.search(message):
+        kind, text = QueryRejected, "The site rejected the message"
+    else:
+        kind, text = ReplyError, "The site says that the reply failed"
+    said = f": {message}" if message else "."
+    return kind(text + said, message=message, status=status, partial_text=partial_text)
+
+
+def route_not_found(status: int, message: str = "", code: str | None = None) -> RouteNotFound:
+    """Return the error for a site on which AI Engine does not answer."""
+    return RouteNotFound(
+        "AI Engine does not answer there: the plugin or its chatbot module is absent, or the "
+        "address is not that of the site, its REST root or its chatbot's page.",
+        status=status, code=code, message=message,
+    )  # fmt: skip
+
+
+def _foreign_error(status: int, headers: Headers, what: str) -> StatusError:
+    """An answer that neither the plugin nor WordPress' REST API has made."""
+    retry_after = read_retry_after(headers)
+    if 300 <= status < 400:
+        return StatusError(
+            f"{what}, a redirect. A prompt is not sent on; use the address that the site "
+            "redirects to.",
+            status=status,
+        )
+    if status == 404:
+        return route_not_found(status)
+    behind_wall = any(name.startswith("cf-") for name in headers)
+    if status in (403, 429, 503) or (behind_wall and status < 300):
+        wait = "" if retry_after is None else f" It asks to wait {retry_after:g} seconds."
+        return Blocked(
+            f"{what}: a bot wall, a rate limit or a maintenance page stands in front of it."
+            f"{wait} This library does not get round bot walls; ask the site's owner.",
+            status=status, retry_after=retry_after,
+            retryable=status in (429, 503) and retry_after is not None,
+        )  # fmt: skip
+    return StatusError(f"{what}, where a chatbot's answer was expected.", status=status)
+
+
+def is_web_page(head: str) -> bool:
+    """Whether the first characters of an answer are those of a web page.
+
+    A PHP notice or fatal error is HTML too, but no page.
+    """
+    return _PAGE_START.search(head) is not None
+
+
+def _plain(text: object) -> str:
+    """A message of the site as one line of plain text, tags and control characters left out."""
+    if not isinstance(text, str):
+        return ""
+    text = unescape(re.sub(r"<[^<>]*>", " ", text[:4096]))
+    return " ".join(_CONTROL.sub(" ", text).split())[:_LONGEST_MESSAGE]
+
+
+def read_retry_after(headers: Headers) -> float | None:
+    """Return the seconds that `Retry-After` asks to wait; None where it asks nothing.
+
+    A date is counted from the answer's own `Date`, so that the two clocks need not agree.
+    """
+    value = headers.get("retry-after", "").strip()
+    if re.fullmatch(r"[0-9]{1,9}", value):
+        return float(value)
+    try:
+        wait = parsedate_to_datetime(value) - parsedate_to_datetime(headers.get("date", ""))
+    except (ValueError, TypeError):
+        return None
+    return max(0.0, wait.total_seconds())

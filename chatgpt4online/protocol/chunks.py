@@ -1,0 +1,245 @@
+"""Bytes of an answer, in chunks of any size, to events.
+
+An answer to a prompt is an event stream, a plain JSON object, or dirt, whatever its
+Content-Type says, so `ChunkParser` decides by the bytes alone. The same bytes give the same
+events however they are split.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from ..messages import ActivityEvent, TextEvent
+from .jsontext import BOM, find_object, parse_json
+from .limits import Limits
+
+_NEWLINE = 10
+_LONGEST_HEAD = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """The reply is complete; `payload` is the plugin's answer object."""
+
+    payload: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """The site says that it failed; `payload` is its answer object or a lone message."""
+
+    payload: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Malformed:
+    """The answer cannot be read on; `reason` says why."""
+
+    reason: str
+
+
+Outcome = End | Failure | Malformed
+
+
+class ChunkParser:
+    """Parse one answer. Call `feed` for each chunk and `finish` at the end of the body.
+
+    Once `outcome` is set the answer has said all that counts, and later bytes are ignored.
+
+    Attributes:
+        outcome: how the answer ended; None before that, and where it just broke off.
+        head: the first characters that are not part of an event, to tell what else it is.
+    """
+
+    def __init__(self, limits: Limits) -> None:
+        self.outcome: Outcome | None = None
+        self.head = ""
+        self._limits = limits
+        self._received = 0
+        self._pending: list[bytes] = []
+        self._pending_size = 0
+        self._after_cr = False
+        self._data: list[str] = []
+        self._data_size = 0
+        self._json: list[str] = []
+        self._json_size = 0
+        self._events: list[TextEvent | ActivityEvent] = []
+
+    def feed(self, chunk: bytes) -> list[TextEvent | ActivityEvent]:
+        """Take the next bytes of the body and return the events that they complete."""
+        if self.outcome is not None:
+            return []
+        room = self._limits.reply - self._received
+        self._received += len(chunk)
+        self._take(chunk if len(chunk) <= room else chunk[:room])
+        if len(chunk) > room:
+            self._stop(Malformed(f"the answer is longer than {self._limits.reply} bytes"))
+        return self._hand_out()
+
+    def finish(self) -> list[TextEvent | ActivityEvent]:
+        """Take the end of the body. A last line without its line end still counts."""
+        if self.outcome is None:
+            self._lines(b"".join(self._pending))
+            self._dispatch()
+            if self.outcome is None and self._json:
+                self._read_json("\n".join(self._json))
+        self._forget()
+        return self._hand_out()
+
+    def _take(self, chunk: bytes) -> None:
+        if self._after_cr and chunk:
+            # The CR that ended the last chunk has ended its line; its LF ends no second one.
+            self._after_cr = False
+            if chunk[0] == _NEWLINE:
+                chunk = chunk[1:]
+        # Only the new bytes are searched: searching what was kept is quadratic.
+        cut = max(chunk.rfind(b"\n"), chunk.rfind(b"\r")) + 1
+        if cut:
+            self._after_cr = cut == len(chunk) and chunk[-1] != _NEWLINE
+            self._pending.append(chunk[:cut])
+            block = b"".join(self._pending)
+            self._pending.clear()
+            self._pending_size = 0
+            self._lines(block)
+        if cut < len(chunk):
+            self._pending.append(chunk[cut:])
+            self._pending_size += len(chunk) - cut
+            if self._pending_size > self._limits.line:
+                self._stop_at_long_line()
+
+    def _lines(self, block: bytes) -> None:
+        if b"\r" in block:
+            block = block.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        if len(block) > self._limits.line:
+            for line in block.split(b"\n"):
+                if len(line) > self._limits.line:
+                    self._stop_at_long_line()
+                self._line(line.decode("utf-8", "replace"))
+            return
+        # A line end is never inside a character, so the block holds whole characters.
+        for text in block.decode("utf-8", "replace").split("\n"):
+            self._line(text)
+
+    def _line(self, line: str) -> None:
+        if self.outcome is not None:
+            return
+        if line.startswith("data:"):
+            self._data_line(line[5:])
+        elif not line:
+            if self._data:
+                self._dispatch()
+        elif line[0] == BOM:
+            self._line(line.lstrip(BOM))
+        elif line[0] != ":":
+            self._other_line(line)
+
+    def _data_line(self, value: str) -> None:
+        value = value.strip(" ")
+        if not value:
+            return  # PHP could not encode the piece; the end event has the whole reply
+        try:
+            event = parse_json(value)
+        except ValueError:
+            event = None
+        if isinstance(event, dict):
+            self._forget_data()
+            self._event(event)
+        else:
+            # By the event stream standard one event may stand on several data lines.
+            self._data.append(value)
+            self._data_size += len(value)
+            if self._data_size > self._limits.line:
+                self._stop_at_long_line()
+
+    def _dispatch(self) -> None:
+        """At the blank line: read an event that stood on several data lines."""
+        if len(self._data) > 1:
+            try:
+                event = parse_json("\n".join(self._data))
+            except ValueError:
+                event = None
+            if isinstance(event, dict):
+                self._event(event)
+        self._forget_data()
+
+    def _event(self, event: dict[str, Any]) -> None:
+        kind = event.get("type")
+        data = event.get("data")
+        if kind == "live":
+            subtype = event.get("subtype")
+            if subtype is None or subtype == "content":
+                if data and isinstance(data, str):
+                    self._events.append(TextEvent(data))
+            else:
+                self._events.append(_activity(str(subtype), event))
+        elif kind == "end":
+            self._read_end(data)
+        elif kind == "error":
+            self._stop(Failure(data if isinstance(data, dict) else {"message": data}))
+        elif isinstance(kind, str):
+            self._events.append(_activity(kind, event))
+
+    def _read_end(self, data: Any) -> None:
+        if isinstance(data, str):
+            try:
+                data = parse_json(data)
+            except ValueError:
+                data = None
+        if isinstance(data, dict):
+            self._stop(_by_success(data))
+        else:
+            self._stop(Malformed("its end event has no readable answer"))
+
+    def _other_line(self, line: str) -> None:
+        if len(self.head) < _LONGEST_HEAD:
+            self.head += line[:_LONGEST_HEAD] + "\n"
+        if self._json or line.lstrip().startswith("{"):
+            self._json.append(line)
+            self._json_size += len(line) + 1
+            if self._json_size > self._limits.line:
+                self._stop_at_long_line()
+
+    def _read_json(self, text: str) -> None:
+        answer = find_object(text)
+        if answer is not None:
+            self._stop(_by_success(answer))
+
+    def _stop_at_long_line(self) -> None:
+        self._stop(Malformed(f"a line of the answer is longer than {self._limits.line} bytes"))
+
+    def _stop(self, outcome: Outcome) -> None:
+        if self.outcome is None:
+            self.outcome = outcome
+            self._forget()
+
+    def _forget(self) -> None:
+        self._pending.clear()
+        self._json.clear()
+        self._forget_data()
+
+    def _forget_data(self) -> None:
+        self._data.clear()
+        self._data_size = 0
+
+    def _hand_out(self) -> list[TextEvent | ActivityEvent]:
+        events, self._events = self._events, []
+        return events
+
+
+def _by_success(answer: dict[str, Any]) -> Outcome:
+    succeeded = answer.get("success", isinstance(answer.get("reply"), str))
+    return End(answer) if succeeded is True else Failure(answer)
+
+
+def _activity(kind: str, event: dict[str, Any]) -> ActivityEvent:
+    text, visibility = event.get("data"), event.get("visibility")
+    timestamp, metadata = event.get("timestamp"), event.get("metadata")
+    return ActivityEvent(
+        kind=kind,
+        text=text if isinstance(text, str) else "",
+        visibility=visibility if isinstance(visibility, str) else None,
+        timestamp=timestamp if isinstance(timestamp, int | float) else None,
+        metadata=metadata if isinstance(metadata, dict) else {},
+        raw=event,
+    )

@@ -1,0 +1,84 @@
+"""What every exchange with a site has in common, and what a transport does with one.
+
+A transport needs one loop for all exchanges::
+
+    while (request := exchange.next_request()) is not None:
+        send it, then tell the exchange what comes back:
+        exchange.receive_head(status, headers)
+        exchange.receive_data(chunk)      for each chunk of the body
+        exchange.receive_eof()            at the end of the body
+
+Before each `next_request` of a `Call` it runs a `SessionOpening`, an exchange too, where the
+`Site` has no session, one at a time for each site. When the connection fails it raises what
+`exchange.interrupted(error)` returns.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from ..errors import ChatError, TransportError
+from ..messages import Event
+from .answers import Headers
+from .steps import NEXT_STEP, Outcome, Step
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One HTTP request to send. Its redirects must not be followed.
+
+    Attributes:
+        method: ``GET`` or ``POST``.
+        url: the whole address.
+        headers: what the protocol needs; the transport adds its own.
+        body: the bytes to send; None for a request without a body.
+    """
+
+    method: str
+    url: str
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    body: bytes | None = field(default=None, repr=False)
+
+
+class Exchange(ABC):
+    """One thing that is asked of a site, in as many requests as it takes."""
+
+    def __init__(self, step: Step) -> None:
+        self.step = step
+
+    @abstractmethod
+    def next_request(self) -> Request | None:
+        """Return the next request to send; None when there is nothing more to ask."""
+
+    @abstractmethod
+    def receive_head(self, status: int, headers: Headers) -> None:
+        """Take the status and the headers of the answer."""
+
+    @abstractmethod
+    def receive_data(self, data: bytes) -> Sequence[Event]:
+        """Take the next bytes of the body, decompressed; return the events that they complete.
+
+        Raises:
+            ProtocolError: the answer is over a limit, and the exchange has no events.
+        """
+
+    @abstractmethod
+    def receive_eof(self) -> Sequence[Event]:
+        """Take the end of the body; return the last events.
+
+        Raises:
+            ChatError: the answer is an error, and the exchange has no events.
+        """
+
+    @abstractmethod
+    def interrupted(self, error: TransportError) -> ChatError:
+        """Return what to raise when the connection failed with `error`."""
+
+    def _advance(self, outcome: Outcome) -> bool:
+        """Go to the next step; False where the table has none after this outcome."""
+        step = NEXT_STEP.get((self.step, outcome))
+        if step is not None:
+            self.step = step
+        return step is not None

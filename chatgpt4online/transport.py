@@ -1,0 +1,227 @@
+"""The sync transport: one HTTP request and its answer, over requests."""
+
+from __future__ import annotations
+
+import contextlib
+import ssl
+import time
+from collections import deque
+from email.utils import formatdate
+from threading import Timer
+
+import requests
+import urllib3
+
+from .errors import ChatTimeout, TransportError, UsageError
+from .failures import answer_timed_out, connect_failed, connect_timed_out, cut_off, untrusted
+from .protocol.answers import Headers
+from .protocol.exchanges import Request
+from .settings import LINGER_SECONDS, Deadline, HttpSettings
+
+READ_SIZE = 65536
+_POOL_SIZE = 100
+
+
+class Answer:
+    """An answer whose head has been read.
+
+    Attributes:
+        status: the HTTP status.
+        headers: by lower-case name.
+    """
+
+    def __init__(
+        self, response: requests.Response, url: str, idle: float | None, deadline: Deadline
+    ) -> None:
+        self.status = response.status_code
+        self.headers: Headers = {
+            "date": formatdate(usegmt=True),
+            **{name.lower(): value for name, value in response.headers.items()},
+        }
+        self._response = response
+        self._url = url
+        self._idle = idle
+        self._deadline = deadline
+        self._linger_until = 0.0
+        self._timer: Timer | None = None
+        if deadline.seconds is not None:
+            # No timeout of requests bounds an answer as a whole, so a thread cuts it off.
+            self._timer = Timer(deadline.left() or 0, self._cut_off)
+            self._timer.daemon = True
+            self._timer.start()
+
+    def read(self) -> bytes:
+        """Return bytes as soon as there are any, decompressed; b'' at the end of the body.
+
+        Raises:
+            TransportError: the connection failed, or a time is over.
+        """
+        self._deadline.left()
+        try:
+            # Of the ways to read, only read1 hands bytes out at once in every framing.
+            data: bytes = self._response.raw.read1(READ_SIZE, decode_content=True)
+        except urllib3.exceptions.ReadTimeoutError as error:
+            self._deadline.left()
+            raise answer_timed_out(self._url, self._idle) from error
+        except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
+            self._deadline.left()
+            raise cut_off(self._url) from error
+        if not data:
+            self._deadline.left()
+        return data
+
+    def close(self) -> None:
+        """Close the answer, and its connection unless the body has been read to its end."""
+        self._stop_timer()
+        self._response.close()
+
+    def linger(self) -> bool:
+        """Keep the answer open until its body ends; False where that saves no connection."""
+        self._stop_timer()
+        connection = self._response.raw.connection
+        if connection is None or getattr(connection, "sock", None) is None:
+            self._response.close()
+            return False
+        self._linger_until = time.monotonic() + LINGER_SECONDS
+        return True
+
+    def drain(self) -> None:
+        """Read to the end of a lingering answer, so that its connection can be used again."""
+        raw = self._response.raw
+        with contextlib.suppress(urllib3.exceptions.HTTPError, OSError, ValueError):
+            while raw.connection is not None and raw.connection.sock is not None:
+                left = self._linger_until - time.monotonic()
+                raw.connection.sock.settimeout(max(left, 0.001))
+                if not raw.read1(READ_SIZE) or left <= 0:
+                    break
+        self._response.close()
+
+    def _cut_off(self) -> None:
+        with contextlib.suppress(RuntimeError, ValueError, OSError):
+            self._response.raw.shutdown()
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer.join()
+            self._timer = None
+
+
+class Transport:
+    """Send requests by a session of requests.
+
+    Args:
+        settings: how to reach the site.
+        session: the caller's; it is not closed. None for one of our own.
+    """
+
+    def __init__(self, settings: HttpSettings, session: requests.Session | None) -> None:
+        self._settings = settings
+        self._owned = session is None
+        self._session = session if session is not None else _new_session()
+        self._lingering: deque[Answer] = deque()
+        self._closed = False
+
+    def send(self, request: Request, headers: Headers, deadline: Deadline) -> Answer:
+        """Send a request and read the head of the answer.
+
+        Raises:
+            TransportError: there is no answer; `retryable` says whether anything was sent.
+            UsageError: the address or the proxy cannot be used.
+        """
+        self._drain_lingering()
+        timeout = self._settings.timeout
+        proxy = self._settings.proxy_for(request.url) if self._owned else self._settings.proxy
+        try:
+            response = self._session.request(
+                request.method,
+                request.url,
+                data=request.body,
+                headers=dict(headers),
+                stream=True,
+                allow_redirects=False,
+                timeout=(deadline.cap(timeout.connect), deadline.cap(timeout.idle)),
+                proxies={"http": proxy, "https": proxy} if proxy else None,
+                verify=self._verify(),
+            )
+        except (requests.RequestException, urllib3.exceptions.HTTPError, ValueError) as error:
+            raise self._translate(error, request.url, deadline, proxy is not None) from error
+        try:
+            return Answer(response, request.url, timeout.idle, deadline)
+        except ChatTimeout:
+            response.close()
+            raise
+
+    def linger(self, answer: Answer) -> None:
+        """Take over an answer that has said all that counts, but whose body has not ended.
+
+        Closing it would cost its connection. The caller need not wait for the end: the next
+        request does, for a short time at most.
+        """
+        if self._closed:
+            answer.close()
+        elif answer.linger():
+            self._lingering.append(answer)
+
+    def close(self) -> None:
+        """Close what is the client's own."""
+        self._closed = True
+        while self._lingering:
+            self._lingering.popleft().close()
+        if self._owned:
+            self._session.close()
+
+    def _drain_lingering(self) -> None:
+        with contextlib.suppress(IndexError):
+            while True:
+                self._lingering.popleft().drain()
+
+    def _verify(self) -> bool | str | None:
+        # None leaves an injected session its own setting.
+        if self._owned:
+            return self._settings.trusted()
+        return None if self._settings.verify is True else self._settings.verify
+
+    def _translate(
+        self, error: Exception, url: str, deadline: Deadline, through_proxy: bool
+    ) -> TransportError | UsageError:
+        timeout = self._settings.timeout
+        reason = _reason(error)
+        if isinstance(error, requests.ConnectTimeout):
+            return connect_timed_out(url, timeout.connect)
+        if isinstance(error, requests.Timeout):
+            deadline.left()
+            return answer_timed_out(url, timeout.idle)
+        if isinstance(reason, ssl.SSLCertVerificationError):
+            return untrusted(url)
+        if isinstance(reason, _NEVER_SENT):
+            return connect_failed(url, through_proxy=through_proxy)
+        if isinstance(error, ValueError) and not isinstance(error, requests.JSONDecodeError):
+            return UsageError("The site's address, the proxy or a header cannot be used.")
+        return cut_off(url)
+
+
+_NEVER_SENT = (
+    urllib3.exceptions.NewConnectionError,
+    urllib3.exceptions.NameResolutionError,
+    urllib3.exceptions.ProxyError,
+)
+
+
+def _reason(error: BaseException) -> BaseException:
+    """Return the innermost cause that urllib3 wrapped."""
+    while True:
+        inner = getattr(error, "reason", None) or (error.args[0] if error.args else None)
+        if not isinstance(inner, BaseException) or isinstance(error, _NEVER_SENT):
+            return error
+        error = inner
+
+
+def _new_session() -> requests.Session:
+    session = requests.Session()
+    # Our own reading of the environment serves both clients alike, and takes no .netrc.
+    session.trust_env = False
+    adapter = requests.adapters.HTTPAdapter(pool_maxsize=_POOL_SIZE)
+    session.mount("https://", adapter)
+    session.mount("http://", adapter)
+    return session
