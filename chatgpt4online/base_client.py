@@ -36,7 +36,7 @@ class BaseClient(ABC, Generic[SessionT]):
             was read, else the site's default.
         custom_id: the id of a chatbot that is defined in its page.
         proxy: the address of an http or https proxy. None for what HTTP_PROXY, HTTPS_PROXY,
-            ALL_PROXY and NO_PROXY say.
+            ALL_PROXY and NO_PROXY say, '' for no proxy at all.
         timeout: how long to wait, in seconds.
         retry: when to try again.
         headers: sent with each request beside those that the protocol needs.

@@ -75,7 +75,7 @@ class HttpSettings:
     """What both transports need to know.
 
     Attributes:
-        proxy: the proxy that the caller named; None for those of the environment.
+        proxy: the proxy that the caller named; None for those of the environment, '' for none.
         verify: whether to check TLS certificates, or a file of certificates to trust.
         headers: the caller's own.
         timeout: times to wait.
@@ -87,7 +87,7 @@ class HttpSettings:
     timeout: Timeout
 
     def __post_init__(self) -> None:
-        if self.proxy is not None:
+        if self.proxy:
             _check_proxy(self.proxy)
         if isinstance(self.verify, str) and not os.path.isfile(self.verify):
             raise UsageError("verify names no file of certificates.")
@@ -106,7 +106,7 @@ class HttpSettings:
             UsageError: it is not an http or https proxy.
         """
         if self.proxy is not None:
-            return self.proxy
+            return self.proxy or None
         parts = urlsplit(url)
         proxies = urllib.request.getproxies()
         proxy = proxies.get(parts.scheme) or proxies.get("all")

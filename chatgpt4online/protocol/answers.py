@@ -104,7 +104,8 @@ def read_failure(
             return _wordpress_error(status, code, message, headers)
         if status == 404 and "success" not in payload:
             return route_not_found(status, message)
-        if "success" in payload or "message" in payload:
+        failed = payload.get("success") is not True or status >= 300
+        if failed and ("success" in payload or "message" in payload):
             return _plugin_error(status, payload, message, partial_text)
     if status < 300:
         if partial_text or not is_web_page(head):

@@ -7,6 +7,7 @@ events however they are split.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -111,15 +112,22 @@ class ChunkParser:
     def _lines(self, block: bytes) -> None:
         if b"\r" in block:
             block = block.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-        if len(block) > self._limits.line:
-            for line in block.split(b"\n"):
-                if len(line) > self._limits.line:
-                    self._stop_at_long_line()
-                self._line(line.decode("utf-8", "replace"))
-            return
-        # A line end is never inside a character, so the block holds whole characters.
-        for text in block.decode("utf-8", "replace").split("\n"):
-            self._line(text)
+        # A line end is never inside a character, so a block holds whole characters.
+        lines: Sequence[str | None]
+        if len(block) <= self._limits.line:
+            lines = block.decode("utf-8", "replace").split("\n")
+        else:
+            lines = [self._short_line(line) for line in block.split(b"\n")]
+        if lines[-1] == "":
+            lines = lines[:-1]  # what follows the last line end is no line
+        for line in lines:
+            if line is None:
+                self._stop_at_long_line()
+            else:
+                self._line(line)
+
+    def _short_line(self, line: bytes) -> str | None:
+        return line.decode("utf-8", "replace") if len(line) <= self._limits.line else None
 
     def _line(self, line: str) -> None:
         if self.outcome is not None:

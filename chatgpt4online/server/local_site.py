@@ -1,0 +1,92 @@
+"""A local site that runs: in a thread for blocking callers, or in the caller's loop."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable
+from typing import Self
+
+from aiohttp import web
+
+from ..protocol.site import Era
+from .app import SiteApp
+from .bots import Bot, offline_bot
+
+
+class LocalSite:
+    """An AI Engine site on a free port of this machine, as a context manager of either kind.
+
+    Args:
+        bot: the model behind it.
+        era: how it lets guests in.
+        pace: seconds between two pieces of a reply.
+        max_length: the longest message in characters.
+        clock: returns seconds since 1970, for the life of nonces.
+
+    Attributes:
+        url: the address of the site, while it runs.
+        app: what it has received.
+    """
+
+    def __init__(
+        self,
+        *,
+        bot: Bot = offline_bot,
+        era: Era = Era.START_SESSION,
+        pace: float = 0.0,
+        max_length: int = 512,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.url = ""
+        self.app = SiteApp(bot=bot, era=era, pace=pace, max_length=max_length, clock=clock)
+        self._runner: web.AppRunner | None = None
+        self._thread: threading.Thread | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stop: asyncio.Event | None = None
+        self._error: BaseException | None = None
+
+    async def __aenter__(self) -> Self:
+        self._runner = web.AppRunner(self.app.web_app(), access_log=None, shutdown_timeout=1.0)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
+        host, port = self._runner.addresses[0][:2]
+        self.url = f"http://{host}:{port}"
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        runner, self._runner = self._runner, None
+        if runner is not None:
+            await runner.cleanup()
+
+    def __enter__(self) -> Self:
+        started = threading.Event()
+        self._thread = threading.Thread(
+            target=lambda: asyncio.run(self._serve(started)), name="LocalSite", daemon=True
+        )
+        self._thread.start()
+        started.wait()
+        if self._error is not None:
+            self._thread.join()
+            raise self._error
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        if self._loop is not None and self._stop is not None:
+            self._loop.call_soon_threadsafe(self._stop.set)
+        if self._thread is not None:
+            self._thread.join()
+
+    async def _serve(self, started: threading.Event) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._stop = asyncio.Event()
+        try:
+            await self.__aenter__()
+        except OSError as error:
+            self._error = error
+            return
+        finally:
+            started.set()
+        await self._stop.wait()
+        await self.__aexit__()
