@@ -111,7 +111,9 @@ class AsyncTransport:
         if self._session is None:
             self._session = _new_session()
         timeout = self._settings.timeout
-        proxy = self._settings.proxy_for(request.url) if self._owned else self._settings.proxy or None
+        proxy = (
+            self._settings.proxy_for(request.url) if self._owned else self._settings.proxy or None
+        )
         limits = aiohttp.ClientTimeout(
             total=deadline.left(),
             connect=timeout.connect,

@@ -131,7 +131,9 @@ class Transport:
         """
         self._drain_lingering()
         timeout = self._settings.timeout
-        proxy = self._settings.proxy_for(request.url) if self._owned else self._settings.proxy or None
+        proxy = (
+            self._settings.proxy_for(request.url) if self._owned else self._settings.proxy or None
+        )
         try:
             response = self._session.request(
                 request.method,

@@ -19,7 +19,9 @@ from chatgpt4online.errors import (
 WIRE = Path(__file__).parent / "wire"
 
 HELLO = "You said: Hello there (2 messages)"
-UNICODE = 'Привет! \U0001f469\u200d\U0001f469\u200d\U0001f467 ok \u2028line2\n"q" \\ /slash </script>'
+UNICODE = (
+    'Привет! \U0001f469\u200d\U0001f469\u200d\U0001f467 ok \u2028line2\n"q" \\ /slash </script>'
+)
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ class Recording:
         body = self.response.partition(b"\r\n\r\n")[2]
         if self.headers.get("transfer-encoding") != "chunked":
             return [body]
-        chunks = []
+        chunks: list[bytes] = []
         while True:
             size, _, body = body.partition(b"\r\n")
             if int(size, 16) == 0:
@@ -98,6 +100,8 @@ _HISTORY = (
     '["assistant", "Hello Ann"], ["user", "HIST"]]'
 )
 
+_LONG = "".join(f"tok{number} " for number in range(300))
+
 OUTCOMES = {
     "stream-hello": Outcome(HELLO),
     "json-hello": Outcome(HELLO),
@@ -107,7 +111,7 @@ OUTCOMES = {
     "stream-events": Outcome(HELLO, streamed="YouTyped  said: Hello there (2 messages)"),
     "stream-badutf8": Outcome(HELLO, streamed="You: Hello there (2 messages)"),
     "stream-unicode": Outcome(UNICODE),
-    "stream-long": Outcome("".join(f"tok{number} " for number in range(300))),
+    "stream-long": Outcome(_LONG.rstrip(), streamed=_LONG),
     "stream-delay": Outcome("one two three four"),
     "stream-history": Outcome(_HISTORY),
     "stream-new_token": Outcome("You said: Hello (2 messages)"),
@@ -144,7 +148,13 @@ _BY_NAME = {
     "1.9.84/close-delimited/stream-too-long": Outcome(f"You said: {'x' * 600} (2 messages)"),
 }
 
-_SETUP_CASES = ("start_session", "start_session-bom", "restroute-start_session", "page", "page-chat")
+_SETUP_CASES = (
+    "start_session",
+    "start_session-bom",
+    "restroute-start_session",
+    "page",
+    "page-chat",
+)
 
 
 def outcome_of(recording: Recording) -> Outcome:

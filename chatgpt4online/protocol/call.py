@@ -74,8 +74,8 @@ class Call(Exchange):
     def _fail(self, error: ChatError) -> None: ...
 
     def _renew_nonce(self, nonce: object) -> None:
-        if self._session is not None:
-            self._site.renew_nonce(self._session, nonce)
+        assert self._session is not None
+        self._site.renew_nonce(self._session, nonce)
 
     def _judge_refusal(self) -> None:
         """Read an answer that is not a success: send once more, or fail."""

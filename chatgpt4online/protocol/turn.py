@@ -11,7 +11,7 @@ from ..errors import ChatError, IncompleteReply, ProtocolError, TransportError, 
 from ..messages import ActivityEvent, EndEvent, Event, Reply, TextEvent
 from .answers import is_web_page, read_failure, read_reply
 from .call import Call
-from .chunks import ChunkParser, End, Failure, Malformed
+from .chunks import ChunkParser, End, Failure
 from .limits import Limits
 from .nonce import Session
 from .prompt import Prompt
@@ -204,7 +204,7 @@ class Turn(Call):
             self._succeed(outcome.payload, events)
         elif isinstance(outcome, Failure):
             self._fail(self._read_failure(outcome.payload))
-        elif isinstance(outcome, Malformed):
+        else:
             self._fail(
                 ProtocolError(
                     f"The site's answer cannot be read: {outcome.reason}.", partial_text=self.text

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from chatgpt4online.messages import Event
+from chatgpt4online.protocol.address import parse_address
 from chatgpt4online.protocol.call import Call
 from chatgpt4online.protocol.exchanges import Exchange, Request
 from chatgpt4online.protocol.limits import Limits
+from chatgpt4online.protocol.nonce import Session
 from chatgpt4online.protocol.opening import SessionOpening
+from chatgpt4online.protocol.prompt import PromptInput, read_prompt
 from chatgpt4online.protocol.site import Site
+from chatgpt4online.protocol.turn import Bot, Turn
 
 from ..recordings import Recording
 
@@ -27,6 +33,16 @@ class Answer:
 def recorded(name: str) -> Answer:
     recording = Recording(name)
     return Answer(recording.status, recording.body, recording.headers)
+
+
+OPENED = recorded("3.6.2/chunked/start_session")
+HELLO_ANSWER = recorded("3.6.2/chunked/stream-hello")
+BAD_NONCE = recorded("3.6.2/chunked/bad-nonce")
+NO_NONCE = recorded("3.6.2/chunked/no-nonce")
+NO_ROUTE, OLD_PAGE, OLD_HELLO = (
+    recorded(f"1.9.84/close-delimited/{case}") for case in ("start_session", "page", "stream-hello")
+)
+END = b'data: {"type":"end","data":"{\\"success\\":true,\\"reply\\":\\"%s\\"}"}\n\n'
 
 
 class Script:
@@ -61,6 +77,50 @@ class Script:
         self.requests.append(request)
         answer = self.answers.pop(0)
         exchange.receive_head(answer.status, answer.headers)
-        received: list[Sequence[Event]] = [exchange.receive_data(answer.body)] if answer.body else []
-        received.append(exchange.receive_eof())
-        self.events += [event for events in received for event in events]
+        if answer.body:
+            self.events += exchange.receive_data(answer.body)
+        self.events += exchange.receive_eof()
+
+
+def new_site(address: str = "http://a.b") -> Site:
+    return Site(parse_address(address))
+
+
+def new_turn(
+    site: Site,
+    prompt: PromptInput = "Hello there",
+    *,
+    bot: Bot = Bot(),
+    options: Mapping[str, Any] | None = None,
+    limits: Limits = Limits(),
+) -> Turn:
+    return Turn(
+        site,
+        read_prompt(prompt),
+        bot=bot,
+        chat_id="c" * 32,
+        options=options or {},
+        now=1_000,
+        limits=limits,
+    )
+
+
+def run(
+    *answers: Answer, site: Site | None = None, limits: Limits = Limits()
+) -> tuple[Turn, Script]:
+    """Run a turn on an open site, or on `site`."""
+    if site is None:
+        site = new_site()
+        site.session = Session("n1")
+    turn, script = new_turn(site, limits=limits), Script(*answers)
+    script.run_call(turn, site, limits)
+    assert not script.answers
+    return turn, script
+
+
+def streamed(*lines: bytes) -> Answer:
+    return Answer(200, b"".join(lines))
+
+
+def live(text: str) -> bytes:
+    return b"data: " + json.dumps({"type": "live", "data": text}).encode() + b"\n\n"

@@ -34,11 +34,15 @@ from chatgpt4online.protocol.address import (
         ("https://a.b/index.php/wp-json/", "https://a.b/", "https://a.b/index.php/wp-json/"),
         ("https://a.b/?rest_route=/", "https://a.b/", "https://a.b/?rest_route=/"),
         ("https://a.b/?rest_route=", "https://a.b/", "https://a.b/?rest_route=/"),
-        ("https://a.b/x/index.php?rest_route=/mwai/v1/a", "https://a.b/x/", "https://a.b/x/index.php?rest_route=/"),
+        (
+            "https://a.b/x/index.php?rest_route=/mwai/v1/a",
+            "https://a.b/x/",
+            "https://a.b/x/index.php?rest_route=/",
+        ),
         ("https://a.b/?lang=ru&rest_route=/", "https://a.b/", "https://a.b/?lang=ru&rest_route=/"),
         ("https://a.b/?no_rest_route=/", "https://a.b/?no_rest_route=/", None),
     ],
-)  # fmt: skip
+)
 def test_addresses(site: str, page: str, root: str | None) -> None:
     assert parse_address(site) == Address(page, root)
 
@@ -46,11 +50,21 @@ def test_addresses(site: str, page: str, root: str | None) -> None:
 @pytest.mark.parametrize(
     "site",
     [
-        "", "example.com", "ftp://a.b", "https://", "https:///chat", "//a.b", "https://a.b:port/",
-        "https://a.b:0", "https://a.b:99999/", "http://[::1", "https://u:p@a.b/", "https://a.b/a b",
+        "",
+        "example.com",
+        "ftp://a.b",
+        "https://",
+        "https:///chat",
+        "//a.b",
+        "https://a.b:port/",
+        "https://a.b:0",
+        "https://a.b:99999/",
+        "http://[::1",
+        "https://u:p@a.b/",
+        "https://a.b/a b",
         "https://a.b/\x7f",
     ],
-)  # fmt: skip
+)
 def test_what_is_no_address(site: str) -> None:
     with pytest.raises(UsageError) as caught:
         parse_address(site)

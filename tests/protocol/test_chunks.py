@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from typing import Any
 
@@ -57,18 +58,42 @@ def test_a_recording_gives_the_same_events_at_random_splits(data: st.DataObject)
     body = recording.body
     cuts = sorted(data.draw(st.sets(st.integers(0, len(body)), max_size=30)))
     bounds = [0, *cuts, len(body)]
-    chunks = [body[a:b] for a, b in zip(bounds, bounds[1:], strict=False)]
+    chunks = [body[a:b] for a, b in itertools.pairwise(bounds)]
     assert parse(chunks) == parse([body])
 
 
 LINE = st.sampled_from(
     [
-        b"data: ", b"data:", b"\xef\xbb\xbf", b": keepalive", b"\n", b"\r", b"\r\n", b"\n\n", b"{", b"}",
-        b'{"type":"live","data":"x"}', b'{"type":"live",', b'"data":"y"}', END, b'{"success":true}',
-        b'{"success":true,"reply":"R"}', b"<br />", b"\xd0", b"\x9f", b"[1]", b'"', b"event: x",
-        b'{"type":"error","data":"no"}', b"\xe2\x80\xa8", b"null", b" ", b"data: {\n", b"data: \n",
+        b"data: ",
+        b"data:",
+        b"\xef\xbb\xbf",
+        b": keepalive",
+        b"\n",
+        b"\r",
+        b"\r\n",
+        b"\n\n",
+        b"{",
+        b"}",
+        b'{"type":"live","data":"x"}',
+        b'{"type":"live",',
+        b'"data":"y"}',
+        END,
+        b'{"success":true}',
+        b'{"success":true,"reply":"R"}',
+        b"<br />",
+        b"\xd0",
+        b"\x9f",
+        b"[1]",
+        b'"',
+        b"event: x",
+        b'{"type":"error","data":"no"}',
+        b"\xe2\x80\xa8",
+        b"null",
+        b" ",
+        b"data: {\n",
+        b"data: \n",
     ]
-)  # fmt: skip
+)
 
 
 @given(st.lists(st.one_of(LINE, st.binary(max_size=20)), max_size=20), st.integers(1, 60))
@@ -126,7 +151,14 @@ def test_activity_keeps_all_that_the_site_told() -> None:
 
 
 def test_activity_of_odd_types_and_unknown_kinds_passes() -> None:
-    odd = {"type": "live", "subtype": 7, "data": 1, "visibility": 2, "timestamp": "x", "metadata": []}
+    odd = {
+        "type": "live",
+        "subtype": 7,
+        "data": 1,
+        "visibility": 2,
+        "timestamp": "x",
+        "metadata": [],
+    }
     new = {"type": "novelty", "data": "n"}
     body = b"".join(b"data: " + json.dumps(event).encode() + b"\n\n" for event in (odd, new))
     events, _ = parse_any_way(body)
@@ -191,7 +223,10 @@ def test_an_event_on_several_lines_may_be_the_last() -> None:
 def test_a_json_answer_to_a_stream_request(before: bytes) -> None:
     body = b'{"success":true,"reply":"Hi"}'
     assert parse_any_way(before + body) == ([], OK)
-    assert parse_any_way(before + json.dumps(json.loads(body), indent=2).encode() + b"\n") == ([], OK)
+    assert parse_any_way(before + json.dumps(json.loads(body), indent=2).encode() + b"\n") == (
+        [],
+        OK,
+    )
 
 
 def test_only_some_candidates_for_a_json_answer_are_tried() -> None:
@@ -229,7 +264,10 @@ def test_error_events(data: str, outcome: Outcome) -> None:
     [
         ({"success": True, "reply": "Hi"}, OK),
         (json.dumps({"reply": "Hi"}), End({"reply": "Hi"})),
-        (json.dumps({"success": False, "message": "m"}), Failure({"success": False, "message": "m"})),
+        (
+            json.dumps({"success": False, "message": "m"}),
+            Failure({"success": False, "message": "m"}),
+        ),
         (json.dumps({"success": 1, "reply": "Hi"}), Failure({"success": 1, "reply": "Hi"})),
         ("{cut", Malformed("its end event has no readable answer")),
         ("[]", Malformed("its end event has no readable answer")),

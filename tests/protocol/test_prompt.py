@@ -49,17 +49,46 @@ def test_text_parts_are_joined() -> None:
         (["Hi"], "Message 0 must be a Message or a dict with role and content."),
         ([USER, {"role": "user"}], "Message 1 has no content."),
         ([{}], "Message 0 has no role and no content."),
-        ([USER, {"role": "bot", "content": "x"}], "Message 1 has a role that is none of system, user, assistant."),
-        ([{"role": [], "content": "x"}], "Message 0 has a role that is none of system, user, assistant."),
+        (
+            [USER, {"role": "bot", "content": "x"}],
+            "Message 1 has a role that is none of system, user, assistant.",
+        ),
+        (
+            [{"role": [], "content": "x"}],
+            "Message 0 has a role that is none of system, user, assistant.",
+        ),
         ([USER, {"role": "user", "content": ""}], "Message 1 is empty."),
-        ([USER, {"role": "user", "content": None}], "Message 1 must have a text or a list of text parts as content."),
+        (
+            [USER, {"role": "user", "content": None}],
+            "Message 1 must have a text or a list of text parts as content.",
+        ),
         ([USER, {"role": "user", "content": []}], "Message 1 is empty."),
-        ([USER, {"role": "user", "content": ["x"]}], "Message 1, content part 0, is not a text part."),
-        ([{"role": "user", "content": [{"type": "text", "text": "a"}, {"type": "image_url", "image_url": {}}]}], "Message 0, content part 1, is not a text part."),
-        ([{"role": "user", "content": [{"type": "text"}]}], "Message 0, content part 0, is not a text part."),
-        ([USER, Message("assistant", "x")], "Message 1, the last one, is of role 'assistant'; it must be the user's."),
+        (
+            [USER, {"role": "user", "content": ["x"]}],
+            "Message 1, content part 0, is not a text part.",
+        ),
+        (
+            [
+                {
+                    "role": "user",
+                    "content": [
+                        {"type": "text", "text": "a"},
+                        {"type": "image_url", "image_url": {}},
+                    ],
+                }
+            ],
+            "Message 0, content part 1, is not a text part.",
+        ),
+        (
+            [{"role": "user", "content": [{"type": "text"}]}],
+            "Message 0, content part 0, is not a text part.",
+        ),
+        (
+            [USER, Message("assistant", "x")],
+            "Message 1, the last one, is of role 'assistant'; it must be the user's.",
+        ),
     ],
-)  # fmt: skip
+)
 def test_mistakes_are_named(prompt: Any, text: str) -> None:
     with pytest.raises(UsageError) as caught:
         read_prompt(prompt)
