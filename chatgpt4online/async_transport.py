@@ -42,6 +42,7 @@ class AsyncAnswer:
         self._url = url
         self._idle = idle
         self._deadline = deadline
+        self._failure: TransportError | None = None
         self._linger_until = 0.0
 
     async def read(self) -> bytes:
@@ -50,15 +51,30 @@ class AsyncAnswer:
         Raises:
             TransportError: the connection failed, or a time is over.
         """
+        if self._failure is not None:
+            raise self._failure
         self._deadline.left()
         try:
             return await self._response.content.readany()
-        except aiohttp.SocketTimeoutError as error:
-            raise answer_timed_out(self._url, self._idle) from error
-        except TimeoutError as error:
-            raise self._deadline.passed() from error
-        except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise cut_off(self._url) from error
+        except (aiohttp.ClientError, OSError, ValueError, RuntimeError) as error:
+            self._failure = self._translate(error)
+            self._failure.__cause__ = error
+        return self._received_before() or await self.read()
+
+    def _received_before(self) -> bytes:
+        """Return what had arrived before the failure: aiohttp hides it behind its exception."""
+        content = self._response.content
+        if content.exception() is None:
+            return b""
+        content.set_exception(None)  # type: ignore[arg-type]
+        return content.read_nowait()
+
+    def _translate(self, error: Exception) -> TransportError:
+        if isinstance(error, aiohttp.SocketTimeoutError):
+            return answer_timed_out(self._url, self._idle)
+        if isinstance(error, TimeoutError):
+            return self._deadline.passed()
+        return cut_off(self._url)
 
     def close(self) -> None:
         """Close the answer, and its connection unless the body has been read to its end."""
@@ -76,7 +92,7 @@ class AsyncAnswer:
         """Read to the end of a lingering answer, so that its connection can be used again."""
         left = self._linger_until - time.monotonic()
         try:
-            with contextlib.suppress(aiohttp.ClientError, OSError, ValueError):
+            with contextlib.suppress(aiohttp.ClientError, OSError, ValueError, RuntimeError):
                 async with asyncio.timeout(max(left, 0)):
                     while await self._response.content.readany():
                         pass

@@ -20,7 +20,10 @@ class BaseReplyStream:
 
     @property
     def text(self) -> str:
-        """The text of the reply so far; the site's final text once it is complete."""
+        """The text that has arrived so far; the site's final text once the reply is complete.
+
+        It can be ahead of the pieces that are handed out.
+        """
         return self._turn.text
 
     @property

@@ -1,9 +1,67 @@
-"""Settings for all tests."""
+"""Settings and fixtures for all tests."""
 
 from __future__ import annotations
 
+import gc
+import os
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
 from hypothesis import settings
+
+from .drivers import AsyncDriver, Driver, SyncDriver
 
 # No deadline: nothing is timed in a test.
 settings.register_profile("tests", deadline=None, max_examples=150)
 settings.load_profile("tests")
+
+_DESCRIPTORS = Path("/proc/self/fd")
+
+
+def _open_sockets() -> set[str]:
+    """The sockets of this process, where the system can tell."""
+    found = set()
+    for entry in _DESCRIPTORS.iterdir() if _DESCRIPTORS.exists() else ():
+        try:
+            target = os.readlink(entry)
+        except OSError:
+            continue
+        if target.startswith("socket:"):
+            found.add(target)
+    return found
+
+
+@pytest.fixture(autouse=True)
+def _nothing_leaks() -> Iterator[None]:
+    threads, sockets = set(threading.enumerate()), _open_sockets()
+    yield
+    gc.collect()
+    assert set(threading.enumerate()) <= threads
+    assert _open_sockets() <= sockets
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "REQUESTS_CA_BUNDLE")
+    for name in (*names, "CURL_CA_BUNDLE", "SSL_CERT_FILE", "CHATGPT4ONLINE_SITE"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
+
+
+@pytest.fixture(params=[SyncDriver, AsyncDriver], ids=["sync", "async"])
+def driver(request: pytest.FixtureRequest, _nothing_leaks: None) -> Iterator[Driver]:
+    """Each kind of client in turn."""
+    made: Driver = request.param()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def dead_port() -> Iterator[int]:
+    """A port on which nothing listens."""
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        yield bound.getsockname()[1]

@@ -1,0 +1,268 @@
+"""A real HTTP server on loopback, written byte by byte, for what is about time and cuts."""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import json
+import queue
+import socket
+import ssl
+import struct
+import threading
+import zlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, Self
+
+PATIENCE = 20.0
+"""How long a server waits for a test before it gives up; seconds. No test waits as long."""
+
+SESSION = {"success": True, "sessionId": "s1", "restNonce": "n000000001"}
+END = json.dumps({"type": "end", "data": json.dumps({"success": True, "reply": "Hello"})})
+
+
+@dataclass(frozen=True)
+class Received:
+    """A request as the server received it."""
+
+    method: str
+    target: str
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+class Connection:
+    """The server's side of one connection."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+        self._file = sock.makefile("rb")
+        self.open = True
+
+    def read_request(self) -> Received | None:
+        """Return the next request; None where the client has closed the connection."""
+        head = b""
+        while not head.endswith(b"\r\n\r\n"):
+            line = self._file.readline()
+            if not line:
+                return None
+            head += line
+        first, *lines = head.decode("latin-1").split("\r\n")[:-2]
+        method, target, _ = first.split(" ")
+        headers = {}
+        for line in lines:
+            name, _, value = line.partition(":")
+            headers[name.lower()] = value.strip()
+        body = self._file.read(int(headers.get("content-length", "0")))
+        return Received(method, target, headers, body)
+
+    def send(self, data: bytes) -> None:
+        self._sock.sendall(data)
+
+    def wait_closed(self) -> None:
+        """Wait until the client closes the connection."""
+        with contextlib.suppress(ConnectionError):
+            assert self._sock.recv(1) == b""
+
+    def close(self) -> None:
+        self.open = False
+        with contextlib.suppress(OSError):
+            self._sock.shutdown(socket.SHUT_RDWR)
+        self._file.close()
+        self._sock.close()
+
+    def reset(self) -> None:
+        """End the connection with a reset, not with a close."""
+        self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.open = False
+        self._file.close()
+        self._sock.close()
+
+
+Handler = Callable[[Connection, Received], None]
+
+
+class LoopbackServer:
+    """Serve `handler` on a free port, a thread for each connection.
+
+    Attributes:
+        requests: all requests, in the order of their arrival.
+        connections: how many connections were accepted.
+    """
+
+    def __init__(self, handler: Handler, tls: ssl.SSLContext | None = None) -> None:
+        self.requests: list[Received] = []
+        self.connections = 0
+        self._handler = handler
+        self._tls = tls
+        self._errors: queue.SimpleQueue[BaseException] = queue.SimpleQueue()
+        self._threads: list[threading.Thread] = []
+        self._open: list[Connection] = []
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+        self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self.port}"
+
+    @property
+    def prompts(self) -> list[Received]:
+        """The requests that held a prompt."""
+        return [request for request in self.requests if "chats/submit" in request.target]
+
+    def __enter__(self) -> Self:
+        self._start(self._accept)
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        self._threads[0].join()
+        for connection in self._open:
+            with contextlib.suppress(OSError):
+                connection._sock.shutdown(socket.SHUT_RDWR)
+        for thread in self._threads:
+            thread.join()
+        if not self._errors.empty():
+            raise self._errors.get()
+
+    def _start(self, target: Callable[..., None], *arguments: Any) -> None:
+        thread = threading.Thread(target=target, args=arguments, daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                sock, _ = self._listener.accept()
+            except OSError:
+                return
+            sock.settimeout(PATIENCE)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self.connections += 1
+            self._start(self._serve, sock)
+
+    def _serve(self, sock: socket.socket) -> None:
+        try:
+            if self._tls is not None:
+                sock = self._tls.wrap_socket(sock, server_side=True)
+        except OSError:
+            sock.close()
+            return
+        connection = Connection(sock)
+        self._open.append(connection)
+        try:
+            while connection.open and (request := connection.read_request()) is not None:
+                self.requests.append(request)
+                self._handler(connection, request)
+        except OSError:
+            pass  # the client has gone, as some tests mean it to
+        except BaseException as error:
+            self._errors.put(error)
+        finally:
+            connection.close()
+
+
+def answer(
+    body: bytes | str | dict[str, Any] = b"", status: int = 200, *headers: str, length: bool = True
+) -> bytes:
+    """Return a whole HTTP answer."""
+    if isinstance(body, dict):
+        body = json.dumps(body)
+    body = body.encode() if isinstance(body, str) else body
+    lines = [f"HTTP/1.1 {status} X", *headers]
+    if length:
+        lines.append(f"Content-Length: {len(body)}")
+    return "\r\n".join([*lines, "", ""]).encode() + body
+
+
+def chunk(data: bytes) -> bytes:
+    """Return bytes as an HTTP chunk; the last one for no bytes."""
+    return f"{len(data):x}\r\n".encode() + data + b"\r\n"
+
+
+def live(text: str) -> bytes:
+    """Return the event of a piece of the reply."""
+    return b"data: " + json.dumps({"type": "live", "data": text}).encode() + b"\n\n"
+
+
+def end(text: str = "Hello", **fields: Any) -> bytes:
+    """Return the event that ends a reply."""
+    data = json.dumps({"success": True, "reply": text, **fields})
+    return b"data: " + json.dumps({"type": "end", "data": data}).encode() + b"\n\n"
+
+
+def events_head(*headers: str) -> bytes:
+    """Return the head of an event stream."""
+    return "\r\n".join(
+        ["HTTP/1.1 200 OK", "Content-Type: text/event-stream", *headers, "", ""]
+    ).encode()
+
+
+CHUNKED = events_head("Transfer-Encoding: chunked")
+
+
+def ai_site(submit: Handler) -> Handler:
+    """Return a handler that opens sessions and leaves the prompts to `submit`."""
+
+    def handle(connection: Connection, request: Received) -> None:
+        if "start_session" in request.target:
+            connection.send(answer(SESSION, 200, "Set-Cookie: mwai_session_id=s1; path=/; HttpOnly"))
+        else:
+            submit(connection, request)
+
+    return handle
+
+
+class Framing:
+    """One way in which a server frames and encodes the body of an answer."""
+
+    def __init__(self, name: str, *, chunked: bool, gzipped: bool, version: str = "1.1") -> None:
+        self.name = name
+        self.chunked = chunked
+        headers = ["Transfer-Encoding: chunked" if chunked else "Connection: close"]
+        headers += ["Content-Encoding: gzip"] if gzipped else []
+        self.head = events_head(*headers).replace(b"HTTP/1.1", f"HTTP/{version}".encode())
+        self._encoder = zlib.compressobj(wbits=31) if gzipped else None
+
+    def fresh(self) -> Framing:
+        """Return the same for a new answer."""
+        gzipped, version = self._encoder is not None, self.head[5:8].decode()
+        return Framing(self.name, chunked=self.chunked, gzipped=gzipped, version=version)
+
+    def piece(self, data: bytes) -> bytes:
+        """Return bytes as they go over the wire, so that the client can have them at once."""
+        if self._encoder is not None:
+            data = self._encoder.compress(data) + self._encoder.flush(zlib.Z_SYNC_FLUSH)
+        return chunk(data) if self.chunked else data
+
+    def last(self) -> bytes:
+        """Return what ends the body, save for the close of the connection."""
+        data = self._encoder.flush() if self._encoder is not None else b""
+        framed = chunk(data) if self.chunked and data else data
+        return framed + chunk(b"") if self.chunked else framed
+
+
+FRAMINGS = [
+    Framing("chunked", chunked=True, gzipped=False),
+    Framing("close-delimited", chunked=False, gzipped=False),
+    Framing("HTTP/1.0", chunked=False, gzipped=False, version="1.0"),
+    Framing("gzip-chunked", chunked=True, gzipped=True),
+    Framing("gzip-close-delimited", chunked=False, gzipped=True),
+]
+
+
+def gzipped(data: bytes) -> bytes:
+    return gzip.compress(data)
+
+
+def reply_with(*pieces: Iterable[bytes] | bytes) -> Handler:
+    """Return a submit handler that sends a complete chunked answer."""
+
+    def submit(connection: Connection, request: Received) -> None:
+        connection.send(CHUNKED + b"".join(chunk(bytes(piece)) for piece in pieces) + chunk(b""))  # type: ignore[arg-type]
+
+    return submit

@@ -1,0 +1,223 @@
+"""Pieces are handed out when they arrive, and connections are used again."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from chatgpt4online.errors import UsageError
+from chatgpt4online.messages import EndEvent, TextEvent
+
+from .drivers import Driver
+from .loopback import (
+    CHUNKED,
+    FRAMINGS,
+    PATIENCE,
+    Connection,
+    Framing,
+    LoopbackServer,
+    Received,
+    ai_site,
+    answer,
+    chunk,
+    end,
+    live,
+)
+
+
+@pytest.mark.parametrize("framing", FRAMINGS, ids=lambda framing: framing.name)
+def test_a_piece_is_handed_out_before_the_next_is_sent(framing: Framing, driver: Driver) -> None:
+    """The server sends a piece only once the client's caller has the one before."""
+    taken = [threading.Event() for _ in range(3)]
+
+    def submit(connection: Connection, request: Received) -> None:
+        framed = framing.fresh()
+        connection.send(framed.head)
+        for number, seen in enumerate(taken):
+            connection.send(framed.piece(live(f"piece {number} ")))
+            assert seen.wait(PATIENCE)
+        connection.send(framed.piece(end("done")) + framed.last())
+        connection.close()
+
+    with (
+        LoopbackServer(ai_site(submit)) as server,
+        driver.client(server.url) as client,
+        client.stream("Hi") as stream,
+    ):
+        for number, seen in enumerate(taken):
+            assert next(stream) == f"piece {number} "
+            seen.set()
+        assert list(stream) == []
+        assert stream.reply.text == "done"
+
+
+def test_one_large_chunk_that_trickles_in_is_live(driver: Driver) -> None:
+    taken = threading.Event()
+
+    def submit(connection: Connection, request: Received) -> None:
+        whole = chunk(live("one") + live("two") + end("onetwo"))
+        cut = whole.index(b"two") - 20
+        connection.send(CHUNKED + whole[:cut])
+        assert taken.wait(PATIENCE)
+        connection.send(whole[cut:] + chunk(b""))
+
+    with LoopbackServer(ai_site(submit)) as server, driver.client(server.url) as client:
+        stream = client.stream("Hi")
+        assert next(stream) == "one"
+        taken.set()
+        assert list(stream) == ["two"]
+
+
+def test_an_answer_of_known_length_is_live(driver: Driver) -> None:
+    taken = threading.Event()
+
+    def submit(connection: Connection, request: Received) -> None:
+        first, rest = live("one"), live("two") + end("onetwo")
+        head = answer(first + rest).removesuffix(rest)
+        connection.send(head)
+        assert taken.wait(PATIENCE)
+        connection.send(rest)
+
+    with LoopbackServer(ai_site(submit)) as server, driver.client(server.url) as client:
+        stream = client.stream("Hi")
+        assert next(stream) == "one"
+        taken.set()
+        assert list(stream) == ["two"]
+
+
+@pytest.mark.parametrize("way", ["generate", "stream", "first"])
+def test_ten_turns_use_one_connection_and_no_turn_waits_for_the_end_of_a_body(
+    way: str, driver: Driver
+) -> None:
+    """The server ends a body only once the client's caller has the reply."""
+    replied = threading.Semaphore(0)
+
+    def submit(connection: Connection, request: Received) -> None:
+        connection.send(CHUNKED + chunk(live("Hello")) + chunk(end()))
+        assert replied.acquire(timeout=PATIENCE)
+        connection.send(chunk(b""))
+
+    with LoopbackServer(ai_site(submit)) as server, driver.client(server.url) as client:
+        for _ in range(10):
+            if way == "generate":
+                assert client.generate("Hi").text == "Hello"
+            elif way == "stream":
+                assert list(client.stream("Hi")) == ["Hello"]
+            else:
+                with client.stream("Hi") as stream:
+                    kinds = [type(event) for event, _ in zip(stream.events(), "12", strict=False)]
+                    assert kinds == [TextEvent, EndEvent]
+            replied.release()
+        assert server.connections == 1
+        assert len(server.prompts) == 10
+
+
+def test_a_body_that_does_not_end_holds_up_the_next_turn_for_a_moment_only(driver: Driver) -> None:
+    def submit(connection: Connection, request: Received) -> None:
+        connection.send(CHUNKED + chunk(live("Hello")) + chunk(end()))
+        connection.wait_closed()
+        connection.close()
+
+    with LoopbackServer(ai_site(submit)) as server, driver.client(server.url) as client:
+        assert client.generate("Hi").text == "Hello"
+        assert client.generate("Hi").text == "Hello"
+        assert server.connections == 2
+
+
+def test_a_body_that_never_stops_does_not_hold_up_the_next_turn(driver: Driver) -> None:
+    def submit(connection: Connection, request: Received) -> None:
+        connection.send(CHUNKED + chunk(live("Hello")) + chunk(end()))
+        while True:
+            connection.send(chunk(b"x" * 1000))
+
+    with LoopbackServer(ai_site(submit)) as server, driver.client(server.url) as client:
+        assert client.generate("Hi").text == "Hello"
+        assert client.generate("Hi").text == "Hello"
+
+
+def test_what_a_stream_tells_while_it_arrives_and_after(driver: Driver) -> None:
+    taken = threading.Event()
+
+    def submit(connection: Connection, request: Received) -> None:
+        connection.send(CHUNKED + chunk(live("Hel")))
+        assert taken.wait(PATIENCE)
+        connection.send(chunk(live("lo")) + chunk(end("Hello!", responseId="r1")) + chunk(b""))
+
+    with LoopbackServer(ai_site(submit)) as server, driver.client(server.url) as client:
+        stream = client.stream("Hi")
+        assert stream.text == ""
+        assert next(stream) == stream.text == "Hel"
+        with pytest.raises(UsageError, match="not complete yet"):
+            _ = stream.reply.text
+        taken.set()
+        assert list(stream.events())[-1] == EndEvent(stream.reply)
+        assert stream.text == stream.reply.text == "Hello!"
+        assert stream.reply.response_id == "r1"
+        assert list(stream) == []
+        stream.close()
+        stream.close()
+
+
+def test_a_stream_that_is_closed_early_closes_its_connection(driver: Driver) -> None:
+    closed = threading.Event()
+
+    def submit(connection: Connection, request: Received) -> None:
+        connection.send(CHUNKED + chunk(live("one")) + chunk(live("two")))
+        if len(server.prompts) == 1:
+            connection.wait_closed()
+            closed.set()
+        else:
+            connection.send(chunk(end("onetwo")) + chunk(b""))
+
+    with LoopbackServer(ai_site(submit)) as server, driver.client(server.url) as client:
+        with client.stream("Hi") as stream:
+            assert next(stream) == "one"
+        assert closed.wait(PATIENCE)
+        assert list(stream) == []
+        assert stream.text == "onetwo"[: len(stream.text)]
+        with pytest.raises(UsageError, match="not complete yet"):
+            _ = stream.reply
+        assert client.generate("Hi").text == "onetwo"
+
+
+def test_a_client_that_is_closed_with_a_stream_open(driver: Driver) -> None:
+    done = threading.Event()
+
+    def submit(connection: Connection, request: Received) -> None:
+        connection.send(CHUNKED + chunk(live("one")))
+        assert done.wait(PATIENCE)
+        connection.send(chunk(end("one")))
+        connection.wait_closed()
+        connection.close()
+
+    with LoopbackServer(ai_site(submit)) as server:
+        client = driver.client(server.url)
+        stream = client.stream("Hi")
+        assert next(stream) == "one"
+        stream.close()
+        client.close()
+        done.set()
+        client.close()
+        with pytest.raises(UsageError, match="closed"):
+            client.generate("Hi")
+        with pytest.raises(UsageError, match="closed"):
+            client.stream("Hi")
+        with pytest.raises(UsageError, match="closed"):
+            client.open_session()
+
+
+def test_a_lingering_answer_is_closed_with_the_client(driver: Driver) -> None:
+    closed = threading.Event()
+
+    def submit(connection: Connection, request: Received) -> None:
+        connection.send(CHUNKED + chunk(end("one")))
+        connection.wait_closed()
+        closed.set()
+
+    with LoopbackServer(ai_site(submit)) as server:
+        client = driver.client(server.url)
+        assert client.generate("Hi").text == "one"
+        assert not closed.is_set()
+        client.close()
+        assert closed.wait(PATIENCE)
