@@ -122,8 +122,7 @@ class AsyncTransport:
             TransportError: there is no answer; `retryable` says whether anything was sent.
             UsageError: the address or the proxy cannot be used.
         """
-        while self._lingering:
-            await self._lingering.popleft().drain()
+        await self._drain_lingering()
         if self._session is None:
             self._session = _new_session()
         timeout = self._settings.timeout
@@ -163,12 +162,19 @@ class AsyncTransport:
             self._lingering.append(answer)
 
     async def close(self) -> None:
-        """Close what is the client's own."""
+        """Close what is the client's own; an injected session gets its connections back."""
         self._closed = True
+        if not self._owned:
+            await self._drain_lingering()
+            return
         while self._lingering:
             self._lingering.popleft().close()
-        if self._owned and self._session is not None:
+        if self._session is not None:
             await self._session.close()
+
+    async def _drain_lingering(self) -> None:
+        while self._lingering:
+            await self._lingering.popleft().drain()
 
     def _tls(self) -> ssl.SSLContext | bool:
         # True leaves an injected session its own setting.

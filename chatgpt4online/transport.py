@@ -166,12 +166,14 @@ class Transport:
             self._lingering.append(answer)
 
     def close(self) -> None:
-        """Close what is the client's own."""
+        """Close what is the client's own; an injected session gets its connections back."""
         self._closed = True
+        if not self._owned:
+            self._drain_lingering()
+            return
         while self._lingering:
             self._lingering.popleft().close()
-        if self._owned:
-            self._session.close()
+        self._session.close()
 
     def _drain_lingering(self) -> None:
         with contextlib.suppress(IndexError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..errors import ChatError, ProtocolError, StatusError, TransportError
+from ..errors import ChatError, ConnectError, ProtocolError, StatusError, TransportError
 from .address import link_header_root, moved, origin, route
 from .answers import NONCE_CODES, Headers, read_failure, route_not_found
 from .exchanges import Exchange, Request
@@ -87,7 +87,8 @@ class SessionOpening(Exchange):
         return ()
 
     def interrupted(self, error: TransportError) -> ChatError:
-        error.retryable = True
+        # No prompt was sent; but a connection that cannot be made says itself whether to try on.
+        error.retryable = error.retryable or not isinstance(error, ConnectError)
         return error
 
     def _follow_redirect(self) -> Outcome:
@@ -174,5 +175,5 @@ class SessionOpening(Exchange):
 
     def _failure(self, error: ChatError) -> ChatError:
         if isinstance(error, StatusError) and error.status in (502, 503, 504):
-            error.retryable = True
+                error.retryable = True
         return error

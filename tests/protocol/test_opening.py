@@ -10,6 +10,7 @@ from chatgpt4online.errors import (
     Blocked,
     ChatError,
     ChatTimeout,
+    ConnectError,
     ProtocolError,
     QueryRejected,
     RouteNotFound,
@@ -262,6 +263,10 @@ def test_an_interrupted_opening_may_be_tried_again() -> None:
     opening = SessionOpening(Site(parse_address("http://a.b")), Limits())
     assert opening.interrupted(error) is error
     assert error.retryable
+    for retryable in (True, False):
+        unreachable = ConnectError("no", retryable=retryable)
+        assert opening.interrupted(unreachable) is unreachable
+        assert unreachable.retryable is retryable
 
 
 def test_a_page_over_the_limit_is_an_error() -> None:

@@ -1,0 +1,265 @@
+"""The command line."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import pty
+import re
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import chatgpt4online
+from chatgpt4online import Message
+from chatgpt4online.cli import main
+from chatgpt4online.server import LocalSite
+
+from .loopback import CHUNKED, PATIENCE, Connection, LoopbackServer, Received, ai_site, chunk, live
+
+COMMAND = [sys.executable, "-X", "utf8", "-W", "error", "-m", "chatgpt4online"]
+ESCAPES = "\x1b[2J\x1b]0;title\x07\x9b31m\x7f\rover\ttab\nline"
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def hostile_bot(messages: Sequence[Message]) -> Iterator[str]:
+    yield from ESCAPES
+
+
+@pytest.fixture
+def site() -> Iterator[LocalSite]:
+    with LocalSite() as running:
+        yield running
+
+
+def test_the_reply_goes_to_stdout_and_all_else_to_stderr(
+    site: LocalSite, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["ask", "--site", site.url, "Привет! Как дела?"]) == 0
+    assert capsys.readouterr() == ("You said: Привет! Как дела? (3 words)\n", "")
+    assert site.app.submissions[0]["stream"] is True
+
+
+def test_demo(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+    assert main(["ask", "--demo", "Hi"]) == 0
+    out, err = capsys.readouterr()
+    assert out == "You said: Hi (1 word)\n"
+    assert re.fullmatch(r"Asking the demo site at http://127\.0\.0\.1:\d+\n", err)
+
+
+def test_no_stream(site: LocalSite, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["ask", "--site", site.url, "--no-stream", "--bot", "b1", "Hi"]) == 0
+    assert capsys.readouterr().out == "You said: Hi (1 word)\n"
+    assert site.app.submissions[0]["stream"] is False
+    assert site.app.submissions[0]["botId"] == "b1"
+
+
+def test_json(site: LocalSite, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["ask", "--site", site.url, "--json", "Привет"]) == 0
+    out = capsys.readouterr().out
+    assert "Привет" in out
+    reply = json.loads(out)
+    assert reply["text"] == "You said: Привет (1 word)"
+    assert reply["usage"]["completion_tokens"] == 5
+    assert set(reply) == {
+        "text", "images", "actions", "shortcuts", "blocks", "usage", "response_id", "chat_id",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("tty", [True, False])
+def test_the_prompt_from_stdin(
+    tty: bool,
+    site: LocalSite,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("CHATGPT4ONLINE_SITE", site.url)
+    monkeypatch.setattr("sys.stdin", (Terminal if tty else io.StringIO)("\nHi\nthere\n"))
+    assert main(["ask"]) == 0
+    out, err = capsys.readouterr()
+    assert out == "You said: Hi there (2 words)\n".replace("Hi there", "Hi\nthere")
+    assert err == ("Type the question, then Ctrl-D:\n" if tty else "")
+
+
+def test_an_error(dead_port: int, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["ask", "--site", f"http://127.0.0.1:{dead_port}", "Hi"]) == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith(f"chatgpt4online: No connection to http://127.0.0.1:{dead_port}. ")
+
+
+def test_an_error_after_some_text(capsys: pytest.CaptureFixture[str]) -> None:
+    def submit(connection: Connection, request: Received) -> None:
+        connection.send(CHUNKED + chunk(live("Hel")) + chunk(live("lo")) + chunk(b""))
+
+    with LoopbackServer(ai_site(submit)) as server:
+        assert main(["ask", "--site", server.url, "Hi"]) == 1
+    out, err = capsys.readouterr()
+    assert out == "Hello\n"
+    assert "ended after 5 characters" in err
+
+
+@pytest.mark.parametrize("arguments", [["ask", "Hi"], ["ask", "--demo", " "], ["ask", "--site", "x", "Hi"]])
+def test_a_mistake(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(arguments) == 2
+    assert "chatgpt4online: " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments", [[], ["tell"], ["ask", "--demo", "--site", "x"], ["--bad"]])
+def test_wrong_arguments(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+    assert caught.value.code == 2
+    assert "usage: chatgpt4online" in capsys.readouterr().err
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["--version"])
+    assert caught.value.code == 0
+    assert capsys.readouterr().out == f"chatgpt4online {chatgpt4online.__version__}\n"
+
+
+def test_ctrl_c(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*arguments: Any) -> Any:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("chatgpt4online.client.Client.stream", interrupt)
+    assert main(["ask", "--site", "http://127.0.0.1:1", "Hi"]) == 130
+    assert capsys.readouterr() == ("", "chatgpt4online: Interrupted.\n")
+
+
+def test_ctrl_c_in_the_midst_of_a_reply() -> None:
+    shown = threading.Event()
+
+    def submit(connection: Connection, request: Received) -> None:
+        connection.send(CHUNKED + chunk(live("Hello")))
+        connection.wait_closed()
+        shown.set()
+
+    with (
+        LoopbackServer(ai_site(submit)) as server,
+        subprocess.Popen(
+            [*COMMAND, "ask", "--site", server.url, "Hi"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        ) as process,
+    ):
+        assert process.stdout is not None
+        assert process.stdout.read(5) == b"Hello"
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=PATIENCE)
+        assert (out, err) == (b"\n", b"chatgpt4online: Interrupted.\n")
+        assert process.returncode == 130
+        assert shown.wait(PATIENCE)
+
+
+def test_a_reader_that_goes_away() -> None:
+    def bot(messages: Sequence[Message]) -> Iterator[str]:
+        while not gone.is_set():
+            yield "x" * 1000
+
+    gone = threading.Event()
+    with (
+        LocalSite(bot=bot) as site,
+        subprocess.Popen(
+            [*COMMAND, "ask", "--site", site.url, "Hi"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        ) as process,
+    ):
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert process.stdout.read(1) == b"x"
+        process.stdout.close()
+        assert process.wait(PATIENCE) == 1
+        gone.set()
+        assert process.stderr.read() == b""
+
+
+@pytest.mark.parametrize("flags", [[], ["--no-stream"], ["--json"]])
+def test_a_terminal_is_not_steered_by_the_site(flags: list[str]) -> None:
+    """On a real terminal, with escape sequences cut at every character."""
+    parent, child = pty.openpty()
+    with LocalSite(bot=hostile_bot) as site:
+        done = subprocess.run(
+            [*COMMAND, "ask", "--site", site.url, *flags, "Hi"], stdout=child, check=True, timeout=60
+        )
+        assert done.returncode == 0
+    os.close(child)
+    shown = b""
+    while True:
+        try:
+            data = os.read(parent, 4096)
+        except OSError:
+            break
+        if not data:
+            break
+        shown += data
+    os.close(parent)
+    text = shown.decode().replace("\r\n", "\n")
+    assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", text)
+    if not flags:
+        assert text == "\u241b[2J\u241b]0;title\u2407\ufffd31m\u2421over\ttab\nline\n"
+
+
+def test_a_pipe_gets_the_text_as_it_is() -> None:
+    with LocalSite(bot=hostile_bot) as site:
+        done = subprocess.run(
+            [*COMMAND, "ask", "--site", site.url, "Hi"],
+            stdout=subprocess.PIPE,
+            check=True,
+            timeout=60,
+        )
+    assert done.stdout.decode() == ESCAPES + "\n"
+
+
+def test_an_error_of_the_site_does_not_steer_the_terminal_either(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def submit(connection: Connection, request: Received) -> None:
+        event = b'data: {"type":"error","data":"no \\u001b[2J \\u009b2J"}\n\n'
+        connection.send(CHUNKED + chunk(event) + chunk(b""))
+
+    terminal = Terminal()
+    monkeypatch.setattr("sys.stderr", terminal)
+    with LoopbackServer(ai_site(submit)) as server:
+        assert main(["ask", "--site", server.url, "Hi"]) == 1
+    assert terminal.getvalue().endswith("failed: no [2J 2J\n")
+
+
+def test_half_a_character_can_be_printed() -> None:
+    def submit(connection: Connection, request: Received) -> None:
+        event = b'data: {"type":"live","data":"a\\ud83d"}\n\n'
+        connection.send(CHUNKED + chunk(event) + chunk(b""))
+
+    with LoopbackServer(ai_site(submit)) as server:
+        done = subprocess.run(
+            [*COMMAND, "ask", "--site", server.url, "Hi"],
+            capture_output=True,
+            check=False,
+            timeout=60,
+        )
+    assert (done.returncode, done.stdout) == (1, b"a?\n")
+
+
+def test_the_help_is_the_one_in_the_readme(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    done = subprocess.run(
+        [*COMMAND, "ask", "--help"], capture_output=True, text=True, check=True, timeout=60
+    )
+    readme = (Path(__file__).parent.parent / "README.rst").read_text(encoding="utf-8")
+    lines = [f"    {line}".rstrip() for line in done.stdout.splitlines()]
+    assert "\n".join(lines) in readme

@@ -1,0 +1,341 @@
+"""How a site is reached: headers, cookies, redirects, proxies, TLS and injected sessions."""
+
+from __future__ import annotations
+
+import os
+import ssl
+import warnings
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+import urllib3
+
+from chatgpt4online import AsyncClient, Client, RetryPolicy
+from chatgpt4online.errors import ConnectError, StatusError, UsageError
+
+from .drivers import AsyncDriver, Driver, SyncDriver
+from .loopback import (
+    SESSION,
+    Connection,
+    Handler,
+    LoopbackServer,
+    Received,
+    ai_site,
+    answer,
+    end,
+    live,
+    reply_with,
+)
+
+HELLO = ai_site(reply_with(live("Hello"), end()))
+CERTIFICATE = str(Path(__file__).parent / "tls" / "cert.pem")
+ONCE = RetryPolicy(attempts=1)
+
+
+def tls_context() -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(CERTIFICATE, CERTIFICATE.replace("cert", "key"))
+    return context
+
+
+def test_what_is_sent(driver: Driver) -> None:
+    with (
+        LoopbackServer(HELLO) as server,
+        driver.client(server.url, "b1", headers={"X-Mine": "1", "Accept": "mine"}) as client,
+    ):
+        client.generate("Привет", model="m", max_tokens=7)
+        opening, prompt = server.requests
+    assert (opening.method, opening.target) == ("POST", "/wp-json/mwai/v1/start_session")
+    assert (opening.body, opening.headers["content-length"]) == (b"", "0")
+    assert (prompt.method, prompt.target) == ("POST", "/wp-json/mwai-ui/v1/chats/submit")
+    for request in (opening, prompt):
+        assert request.headers["user-agent"].startswith("chatgpt4online/")
+        assert request.headers["x-mine"] == "1"
+        assert "gzip" in request.headers["accept-encoding"]
+    assert prompt.headers["x-wp-nonce"] == SESSION["restNonce"]
+    assert prompt.headers["accept"] == "text/event-stream"
+    assert prompt.headers["content-type"] == "application/json"
+    body = prompt.json
+    assert len(body.pop("chatId")) == 32
+    assert body == {
+        "botId": "b1", "customId": None, "session": "s1", "messages": [],
+        "newMessage": "Привет", "stream": True, "model": "m", "maxTokens": 7,
+    }  # fmt: skip
+
+
+def test_a_user_agent_of_the_callers_own(driver: Driver) -> None:
+    with (
+        LoopbackServer(HELLO) as server,
+        driver.client(server.url, headers={"User-Agent": "mine"}) as client,
+    ):
+        client.generate("Hi")
+        assert {request.headers["user-agent"] for request in server.requests} == {"mine"}
+
+
+def test_cookies_are_kept_even_of_a_bare_address(driver: Driver) -> None:
+    with LoopbackServer(HELLO) as server, driver.client(server.url) as client:
+        client.generate("Hi")
+        client.generate("Hi")
+        cookies = [request.headers.get("cookie") for request in server.requests]
+    assert cookies == [None, "mwai_session_id=s1", "mwai_session_id=s1"]
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_prompt_is_never_redirected(status: int, driver: Driver) -> None:
+    with LoopbackServer(HELLO) as other:
+        redirect = answer("", status, f"Location: {other.url}/wp-json/mwai-ui/v1/chats/submit")
+        with (
+            LoopbackServer(ai_site(lambda connection, _: connection.send(redirect))) as server,
+            driver.client(server.url) as client,
+        ):
+            with pytest.raises(StatusError, match="redirect") as caught:
+                client.generate("Hi")
+            assert caught.value.status == status
+            assert len(server.prompts) == 1
+        assert other.requests == []
+
+
+def test_discovery_follows_a_redirect_on_the_same_host_only(driver: Driver) -> None:
+    with LoopbackServer(HELLO) as other:
+
+        def handle(connection: Connection, request: Received) -> None:
+            if request.target == "/chat":
+                connection.send(answer("", 301, "Location: /chat/"))
+            elif request.target == "/chat/":
+                link = 'Link: <http://elsewhere/wp-json/>; rel="https://api.w.org/"'
+                connection.send(answer("<html>", 200, link))
+            elif request.target == "/away":
+                connection.send(answer("", 301, f"Location: {other.url}/"))
+            else:
+                HELLO(connection, request)
+
+        with LoopbackServer(handle) as server:
+            with driver.client(server.url + "/chat") as client:
+                assert client.generate("Hi").text == "Hello"
+            with driver.client(server.url + "/away") as client:
+                with pytest.raises(StatusError, match="redirects to another host"):
+                    client.generate("Hi")
+        assert other.requests == []
+
+
+def proxy_server(seen: list[str]) -> Handler:
+    """A proxy that answers in place of the sites that it is asked for."""
+
+    def handle(connection: Connection, request: Received) -> None:
+        seen.append(request.target)
+        if request.method == "CONNECT":
+            connection.send(answer("", 403))
+            connection.close()
+        else:
+            HELLO(connection, request)
+
+    return handle
+
+
+@pytest.mark.parametrize(
+    "variable", ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy", "argument"]
+)
+def test_proxies(variable: str, driver: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[str] = []
+    with LoopbackServer(proxy_server(seen)) as proxy:
+        options: dict[str, Any] = {}
+        if variable == "argument":
+            options["proxy"] = proxy.url
+            monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+        else:
+            monkeypatch.setenv(variable, proxy.url)
+        with driver.client("http://site.invalid/", **options) as client:
+            assert client.generate("Hi").text == "Hello"
+    assert seen == [
+        "http://site.invalid/wp-json/mwai/v1/start_session",
+        "http://site.invalid/wp-json/mwai-ui/v1/chats/submit",
+    ]
+
+
+def test_a_proxy_of_the_environment_may_lack_its_scheme(
+    driver: Driver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with LoopbackServer(proxy_server([])) as proxy:
+        monkeypatch.setenv("HTTP_PROXY", proxy.url.removeprefix("http://"))
+        with driver.client("http://site.invalid/") as client:
+            assert client.generate("Hi").text == "Hello"
+
+
+@pytest.mark.parametrize("way", ["NO_PROXY", "no_proxy", "other scheme", "empty argument"])
+def test_no_proxy(way: str, driver: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[str] = []
+    with LoopbackServer(proxy_server(seen)) as proxy, LoopbackServer(HELLO) as server:
+        monkeypatch.setenv("HTTPS_PROXY" if way == "other scheme" else "HTTP_PROXY", proxy.url)
+        if "PROXY" in way.upper():
+            monkeypatch.setenv(way, "other.example,127.0.0.1")
+        options: dict[str, Any] = {"proxy": ""} if way == "empty argument" else {}
+        with driver.client(server.url, **options) as client:
+            assert client.generate("Hi").text == "Hello"
+    assert seen == []
+
+
+def test_a_proxy_that_refuses_a_tunnel(driver: Driver) -> None:
+    seen: list[str] = []
+    with (
+        LoopbackServer(proxy_server(seen)) as proxy,
+        driver.client("https://site.invalid/", proxy=proxy.url, retry=ONCE) as client,
+    ):
+        with pytest.raises(ConnectError, match="through the proxy"):
+            client.generate("Hi")
+    assert seen == ["site.invalid:443"]
+
+
+def test_a_proxy_that_is_not_there(dead_port: int, driver: Driver) -> None:
+    proxy = f"http://user:secret@127.0.0.1:{dead_port}"
+    with driver.client("http://site.invalid/", proxy=proxy, retry=ONCE) as client:
+        with pytest.raises(ConnectError, match="through the proxy") as caught:
+            client.generate("Hi")
+    assert "secret" not in str(caught.value)
+
+
+def test_a_site_that_has_no_address(driver: Driver) -> None:
+    with driver.client("http://site.invalid/", retry=ONCE) as client:
+        with pytest.raises(ConnectError, match=r"No connection to http://site\.invalid"):
+            client.generate("Hi")
+
+
+@pytest.mark.parametrize("proxy", ["socks5://127.0.0.1:1", "127.0.0.1:8080", "http://", "http://a:b"])
+def test_what_is_no_proxy(proxy: str, driver: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(UsageError, match="proxy"):
+        driver.client("http://site.invalid/", proxy=proxy)
+
+
+def test_a_proxy_of_the_environment_that_cannot_be_used(
+    driver: Driver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ALL_PROXY", "socks5://127.0.0.1:1")
+    with driver.client("http://site.invalid/") as client:
+        with pytest.raises(UsageError, match="proxy"):
+            client.generate("Hi")
+
+
+@pytest.mark.parametrize(
+    "headers", [{"X": "a\r\nCookie: b"}, {"X\n": "a"}, {"": "a"}, {"X": 1}, {1: "a"}]
+)
+def test_what_is_no_header(headers: Any, driver: Driver) -> None:
+    with pytest.raises(UsageError, match="headers"):
+        driver.client("http://site.invalid/", headers=headers)
+
+
+def test_an_untrusted_certificate(driver: Driver) -> None:
+    with (
+        LoopbackServer(HELLO, tls_context()) as server,
+        driver.client(server.url) as client,
+    ):
+        with pytest.raises(ConnectError, match="TLS certificate"):
+            client.generate("Hi")
+        assert server.requests == []
+        assert server.connections == 1
+
+
+@pytest.mark.parametrize("variable", [None, "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"])
+def test_a_certificate_that_the_caller_trusts(
+    variable: str | None, driver: Driver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options: dict[str, Any] = {}
+    if variable is None:
+        options["verify"] = CERTIFICATE
+    else:
+        monkeypatch.setenv(variable, CERTIFICATE)
+    with (
+        LoopbackServer(HELLO, tls_context()) as server,
+        driver.client(server.url, **options) as client,
+    ):
+        for _ in range(2):
+            assert client.generate("Hi").text == "Hello"
+        assert server.connections == 1
+
+
+def test_a_certificate_that_is_not_checked(driver: Driver) -> None:
+    with (
+        warnings.catch_warnings(),
+        LoopbackServer(HELLO, tls_context()) as server,
+        driver.client(server.url, verify=False) as client,
+    ):
+        warnings.simplefilter("ignore", urllib3.exceptions.InsecureRequestWarning)
+        assert client.generate("Hi").text == "Hello"
+
+
+def test_verify_names_a_file_that_exists(driver: Driver) -> None:
+    with pytest.raises(UsageError, match="verify"):
+        driver.client("https://site.invalid/", verify=os.devnull + "/none")
+
+
+def test_an_injected_session_of_requests_is_used_and_stays_open() -> None:
+    with LoopbackServer(HELLO) as server, requests.Session() as session:
+        session.headers["X-Theirs"] = "1"
+        session.cookies.set("theirs", "2")
+        with Client(server.url, session=session) as client:
+            assert client.generate("Hi").text == "Hello"
+        assert server.prompts[0].headers["x-theirs"] == "1"
+        assert "theirs=2" in server.prompts[0].headers["cookie"]
+        assert session.get(server.url + "/wp-json/start_session").status_code == 200
+        assert server.connections == 1
+
+
+def test_an_injected_session_of_aiohttp_is_used_and_stays_open() -> None:
+    import aiohttp
+
+    driver = AsyncDriver()
+
+    async def run() -> None:
+        jar = aiohttp.CookieJar(unsafe=True)
+        async with aiohttp.ClientSession(headers={"X-Theirs": "1"}, cookie_jar=jar) as session:
+            async with AsyncClient(server.url, session=session) as client:
+                assert (await client.generate("Hi")).text == "Hello"
+            assert server.prompts[0].headers["x-theirs"] == "1"
+            async with session.get(server.url + "/wp-json/start_session") as response:
+                assert response.status == 200
+            assert server.connections == 1
+
+    with LoopbackServer(HELLO) as server:
+        driver.runner.run(run())
+    driver.close()
+
+
+def test_an_injected_session_keeps_its_own_tls_and_proxy() -> None:
+    seen: list[str] = []
+    with (
+        LoopbackServer(proxy_server(seen)) as proxy,
+        LoopbackServer(HELLO, tls_context()) as server,
+        requests.Session() as session,
+    ):
+        session.verify = CERTIFICATE
+        with Client(server.url, session=session) as client:
+            assert client.generate("Hi").text == "Hello"
+        session.proxies = {"http": proxy.url}
+        with Client("http://site.invalid", session=session) as client:
+            assert client.generate("Hi").text == "Hello"
+    assert len(seen) == 2
+
+
+@pytest.mark.parametrize("kind", [SyncDriver, AsyncDriver])
+def test_no_site(kind: type[Driver], monkeypatch: pytest.MonkeyPatch) -> None:
+    driver = kind()
+    with pytest.raises(UsageError, match="No site is given"):
+        driver.client()
+    monkeypatch.setenv("CHATGPT4ONLINE_SITE", "https://example.com/?secret")
+    with driver.client() as client:
+        inner = getattr(client, "inner", client)
+        assert repr(inner) == f"<{type(inner).__name__} of https://example.com>"
+    driver.close()
+
+
+@pytest.mark.parametrize(("count", "name"), [(10, "threads or tasks"), (100, "more of them")])
+def test_many_at_once_open_one_session(count: int, name: str, driver: Driver) -> None:
+    with LoopbackServer(HELLO) as server, driver.client(server.url) as client:
+        replies = driver.together(client, count)
+        assert [reply.text for reply in replies] == ["Hello"] * count
+        paths = [request.target.rpartition("/")[2] for request in server.requests]
+        assert paths.count("start_session") == 1
+        assert paths.count("submit") == count
+        prompts = {prompt.json["newMessage"] for prompt in server.prompts}
+        assert prompts == {f"Prompt {number}" for number in range(count)}
+        assert len({reply.chat_id for reply in replies}) == count

@@ -1,0 +1,104 @@
+"""The provider that this project grew from."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from chatgpt4online import Chatgpt4Online, ConnectError, UsageError
+from chatgpt4online.server import LocalSite
+
+MESSAGES = [{"role": "user", "content": "Привет! Как дела?"}]
+SAID = "You said: Привет! Как дела? (3 words)"
+
+# As it was documented, save for the import and the site.
+SCRIPT = """
+import asyncio
+from chatgpt4online import Chatgpt4Online
+
+async def main():
+    messages = [{"role": "user", "content": "Привет! Как дела?"}]
+    provider = Chatgpt4Online(model="gpt-4", messages=messages, proxy=None)
+    async for response in provider.create_async_generator():
+        print(response)
+
+if __name__ == "__main__":
+    asyncio.run(main())
+"""
+
+
+def collect(generator: Any) -> list[Any]:
+    async def run() -> list[Any]:
+        return [text async for text in generator]
+
+    return asyncio.run(run())
+
+
+def run_script(site: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-X", "utf8", "-W", "error", "-c", SCRIPT],
+        env={"CHATGPT4ONLINE_SITE": site},
+        capture_output=True,
+        encoding="utf-8",
+        check=True,
+        timeout=60,
+    )
+    assert done.stderr == ""
+    return done.stdout
+
+
+def test_the_original_example_prints_the_reply() -> None:
+    with LocalSite() as site:
+        assert run_script(site.url) == SAID + "\n"
+
+
+def test_the_original_example_prints_none_where_the_site_is_down(dead_port: int) -> None:
+    assert run_script(f"http://127.0.0.1:{dead_port}") == "None\n"
+
+
+def test_on_an_instance() -> None:
+    with LocalSite() as site:
+        provider = Chatgpt4Online(messages=MESSAGES, site=site.url)
+        assert collect(provider.create_async_generator()) == [SAID]
+        assert provider.generate() == SAID
+        nonce = asyncio.run(provider.get_nonce({"Accept-Language": "en"}))
+        assert len(nonce) == 10
+    assert "model" not in site.app.submissions[0]
+    assert (provider.model, provider.models) == ("gpt-4", ["gpt-4"])
+
+
+def test_on_an_instance_where_the_site_fails(dead_port: int) -> None:
+    provider = Chatgpt4Online("gpt-4", MESSAGES, site=f"http://127.0.0.1:{dead_port}")
+    assert collect(provider.create_async_generator()) == [None]
+    assert provider.generate() is None
+
+
+def test_on_the_class(dead_port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    with LocalSite() as site:
+        monkeypatch.setenv("CHATGPT4ONLINE_SITE", site.url)
+        texts = collect(
+            Chatgpt4Online.create_async_generator(
+                "gpt-4", MESSAGES, proxy=None, timeout=5, api_key="k", stream=True
+            )
+        )
+        assert texts == [SAID]
+        assert len(asyncio.run(Chatgpt4Online.get_nonce({}))) == 10
+    assert "api_key" not in site.app.submissions[0]
+    with pytest.raises(ConnectError):
+        collect(
+            Chatgpt4Online.create_async_generator(
+                model="gpt-4", messages=MESSAGES, site=f"http://127.0.0.1:{dead_port}"
+            )
+        )
+
+
+def test_the_callers_mistakes_are_raised() -> None:
+    for provider in (Chatgpt4Online(messages=MESSAGES), Chatgpt4Online(site="http://127.0.0.1:1")):
+        with pytest.raises(UsageError):
+            collect(provider.create_async_generator())
+        with pytest.raises(UsageError):
+            provider.generate()

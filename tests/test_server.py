@@ -1,0 +1,156 @@
+"""The local site: what it refuses, and how it lets in; the clients find their way by themselves."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator, Sequence
+
+import pytest
+import requests
+
+from chatgpt4online import Message
+from chatgpt4online.errors import QueryRejected, RouteNotFound
+from chatgpt4online.messages import ActivityEvent
+from chatgpt4online.protocol.site import Era
+from chatgpt4online.server import LocalSite
+from chatgpt4online.server.nonces import HALF_LIFE
+
+from .drivers import Driver
+
+SUBMIT = "/wp-json/mwai-ui/v1/chats/submit"
+START = "/wp-json/mwai/v1/start_session"
+ADDRESSES = ("", "/", "/wp-json", "/index.php/wp-json/", "/?rest_route=/", "/chat/", SUBMIT)
+
+
+@pytest.mark.parametrize("era", Era)
+@pytest.mark.parametrize("address", ADDRESSES)
+def test_every_era_from_every_address(era: Era, address: str, driver: Driver) -> None:
+    with LocalSite(era=era) as site, driver.client(site.url + address) as client:
+        assert client.generate("Hi").text == "You said: Hi (1 word)"
+        assert client.generate("Hi", stream=False).text == "You said: Hi (1 word)"
+        nonce = client.open_session()
+        assert (nonce is None) == (era is Era.NO_NONCE)
+    assert site.app.sessions_opened == (1 if era is Era.START_SESSION else 0)
+    assert len(site.app.submissions) == 2
+
+
+def test_a_conversation_of_more_than_512_characters(driver: Driver) -> None:
+    history = [Message("user", "x" * 600), Message("assistant", "y" * 600)]
+    seen: list[Sequence[Message]] = []
+
+    def bot(messages: Sequence[Message]) -> Iterator[str]:
+        seen.append(messages)
+        yield from ("one ", "two")
+
+    with LocalSite(bot=bot) as site, driver.client(site.url) as client:
+        assert client.generate([*history, Message("user", "And?")]).text == "one two"
+    assert seen == [[*history, Message("user", "And?")]]
+    (body,) = site.app.submissions
+    assert body["newMessage"] == "And?"
+    assert [item["role"] for item in body["messages"]] == ["user", "assistant"]
+
+
+def test_the_offline_bot_counts_the_conversation(driver: Driver) -> None:
+    prompt = [Message("user", "a"), Message("assistant", "b"), Message("user", "c d")]
+    with LocalSite() as site, driver.client(site.url) as client:
+        said = "You said: c d (2 words, message 3 of this conversation)"
+        assert client.generate(prompt).text == said
+
+
+def test_a_message_that_is_too_long(driver: Driver) -> None:
+    with LocalSite(max_length=5) as site, driver.client(site.url) as client:
+        assert client.generate("\U0001f469" * 5).text
+        for stream in (True, False):
+            with pytest.raises(QueryRejected) as caught:
+                client.generate("123456", stream=stream)
+            assert caught.value.message == "Sorry, your query has been rejected."
+    assert len(site.app.submissions) == 1
+
+
+def test_an_expired_nonce_is_renewed_and_an_ageing_one_taken_over(driver: Driver) -> None:
+    now = 1_000 * HALF_LIFE - 10.0
+    with LocalSite(clock=lambda: now) as site, driver.client(site.url) as client:
+        first = client.open_session()
+        now += HALF_LIFE
+        client.generate("Hi")
+        second = client.open_session()
+        assert second != first
+        assert site.app.sessions_opened == 1
+        client.generate("Hi")
+        assert client.open_session() == second
+        now += 3 * HALF_LIFE
+        client.generate("Hi")
+        assert site.app.sessions_opened == 2
+        now += 3 * HALF_LIFE
+        client.generate("Hi", stream=False)
+        assert site.app.sessions_opened == 3
+    assert len(site.app.submissions) == 4
+
+
+def test_a_site_whose_nonces_stand_on_another_page(driver: Driver) -> None:
+    with LocalSite(era=Era.PAGE_NONCE) as site:
+        with driver.client(site.url + "/elsewhere/") as client:
+            with pytest.raises(RouteNotFound):
+                client.generate("Hi")
+
+
+def test_status_comes_as_activity(driver: Driver) -> None:
+    with LocalSite() as site, driver.client(site.url) as client:
+        first = next(client.stream("Hi").events())
+    assert isinstance(first, ActivityEvent)
+    assert (first.kind, first.text) == ("status", "Starting stream...")
+
+
+@pytest.fixture
+def site() -> Iterator[LocalSite]:
+    with LocalSite() as running:
+        yield running
+
+
+@pytest.fixture
+def session() -> Iterator[requests.Session]:
+    with requests.Session() as made:
+        yield made
+
+
+def test_what_the_site_refuses(site: LocalSite, session: requests.Session) -> None:
+    def post(route: str, body: str = "{}", **headers: str) -> tuple[int, str | None]:
+        names = {name.replace("_", "-"): value for name, value in headers.items()}
+        answer = session.post(site.url + route, data=body, headers=names)
+        assert "wp-json" in answer.headers["Link"]
+        return answer.status_code, answer.json().get("code")
+
+    assert post(SUBMIT) == (401, "rest_forbidden")
+    assert post(SUBMIT, X_WP_Nonce="0" * 10) == (403, "rest_cookie_invalid_nonce")
+    assert post(START, X_WP_Nonce="0" * 10) == (403, "rest_cookie_invalid_nonce")
+    nonce = session.post(site.url + START).json()["restNonce"]
+    assert post(START, X_WP_Nonce=nonce) == (200, None)
+    assert post(SUBMIT, "{not json", X_WP_Nonce=nonce) == (400, "rest_invalid_json")
+    assert post(SUBMIT, "[]", X_WP_Nonce=nonce) == (400, "rest_invalid_json")
+    assert post(SUBMIT, '{"newMessage":"Hi"}', X_WP_Nonce=nonce) == (403, None)
+    assert post(SUBMIT, '{"botId":"b","newMessage":""}', X_WP_Nonce=nonce) == (403, None)
+    assert post("/wp-json/mwai/v1/other", X_WP_Nonce=nonce) == (404, "rest_no_route")
+    session.cookies.clear()
+    assert post(SUBMIT, X_WP_Nonce=nonce) == (403, "rest_cookie_invalid_nonce")
+    assert session.get(site.url + "/wp-json/").json()["namespaces"] == ["mwai-ui/v1"]
+    assert session.get(site.url + "/nowhere").status_code == 404
+    assert not site.app.submissions
+
+
+def test_odd_history_is_passed_over(site: LocalSite, session: requests.Session) -> None:
+    nonce = session.post(site.url + START).json()["restNonce"]
+    for messages in ([{"role": "bot"}, 5, {"role": "user"}], "no list", None):
+        body = {"botId": "b", "newMessage": "Hi", "messages": messages}
+        answer = session.post(site.url + SUBMIT, json=body, headers={"X-WP-Nonce": nonce})
+        assert answer.json()["reply"].startswith("You said: Hi")
+
+
+def test_a_site_in_the_callers_loop() -> None:
+    async def run() -> None:
+        async with LocalSite() as site:
+            assert threading.active_count() == before
+            assert site.url.startswith("http://127.0.0.1:")
+
+    before = threading.active_count()
+    asyncio.run(run())

@@ -1,0 +1,38 @@
+"""Times to wait."""
+
+from __future__ import annotations
+
+import pytest
+
+from chatgpt4online import Timeout
+from chatgpt4online.errors import ChatTimeout, UsageError
+from chatgpt4online.settings import Deadline
+
+
+@pytest.mark.parametrize("name", ["connect", "idle", "total"])
+@pytest.mark.parametrize("seconds", [0, -1, float("nan")])
+def test_times_are_above_zero(name: str, seconds: float) -> None:
+    with pytest.raises(UsageError, match=f"Timeout.{name}"):
+        Timeout(**{name: seconds})
+    Timeout(**{name: None})
+
+
+def test_no_deadline() -> None:
+    deadline = Deadline(None)
+    assert deadline.left() is None
+    assert deadline.cap(None) is None
+    assert deadline.cap(5) == 5
+
+
+def test_a_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 100.0
+    monkeypatch.setattr("time.monotonic", lambda: now)
+    deadline = Deadline(10)
+    now = 104.0
+    assert deadline.left() == 6
+    assert deadline.cap(None) == 6
+    assert deadline.cap(5) == 5
+    assert deadline.cap(7) == 6
+    now = 110.0
+    with pytest.raises(ChatTimeout, match=r"longer than 10 seconds \(Timeout.total\)"):
+        deadline.left()
