@@ -186,6 +186,11 @@ class AsyncReplyStream(BaseReplyStream, AsyncIterator[str]):
         if self.owner is not None:
             await self.owner.close()
 
+    def __del__(self) -> None:
+        # A loop that is left by `break` has no other way to give the connection up.
+        if self._answer is not None:
+            self._answer.close()
+
     def __await__(self) -> Generator[Any, None, Self]:
         return self._opened().__await__()
 

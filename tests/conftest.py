@@ -34,6 +34,13 @@ def _open_sockets() -> set[str]:
     return found
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _old_objects_stay() -> None:
+    # A collection after every test then looks at what the test made, not at all modules.
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture(autouse=True)
 def _nothing_leaks() -> Iterator[None]:
     threads, sockets = set(threading.enumerate()), _open_sockets()

@@ -111,7 +111,9 @@ def test_an_error_after_some_text(capsys: pytest.CaptureFixture[str]) -> None:
     assert "ended after 5 characters" in err
 
 
-@pytest.mark.parametrize("arguments", [["ask", "Hi"], ["ask", "--demo", " "], ["ask", "--site", "x", "Hi"]])
+@pytest.mark.parametrize(
+    "arguments", [["ask", "Hi"], ["ask", "--demo", " "], ["ask", "--site", "x", "Hi"]]
+)
 def test_a_mistake(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(arguments) == 2
     assert "chatgpt4online: " in capsys.readouterr().err
@@ -195,7 +197,10 @@ def test_a_terminal_is_not_steered_by_the_site(flags: list[str]) -> None:
     parent, child = pty.openpty()
     with LocalSite(bot=hostile_bot) as site:
         done = subprocess.run(
-            [*COMMAND, "ask", "--site", site.url, *flags, "Hi"], stdout=child, check=True, timeout=60
+            [*COMMAND, "ask", "--site", site.url, *flags, "Hi"],
+            stdout=child,
+            check=True,
+            timeout=60,
         )
         assert done.returncode == 0
     os.close(child)

@@ -181,7 +181,9 @@ def test_a_silent_site_is_given_up(head: bytes, driver: Driver) -> None:
         LoopbackServer(ai_site(stall(head))) as server,
         driver.client(server.url, retry=AT_ONCE, timeout=Timeout(idle=SHORT)) as client,
     ):
-        with pytest.raises(IncompleteReply if head else ChatTimeout, match=r"0\.15 seconds") as caught:
+        with pytest.raises(
+            IncompleteReply if head else ChatTimeout, match=r"0\.15 seconds"
+        ) as caught:
             client.generate("Hi")
         assert isinstance(caught.value, TimeoutError) is not bool(head)
         assert getattr(caught.value, "partial_text", "") == ("Hello" if b"Hello" in head else "")
@@ -239,7 +241,7 @@ def test_a_connection_that_is_not_made_in_time(driver: Driver) -> None:
             sock.connect_ex(address)
         timeout = Timeout(connect=SHORT, idle=60)
         with driver.client(f"http://127.0.0.1:{address[1]}", retry=ONCE, timeout=timeout) as client:
-            with pytest.raises(ChatTimeout, match="Timeout.connect") as caught:
+            with pytest.raises(ChatTimeout, match=r"Timeout\.connect") as caught:
                 client.generate("Hi")
         assert caught.value.retryable
         for sock in filling:
@@ -325,7 +327,9 @@ def test_a_reply_that_broke_off_is_never_asked_again(driver: Driver) -> None:
         assert len(server.prompts) == 1
 
 
-REFUSED = answer({"code": "rest_cookie_invalid_nonce", "message": "m", "data": {"status": 403}}, 403)
+REFUSED = answer(
+    {"code": "rest_cookie_invalid_nonce", "message": "m", "data": {"status": 403}}, 403
+)
 
 
 def test_a_refused_nonce_is_renewed_once(driver: Driver) -> None:

@@ -84,7 +84,8 @@ def test_an_import_loads_no_http_library() -> None:
 
 
 def test_each_client_loads_only_its_own_http_library() -> None:
-    code = "import sys; from chatgpt4online import {}; print('requests' in sys.modules, 'aiohttp' in sys.modules)"
+    code = "import sys; from chatgpt4online import {}; loaded = set(sys.modules);"
+    code += "print('requests' in loaded, 'aiohttp' in loaded)"
     assert run_python(code.format("Client")).split() == ["True", "False"]
     assert run_python(code.format("AsyncClient")).split() == ["False", "True"]
 

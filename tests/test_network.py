@@ -201,7 +201,9 @@ def test_a_site_that_has_no_address(driver: Driver) -> None:
             client.generate("Hi")
 
 
-@pytest.mark.parametrize("proxy", ["socks5://127.0.0.1:1", "127.0.0.1:8080", "http://", "http://a:b"])
+@pytest.mark.parametrize(
+    "proxy", ["socks5://127.0.0.1:1", "127.0.0.1:8080", "http://", "http://a:b"]
+)
 def test_what_is_no_proxy(proxy: str, driver: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UsageError, match="proxy"):
         driver.client("http://site.invalid/", proxy=proxy)
@@ -235,7 +237,9 @@ def test_an_untrusted_certificate(driver: Driver) -> None:
         assert server.connections == 1
 
 
-@pytest.mark.parametrize("variable", [None, "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"])
+@pytest.mark.parametrize(
+    "variable", [None, "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"]
+)
 def test_a_certificate_that_the_caller_trusts(
     variable: str | None, driver: Driver, monkeypatch: pytest.MonkeyPatch
 ) -> None:

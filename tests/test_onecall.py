@@ -35,7 +35,9 @@ def test_agenerate_and_astream() -> None:
     async def run() -> None:
         async with LocalSite() as site:
             assert str(await chatgpt4online.agenerate("Hi", site.url)) == SAID
-            assert "".join([piece async for piece in chatgpt4online.astream("Hi", site.url)]) == SAID
+            assert (
+                "".join([piece async for piece in chatgpt4online.astream("Hi", site.url)]) == SAID
+            )
             async with chatgpt4online.astream("Hi", site.url) as stream:
                 assert await anext(stream) == "You"
             opened = await chatgpt4online.astream("Hi", site.url)

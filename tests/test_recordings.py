@@ -10,6 +10,7 @@ from .drivers import Driver
 from .loopback import Connection, LoopbackServer, Received
 from .recordings import SUBMITS, Recording, names, outcome_of
 
+
 def serve(recording: Recording) -> LoopbackServer:
     """Serve the site of a recording, with the recording as the answer to every prompt."""
     opening = recording.sibling("start_session")

@@ -21,15 +21,14 @@ def waits_of(
     policy: RetryPolicy, errors: list[ChatError], seconds_left: float | None = None
 ) -> tuple[list[float], BaseException | None]:
     """Raise `errors` in turn; return the waits between them and the error raised at last."""
-    left, waits = list(errors), []
+    left = list(errors)
+    waits: list[float] = []
 
     def fail() -> None:
         if left:
             raise left.pop(0)
 
-    retrying = tenacity.Retrying(
-        **retrying_options(policy, seconds_left), sleep=lambda seconds: waits.append(seconds)
-    )
+    retrying = tenacity.Retrying(**retrying_options(policy, seconds_left), sleep=waits.append)
     try:
         retrying(fail)
     except ChatError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 
 import pytest
@@ -179,6 +180,24 @@ def test_a_stream_that_is_closed_early_closes_its_connection(driver: Driver) -> 
         with pytest.raises(UsageError, match="not complete yet"):
             _ = stream.reply
         assert client.generate("Hi").text == "onetwo"
+
+
+def test_a_stream_that_is_forgotten_closes_its_connection(driver: Driver) -> None:
+    closed = threading.Event()
+
+    def submit(connection: Connection, request: Received) -> None:
+        connection.send(CHUNKED + chunk(live("one")))
+        connection.wait_closed()
+        closed.set()
+
+    with LoopbackServer(ai_site(submit)) as server, driver.client(server.url) as client:
+        for piece in client.stream("Hi"):
+            assert piece == "one"
+            break
+        gc.collect()
+        client.open_session()
+        client.close()
+        assert closed.wait(PATIENCE)
 
 
 def test_a_client_that_is_closed_with_a_stream_open(driver: Driver) -> None:

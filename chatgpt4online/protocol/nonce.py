@@ -7,6 +7,7 @@ page; 1.x need none. A page shows each chatbot as an element with JSON in `data-
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -92,8 +93,10 @@ def read_session_answer(body: bytes) -> Session | None:
 def read_page(body: bytes, url: str) -> Page:
     """Read a web page that was found at `url`."""
     reader = _PageReader()
-    reader.feed(body.decode("utf-8", "replace"))
-    reader.close()
+    # html.parser gives up on a few malformed declarations; what it had read by then counts.
+    with contextlib.suppress(AssertionError):
+        reader.feed(body.decode("utf-8", "replace"))
+        reader.close()
     session = None
     for bot in reader.bots:
         nonce = read_nonce(bot.system.get("restNonce"))

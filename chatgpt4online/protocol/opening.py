@@ -175,5 +175,5 @@ class SessionOpening(Exchange):
 
     def _failure(self, error: ChatError) -> ChatError:
         if isinstance(error, StatusError) and error.status in (502, 503, 504):
-                error.retryable = True
+            error.retryable = True
         return error

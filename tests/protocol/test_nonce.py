@@ -114,6 +114,11 @@ def test_a_container_inside_a_script_is_none() -> None:
     assert read_page(f"<script>{container({'a': 1})}</script>".encode(), PAGE).bots == ()
 
 
+def test_what_comes_before_a_malformed_declaration_counts() -> None:
+    page = read_page((container({"restNonce": "n1"}) + "<![<").encode(), PAGE)
+    assert page.session == Session("n1")
+
+
 @given(st.binary(max_size=300) | st.text(alphabet="<>!-/='\"& datsyem{}[]", max_size=200))
 def test_any_page_can_be_read(body: bytes | str) -> None:
     read_page(body if isinstance(body, bytes) else body.encode(), PAGE)
