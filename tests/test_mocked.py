@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 from collections.abc import Callable
 from typing import Any
 from unittest import mock
@@ -38,7 +39,8 @@ class _Response(aiohttp.ClientResponse):
     """aioresponses 0.7.9 does not give what aiohttp 3.14 wants."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
-        options.setdefault("stream_writer", mock.Mock(output_size=0))
+        if "stream_writer" in inspect.signature(aiohttp.ClientResponse.__init__).parameters:
+            options.setdefault("stream_writer", mock.Mock(output_size=0))
         super().__init__(*arguments, **options)
 
 
