@@ -19,8 +19,10 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from .async_client import AsyncClient, AsyncReplyStream
-    from .client import Client, ReplyStream
+    from .async_client import AsyncClient
+    from .async_conversation import AsyncConversation
+    from .async_reply_stream import AsyncReplyStream
+    from .client import Client
     from .errors import (
         Blocked,
         ChatError,
@@ -38,26 +40,38 @@ if TYPE_CHECKING:
         UsageError,
     )
     from .messages import (
+        Action,
         ActivityEvent,
+        Block,
         EndEvent,
         Event,
-        Extra,
         Message,
         Reply,
+        Shortcut,
+        StoredFile,
         TextEvent,
         Usage,
     )
     from .onecall import agenerate, astream, generate, stream
+    from .protocol.discovery import SiteInfo
+    from .protocol.discussions import Discussion
     from .protocol.limits import Limits
+    from .protocol.page import PageBot
     from .protocol.prompt import fold_prompt
+    from .protocol.public_api import Chatbot
+    from .protocol.site import Era
     from .provider import Chatgpt4Online
     from .retries import RetryPolicy
     from .settings import Timeout
+    from .sync_conversation import Conversation
+    from .sync_reply_stream import ReplyStream
 
 # Names arrive on first use, so that an import loads no HTTP library (PEP 562).
 _HOMES = {
-    "async_client": ("AsyncClient", "AsyncReplyStream"),
-    "client": ("Client", "ReplyStream"),
+    "async_client": ("AsyncClient",),
+    "async_conversation": ("AsyncConversation",),
+    "async_reply_stream": ("AsyncReplyStream",),
+    "client": ("Client",),
     "errors": (
         "Blocked",
         "ChatError",
@@ -75,42 +89,59 @@ _HOMES = {
         "UsageError",
     ),
     "messages": (
+        "Action",
         "ActivityEvent",
+        "Block",
         "EndEvent",
         "Event",
-        "Extra",
         "Message",
         "Reply",
+        "Shortcut",
+        "StoredFile",
         "TextEvent",
         "Usage",
     ),
     "onecall": ("agenerate", "astream", "generate", "stream"),
+    "protocol.discovery": ("SiteInfo",),
+    "protocol.discussions": ("Discussion",),
     "protocol.limits": ("Limits",),
+    "protocol.page": ("PageBot",),
     "protocol.prompt": ("fold_prompt",),
+    "protocol.public_api": ("Chatbot",),
+    "protocol.site": ("Era",),
     "provider": ("Chatgpt4Online",),
     "retries": ("RetryPolicy",),
     "settings": ("Timeout",),
+    "sync_conversation": ("Conversation",),
+    "sync_reply_stream": ("ReplyStream",),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
+    "Action",
     "ActivityEvent",
     "AsyncClient",
+    "AsyncConversation",
     "AsyncReplyStream",
+    "Block",
     "Blocked",
     "ChatError",
     "ChatTimeout",
+    "Chatbot",
     "Chatgpt4Online",
     "Client",
     "ConnectError",
+    "Conversation",
+    "Discussion",
     "EndEvent",
+    "Era",
     "Event",
-    "Extra",
     "IncompleteReply",
     "LimitReached",
     "Limits",
     "Message",
     "NonceRejected",
+    "PageBot",
     "ProtocolError",
     "QueryRejected",
     "Reply",
@@ -118,7 +149,10 @@ __all__ = [
     "ReplyStream",
     "RetryPolicy",
     "RouteNotFound",
+    "Shortcut",
+    "SiteInfo",
     "StatusError",
+    "StoredFile",
     "TextEvent",
     "Timeout",
     "TransportError",

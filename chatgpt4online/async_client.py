@@ -2,25 +2,51 @@
 
 from __future__ import annotations
 
+import uuid
 from asyncio import Lock
-from collections.abc import AsyncIterator, Awaitable, Callable, Generator
-from typing import Any, Self, TypeVar
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import aiohttp
 
+from .async_reply_stream import AsyncReplyStream
 from .async_transport import AsyncAnswer, AsyncTransport
-from .base_client import BaseClient
+from .base_client import BaseClient, TurnPlan
 from .errors import TransportError
-from .messages import Event, Reply, TextEvent
+from .files import AnyFile, FileInput, LocalFile, Progress
+from .messages import Reply, Shortcut, StoredFile
+from .protocol import files, public_api
+from .protocol.call import Call
+from .protocol.discovery import (
+    PageReading,
+    PluginQuestion,
+    SiteInfo,
+    plugin_is_known,
+    site_info,
+)
+from .protocol.discussions import (
+    Discussion,
+    delete_discussions,
+    list_discussions,
+    rename_discussion,
+)
 from .protocol.exchanges import Exchange, Request
+from .protocol.files import NO_PURPOSE
 from .protocol.opening import SessionOpening
-from .protocol.prompt import PromptInput
+from .protocol.prompt import PromptInput, read_prompt
+from .protocol.public_api import Chatbot
 from .protocol.turn import Turn
-from .reply_stream import BaseReplyStream, interrupted, raise_interrupted
+from .reply_stream import raise_interrupted
 from .retries import retrying_options
 from .settings import Deadline
 
+if TYPE_CHECKING:
+    from .async_conversation import AsyncConversation
+
 _Opened = TypeVar("_Opened")
+_Result = TypeVar("_Result")
+_CallT = TypeVar("_CallT", bound=Call[Any])
 
 
 class AsyncClient(BaseClient[aiohttp.ClientSession]):
@@ -30,12 +56,16 @@ class AsyncClient(BaseClient[aiohttp.ClientSession]):
         self._transport = AsyncTransport(self._settings, session)
         self._opening = Lock()
 
-    async def generate(self, prompt: PromptInput, **options: Any) -> Reply:
+    async def generate(
+        self, prompt: PromptInput, *, files: Sequence[AnyFile] = (), **options: Any
+    ) -> Reply:
         """Send a prompt and return the complete reply.
 
         Args:
             prompt: a text, or messages (`Message`, or dicts with role and content), oldest
                 first and the user's last.
+            files: files that go with it: paths, bytes, open files, which are uploaded first,
+                or what `upload` returned.
             options: parameters of the chatbot: model, temperature, max_tokens, instructions,
                 or any other by the plugin's own name. ``stream=False`` asks the site for one
                 JSON answer in place of events.
@@ -43,23 +73,178 @@ class AsyncClient(BaseClient[aiohttp.ClientSession]):
         Raises:
             ChatError: see `chatgpt4online.errors` for each kind.
         """
-        async with self.stream(prompt, **options) as stream:
-            async for _ in stream.events():
-                pass
-            return stream.reply
+        return await self.stream(prompt, files=files, **options).read()
 
-    def stream(self, prompt: PromptInput, **options: Any) -> AsyncReplyStream:
+    def stream(
+        self, prompt: PromptInput, *, files: Sequence[AnyFile] = (), **options: Any
+    ) -> AsyncReplyStream:
         """Return the reply to a prompt as it arrives.
 
         The prompt is sent when the stream is first iterated, entered or awaited; after
         ``await client.stream(prompt)`` the site has accepted it. The arguments and errors are
-        those of `generate`.
+        those of `generate`. By the public API (`token`) the reply comes as one piece.
         """
-        self._check_open()
-        make_turn = self._turn_maker(prompt, options)
-        return AsyncReplyStream(
-            make_turn(), lambda: self._retrying(self._open, make_turn), self._transport
+        return self._stream(self._turn_plan(prompt, files, options))
+
+    async def send_shortcut(self, shortcut: Shortcut, **options: Any) -> Reply:
+        """Press a shortcut of a reply and return what the chatbot says to it.
+
+        Raises:
+            ChatError: as for `generate`; `QueryRejected` for an expired shortcut.
+        """
+        return await self._stream(self._shortcut_plan(shortcut, options)).read()
+
+    def conversation(
+        self, chat_id: str | None = None, messages: PromptInput = ()
+    ) -> AsyncConversation:
+        """Return a conversation, which keeps its history.
+
+        Args:
+            chat_id: the id of one to go on with; None for a new one.
+            messages: what was said in it so far, oldest first.
+
+        Raises:
+            UsageError: a message is not one.
+        """
+        from .async_conversation import AsyncConversation
+
+        return AsyncConversation(self, chat_id, messages)
+
+    def load_conversation(self, text: str) -> AsyncConversation:
+        """Return the conversation that its `to_json` saved.
+
+        Raises:
+            UsageError: it is not such a conversation, or of a later version.
+        """
+        from .async_conversation import AsyncConversation
+
+        return AsyncConversation.from_json(self, text)
+
+    async def upload(
+        self,
+        file: FileInput,
+        *,
+        filename: str | None = None,
+        purpose: str = NO_PURPOSE,
+        progress: Progress | None = None,
+    ) -> StoredFile:
+        """Upload a file, read from disk while it is sent.
+
+        Args:
+            file: a path, bytes, or a file open in binary mode, which is not closed.
+            filename: its name on the site; None for its own.
+            purpose: what it is for, a word of the site's own.
+            progress: called with the bytes sent and the bytes in all; None for nobody.
+
+        Raises:
+            UsageError: there is no such file, or it cannot be read.
+            ChatError: what the site made of it; `QueryRejected` for a type that it refuses.
+        """
+        local = LocalFile(file, filename, progress)
+        return await self._ask(lambda: self._upload_call(local, purpose))
+
+    async def list_files(
+        self, *, limit: int = 10, page: int = 1, purpose: str | None = None
+    ) -> tuple[StoredFile, ...]:
+        """Return the user's files on the site, newest first.
+
+        Args:
+            limit: the most files to return.
+            page: which page of that many, counted from 1.
+            purpose: only those uploaded for it; None for all.
+
+        Raises:
+            ChatError: what went wrong.
+        """
+        return await self._ask(
+            lambda: files.list_files(self._site, limit, page, purpose, self._limits)
         )
+
+    async def delete_files(self, *stored: StoredFile | str) -> int:
+        """Delete files, given as such or by their ids, and return how many were deleted.
+
+        Raises:
+            ChatError: what went wrong.
+        """
+        ids = [file if isinstance(file, str) else file.id for file in stored]
+        return await self._ask(lambda: files.delete_files(self._site, ids, self._limits))
+
+    async def discussions(self, *, page_size: int = 10) -> AsyncIterator[Discussion]:
+        """Return the discussions that the site keeps of a signed-in user, newest first.
+
+        They are asked for page by page, as they are iterated.
+
+        Args:
+            page_size: how many to ask for at once.
+
+        Raises:
+            ChatError: what went wrong; `ReplyError` for a guest.
+        """
+        offset = 0
+        while True:
+            page = await self._ask(
+                partial(list_discussions, self._site, self._bot, offset, page_size, self._limits)
+            )
+            for discussion in page.discussions:
+                yield discussion
+            offset += len(page.discussions)
+            if not page.discussions or offset >= page.total:
+                return
+
+    async def rename_discussion(self, chat_id: str, title: str) -> None:
+        """Give a discussion of a signed-in user another title.
+
+        Raises:
+            ChatError: what went wrong; `ReplyError` for a guest.
+        """
+        await self._ask(partial(rename_discussion, self._site, chat_id, title, self._limits))
+
+    async def delete_discussions(self, *chat_ids: str) -> None:
+        """Delete discussions of a signed-in user.
+
+        Raises:
+            ChatError: what went wrong; `ReplyError` for a guest.
+        """
+        await self._ask(partial(delete_discussions, self._site, chat_ids, self._limits))
+
+    async def list_chatbots(self) -> tuple[Chatbot, ...]:
+        """Return the site's chatbots, by its public API.
+
+        Raises:
+            ChatError: what went wrong; `StatusError` without a token that the site takes.
+        """
+        return await self._ask(lambda: public_api.list_chatbots(self._site, self._limits))
+
+    async def check_auth(self) -> Mapping[str, Any]:
+        """Return as whom the site knows the token or the user, by its public API.
+
+        Raises:
+            ChatError: what went wrong; `StatusError` without a token that the site takes.
+        """
+        return await self._ask(lambda: public_api.check_auth(self._site, self._limits))
+
+    async def text_query(self, message: str, **options: Any) -> str:
+        """Ask the site's model, not a chatbot, by the site's public API.
+
+        Args:
+            message: what is asked.
+            options: parameters of the query by the plugin's own names.
+
+        Raises:
+            ChatError: what went wrong; `StatusError` without a token that the site takes.
+        """
+        read_prompt(message)
+        return await self._ask(
+            lambda: public_api.text_query(self._site, message, options, self._limits)
+        )
+
+    async def discover(self) -> SiteInfo:
+        """Find out about the site and the chatbots on its page, without a prompt.
+
+        Raises:
+            ChatError: what went wrong; `RouteNotFound` where no WordPress answers.
+        """
+        return await self._retrying(self._discover)
 
     async def open_session(self) -> str | None:
         """Open a session now, where none is open, rather than with the first prompt.
@@ -85,6 +270,19 @@ class AsyncClient(BaseClient[aiohttp.ClientSession]):
     async def __aexit__(self, *exc_info: object) -> None:
         await self.close()
 
+    def _stream(self, plan: TurnPlan) -> AsyncReplyStream:
+        self._check_open()
+        chat_id = uuid.uuid4().hex
+
+        async def open_turn() -> tuple[Turn, AsyncAnswer]:
+            stored = [
+                file if isinstance(file, StoredFile) else await self.upload(file)
+                for file in plan.files
+            ]
+            return await self._retrying(self._start, lambda: self._turn(plan, chat_id, stored))
+
+        return AsyncReplyStream(self._turn(plan, chat_id), open_turn, self._transport)
+
     async def _retrying(
         self, opening: Callable[..., Awaitable[_Opened]], *arguments: Any
     ) -> _Opened:
@@ -96,21 +294,41 @@ class AsyncClient(BaseClient[aiohttp.ClientSession]):
         retrying = AsyncRetrying(**retrying_options(self._retry, self._timeout.total))
         return await retrying(opening, *arguments, deadline)
 
-    async def _open(
-        self, make_turn: Callable[[], Turn], deadline: Deadline
-    ) -> tuple[Turn, AsyncAnswer]:
-        """Send a turn; return it with its answer once the site has accepted it."""
-        turn = make_turn()
+    async def _ask(self, make: Callable[[], Call[_Result]]) -> _Result:
+        """Make a call and return its result."""
+        call, answer = await self._retrying(self._start, make)
+        await self._read_all(call, answer)
+        result: _Result = call.result()
+        return result
+
+    async def _start(
+        self, make: Callable[[], _CallT], deadline: Deadline
+    ) -> tuple[_CallT, AsyncAnswer]:
+        """Send a call; return it with its answer once the site has accepted it."""
+        call = make()
         while True:
-            await self._open_session(deadline)
-            request = turn.next_request()
+            if call.needs_opening:
+                await self._open_session(deadline)
+            request = call.next_request()
             assert request is not None
-            answer = await self._send(turn, request, deadline)
-            if turn.accepted:
-                return turn, answer
-            await self._read_all(turn, answer)
-            if turn.finished:
-                turn.result()
+            answer = await self._send(call, request, deadline)
+            if call.accepted:
+                return call, answer
+            await self._read_all(call, answer)
+            if call.finished:
+                call.result()
+
+    async def _discover(self, deadline: Deadline) -> SiteInfo:
+        await self._open_session(deadline)
+        if self._site.page is None:
+            await self._run(PageReading(self._site, self._limits), deadline)
+        has_plugin = plugin_is_known(self._site)
+        if not has_plugin:
+            question = PluginQuestion(self._site, self._limits)
+            _, answer = await self._start(lambda: question, deadline)
+            await self._read_all(question, answer)
+            has_plugin = question.result()
+        return site_info(self._site, has_plugin)
 
     async def _open_session(self, deadline: Deadline) -> None:
         """Open a session where none is open; of several tasks only one does so."""
@@ -118,10 +336,11 @@ class AsyncClient(BaseClient[aiohttp.ClientSession]):
             return
         async with self._opening:
             if self._site.session is None:
-                exchange = SessionOpening(self._site, self._limits)
-                while (request := exchange.next_request()) is not None:
-                    answer = await self._send(exchange, request, deadline)
-                    await self._read_all(exchange, answer)
+                await self._run(SessionOpening(self._site, self._limits), deadline)
+
+    async def _run(self, exchange: Exchange, deadline: Deadline) -> None:
+        while (request := exchange.next_request()) is not None:
+            await self._read_all(exchange, await self._send(exchange, request, deadline))
 
     async def _send(self, exchange: Exchange, request: Request, deadline: Deadline) -> AsyncAnswer:
         try:
@@ -140,95 +359,3 @@ class AsyncClient(BaseClient[aiohttp.ClientSession]):
         finally:
             answer.close()
         exchange.receive_eof()
-
-
-class AsyncReplyStream(BaseReplyStream, AsyncIterator[str]):
-    """A reply while it arrives. Iterate it for the pieces of the text.
-
-    Use it with ``async with``, or call `close`, where it may not be read to its end. Awaiting
-    it opens it. Reading raises what went wrong, once all that had arrived before is handed out.
-    """
-
-    def __init__(
-        self,
-        turn: Turn,
-        open_turn: Callable[[], Awaitable[tuple[Turn, AsyncAnswer]]],
-        transport: AsyncTransport,
-    ) -> None:
-        super().__init__(turn)
-        self._open_turn: Callable[[], Awaitable[tuple[Turn, AsyncAnswer]]] | None = open_turn
-        self._answer: AsyncAnswer | None = None
-        self._transport = transport
-        self.owner: AsyncClient | None = None
-        """A client that is closed with the stream; None where it goes on."""
-
-    async def __anext__(self) -> str:
-        while (event := await self._next_event()) is not None:
-            if isinstance(event, TextEvent):
-                return event.text
-        raise StopAsyncIteration
-
-    async def events(self) -> AsyncIterator[Event]:
-        """Return the events of the reply, text and all else, from here on."""
-        while (event := await self._next_event()) is not None:
-            yield event
-
-    async def close(self) -> None:
-        """End the reading. A reply that is not complete by now stays incomplete."""
-        self._open_turn = None
-        answer, self._answer = self._answer, None
-        self._ready.clear()
-        if answer is not None:
-            if self._turn.succeeded:
-                self._transport.linger(answer)
-            else:
-                answer.close()
-        if self.owner is not None:
-            await self.owner.close()
-
-    def __del__(self) -> None:
-        # A loop that is left by `break` has no other way to give the connection up.
-        if self._answer is not None:
-            self._answer.close()
-
-    def __await__(self) -> Generator[Any, None, Self]:
-        return self._opened().__await__()
-
-    async def __aenter__(self) -> Self:
-        return await self._opened()
-
-    async def __aexit__(self, *exc_info: object) -> None:
-        await self.close()
-
-    async def _opened(self) -> Self:
-        open_turn, self._open_turn = self._open_turn, None
-        if open_turn is not None:
-            try:
-                self._turn, self._answer = await open_turn()
-            except BaseException:
-                await self.close()
-                raise
-        return self
-
-    async def _next_event(self) -> Event | None:
-        if self._open_turn is not None:
-            await self._opened()
-        while not self._ready:
-            if self._answer is None:
-                return None
-            if self._turn.finished:
-                await self.close()
-                self._turn.result()
-                return None
-            await self._read(self._answer)
-        return self._ready.popleft()
-
-    async def _read(self, answer: AsyncAnswer) -> None:
-        try:
-            self._take(await answer.read())
-        except TransportError as error:
-            # What the turn makes of it is raised when all that arrived is handed out.
-            interrupted(self._turn, error)
-        except BaseException:
-            await self.close()
-            raise

@@ -7,6 +7,7 @@ import contextlib
 import ssl
 import time
 from collections import deque
+from collections.abc import AsyncIterator
 from email.utils import formatdate
 from functools import lru_cache
 
@@ -14,8 +15,9 @@ import aiohttp
 
 from .errors import TransportError, UsageError
 from .failures import answer_timed_out, connect_failed, connect_timed_out, cut_off, untrusted
+from .files import length_of, pieces_of
 from .protocol.answers import Headers
-from .protocol.exchanges import Request
+from .protocol.exchanges import Body, FileBody, Request
 from .settings import LINGER_SECONDS, Deadline, HttpSettings
 
 _NO_ROUNDING = 86400.0
@@ -139,13 +141,15 @@ class AsyncTransport:
             response = await self._session.request(
                 request.method,
                 request.url,
-                data=request.body or None,
-                headers=headers,
+                data=_data(request.body),
+                headers=_with_length(headers, request.body),
                 allow_redirects=False,
                 timeout=limits,
                 proxy=proxy,
                 ssl=self._tls(),
             )
+        except UsageError:
+            raise
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise self._translate(error, request.url, deadline, proxy is not None) from error
         return AsyncAnswer(response, request.url, timeout.idle, deadline)
@@ -198,6 +202,26 @@ class AsyncTransport:
         if isinstance(error, ValueError):
             return UsageError("The site's address, the proxy or a header cannot be used.")
         return cut_off(url)
+
+
+def _data(body: Body | None) -> bytes | AsyncIterator[bytes] | None:
+    return _pieces(body) if isinstance(body, FileBody) else body or None
+
+
+async def _pieces(body: FileBody) -> AsyncIterator[bytes]:
+    pieces = pieces_of(body)
+    while True:
+        # Reading a file can block, so it must not be done in the event loop.
+        piece = await asyncio.to_thread(next, pieces, None)
+        if piece is None:
+            return
+        yield piece
+
+
+def _with_length(headers: Headers, body: Body | None) -> Headers:
+    if not isinstance(body, FileBody):
+        return headers
+    return {**headers, "Content-Length": str(length_of(body))}
 
 
 @lru_cache(maxsize=8)

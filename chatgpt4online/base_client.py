@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import base64
+import ipaddress
 import os
 import time
 import uuid
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
+from urllib.parse import urlsplit
 
 from . import __version__
 from .errors import UsageError
+from .files import AnyFile, LocalFile
+from .messages import Message, Shortcut, StoredFile
 from .protocol.address import origin, parse_address
 from .protocol.exchanges import Request
+from .protocol.files import Upload
 from .protocol.limits import Limits
-from .protocol.prompt import PromptInput, read_prompt
+from .protocol.prompt import Prompt, PromptInput, fold_prompt, read_prompt
+from .protocol.public_api import ApiTurn
 from .protocol.site import Site
 from .protocol.turn import Bot, Turn
 from .retries import RetryPolicy
@@ -26,6 +34,38 @@ SITE_VARIABLE = "CHATGPT4ONLINE_SITE"
 SessionT = TypeVar("SessionT")
 
 
+@dataclass(frozen=True, slots=True)
+class TurnPlan:
+    """A prompt to send, by as many turns as the retries take.
+
+    Attributes:
+        prompt: what is said.
+        options: parameters of the chatbot.
+        files: what goes with it, uploaded or not.
+        chat_id: the id of the conversation; None for a new one.
+        greeted: see `Turn`.
+    """
+
+    prompt: Prompt
+    options: Mapping[str, Any] = field(repr=False)
+    files: tuple[AnyFile, ...] = field(default=(), repr=False)
+    chat_id: str | None = None
+    greeted: bool = False
+
+
+def shortcut_message(shortcut: Shortcut) -> tuple[str, dict[str, Any]]:
+    """Return the new message and the options that press a shortcut.
+
+    Raises:
+        UsageError: the shortcut has neither an id nor a text.
+    """
+    if shortcut.shortcut_id:
+        return "", {"shortcutId": shortcut.shortcut_id}
+    if not shortcut.message:
+        raise UsageError("The shortcut has nothing that could be sent.")
+    return shortcut.message, {}
+
+
 class BaseClient(ABC, Generic[SessionT]):
     """A client of one site. It keeps what it learns of the site, cookies and connections.
 
@@ -35,6 +75,11 @@ class BaseClient(ABC, Generic[SessionT]):
         bot_id: the id of the chatbot. With neither id, the first one on the page where a page
             was read, else the site's default.
         custom_id: the id of a chatbot that is defined in its page.
+        auth: a WordPress user and one of the user's application passwords, to ask as that user.
+            None for a guest.
+        token: the token of the site's public API, to ask by that API. It is as good as the
+            password of the site's first administrator. None for the way of the site's own page.
+        allow_insecure_auth: whether to send credentials over plain http to another machine.
         proxy: the address of an http or https proxy. None for what HTTP_PROXY, HTTPS_PROXY,
             ALL_PROXY and NO_PROXY say, '' for no proxy at all.
         timeout: how long to wait, in seconds.
@@ -55,6 +100,9 @@ class BaseClient(ABC, Generic[SessionT]):
         bot_id: str | None = None,
         custom_id: str | None = None,
         *,
+        auth: tuple[str, str] | None = None,
+        token: str | None = None,
+        allow_insecure_auth: bool = False,
         proxy: str | None = None,
         timeout: Timeout = Timeout(),
         retry: RetryPolicy = RetryPolicy(),
@@ -70,6 +118,13 @@ class BaseClient(ABC, Generic[SessionT]):
             )
         self._site = Site(parse_address(site))
         self._bot = Bot(bot_id, custom_id)
+        self._by_api = token is not None
+        self._credentials = credentials(auth, token)
+        if self._credentials and not (allow_insecure_auth or is_private(self._site.page_url)):
+            raise UsageError(
+                "Credentials would be sent over plain http, where others can read them. Use "
+                "https, or pass allow_insecure_auth=True."
+            )
         self._settings = HttpSettings(
             proxy=proxy,
             verify=verify,
@@ -92,28 +147,76 @@ class BaseClient(ABC, Generic[SessionT]):
         if self._closed:
             raise UsageError("This client is closed; make a new one.")
 
-    def _turn_maker(self, prompt: PromptInput, options: Mapping[str, Any]) -> Callable[[], Turn]:
-        """Return what makes the turn of each try.
+    def _turn_plan(
+        self, prompt: PromptInput, files: Sequence[AnyFile], options: Mapping[str, Any]
+    ) -> TurnPlan:
+        """Check what a caller wants to send.
 
         Raises:
-            UsageError: the prompt or an option cannot be sent.
+            UsageError: the prompt, a file or an option cannot be sent.
         """
-        read = read_prompt(prompt)
-        chat_id = uuid.uuid4().hex
+        read = read_prompt(prompt, with_files=bool(files))
+        return TurnPlan(read, options, tuple(files))
 
-        def make() -> Turn:
-            return Turn(
-                self._site,
-                read,
-                bot=self._bot,
-                chat_id=chat_id,
-                options=options,
-                now=int(time.time() * 1000),
-                limits=self._limits,
-            )
+    def _shortcut_plan(self, shortcut: Shortcut, options: Mapping[str, Any]) -> TurnPlan:
+        message, extra = shortcut_message(shortcut)
+        return TurnPlan(Prompt(message), {**extra, **options})
 
-        return make
+    def _turn(self, plan: TurnPlan, chat_id: str, files: Sequence[StoredFile] = ()) -> Turn:
+        kind, prompt = Turn, plan.prompt
+        if self._by_api:
+            kind = ApiTurn
+            if prompt.history:
+                # The public API takes no history.
+                latest = Message("user", prompt.new_message)
+                prompt = Prompt(fold_prompt([*prompt.history, latest]))
+        return kind(
+            self._site,
+            prompt,
+            bot=self._bot,
+            chat_id=plan.chat_id or chat_id,
+            options=plan.options,
+            now=int(time.time() * 1000),
+            limits=self._limits,
+            files=files,
+            greeted=plan.greeted,
+        )
+
+    def _upload_call(self, file: LocalFile, purpose: str) -> Upload:
+        return Upload(self._site, file, purpose, uuid.uuid4().hex, self._limits)
 
     def _headers(self, request: Request) -> dict[str, str]:
         """Return all headers of a request: the protocol's come before the caller's."""
-        return {**self._settings.headers, **request.headers}
+        return {**self._settings.headers, **self._credentials, **request.headers}
+
+
+def credentials(auth: tuple[str, str] | None, token: str | None) -> dict[str, str]:
+    """Return the header that tells a site who asks; no header for a guest.
+
+    Raises:
+        UsageError: both are given, or one cannot be sent.
+    """
+    if auth is not None and token is not None:
+        raise UsageError("Pass auth or token, not both.")
+    if token is not None:
+        if not (token.isascii() and token.isprintable() and token.strip()):
+            raise UsageError("The token must be printable ASCII text.")
+        return {"Authorization": f"Bearer {token}"}
+    if auth is None:
+        return {}
+    user, password = auth
+    if not user or ":" in user or not password:
+        raise UsageError("auth must be a user, without a colon, and an application password.")
+    encoded = base64.b64encode(f"{user}:{password}".encode()).decode()
+    return {"Authorization": f"Basic {encoded}"}
+
+
+def is_private(url: str) -> bool:
+    """Whether nobody else can read what is sent to an address: https, or this machine."""
+    parts = urlsplit(url)
+    if parts.scheme == "https" or parts.hostname == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(parts.hostname or "").is_loopback
+    except ValueError:
+        return False

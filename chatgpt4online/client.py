@@ -2,25 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from threading import Lock
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import requests
 
-from .base_client import BaseClient
+from .base_client import BaseClient, TurnPlan
 from .errors import TransportError
-from .messages import Event, Reply, TextEvent
+from .files import AnyFile, FileInput, LocalFile, Progress
+from .messages import Reply, Shortcut, StoredFile
+from .protocol import files, public_api
+from .protocol.call import Call
+from .protocol.discovery import (
+    PageReading,
+    PluginQuestion,
+    SiteInfo,
+    plugin_is_known,
+    site_info,
+)
+from .protocol.discussions import (
+    Discussion,
+    delete_discussions,
+    list_discussions,
+    rename_discussion,
+)
 from .protocol.exchanges import Exchange, Request
+from .protocol.files import NO_PURPOSE
 from .protocol.opening import SessionOpening
-from .protocol.prompt import PromptInput
-from .protocol.turn import Turn
-from .reply_stream import BaseReplyStream, interrupted, raise_interrupted
+from .protocol.prompt import PromptInput, read_prompt
+from .protocol.public_api import Chatbot
+from .reply_stream import raise_interrupted
 from .retries import retrying_options
 from .settings import Deadline
+from .sync_reply_stream import ReplyStream
 from .transport import Answer, Transport
 
+if TYPE_CHECKING:
+    from .sync_conversation import Conversation
+
 _Opened = TypeVar("_Opened")
+_Result = TypeVar("_Result")
+_CallT = TypeVar("_CallT", bound=Call[Any])
 
 
 class Client(BaseClient[requests.Session]):
@@ -30,12 +55,16 @@ class Client(BaseClient[requests.Session]):
         self._transport = Transport(self._settings, session)
         self._opening = Lock()
 
-    def generate(self, prompt: PromptInput, **options: Any) -> Reply:
+    def generate(
+        self, prompt: PromptInput, *, files: Sequence[AnyFile] = (), **options: Any
+    ) -> Reply:
         """Send a prompt and return the complete reply.
 
         Args:
             prompt: a text, or messages (`Message`, or dicts with role and content), oldest
                 first and the user's last.
+            files: files that go with it: paths, bytes, open files, which are uploaded first,
+                or what `upload` returned.
             options: parameters of the chatbot: model, temperature, max_tokens, instructions,
                 or any other by the plugin's own name. ``stream=False`` asks the site for one
                 JSON answer in place of events.
@@ -43,18 +72,170 @@ class Client(BaseClient[requests.Session]):
         Raises:
             ChatError: see `chatgpt4online.errors` for each kind.
         """
-        with self.stream(prompt, **options) as stream:
-            for _ in stream.events():
-                pass
-            return stream.reply
+        return self.stream(prompt, files=files, **options).read()
 
-    def stream(self, prompt: PromptInput, **options: Any) -> ReplyStream:
+    def stream(
+        self, prompt: PromptInput, *, files: Sequence[AnyFile] = (), **options: Any
+    ) -> ReplyStream:
         """Send a prompt and return its reply as it arrives, once the site has accepted it.
 
-        The arguments and errors are those of `generate`.
+        The arguments and errors are those of `generate`. By the public API (`token`) the
+        reply comes as one piece.
         """
-        turn, answer = self._retrying(self._open, self._turn_maker(prompt, options))
-        return ReplyStream(turn, answer, self._transport)
+        return self._stream(self._turn_plan(prompt, files, options))
+
+    def send_shortcut(self, shortcut: Shortcut, **options: Any) -> Reply:
+        """Press a shortcut of a reply and return what the chatbot says to it.
+
+        Raises:
+            ChatError: as for `generate`; `QueryRejected` for an expired shortcut.
+        """
+        return self._stream(self._shortcut_plan(shortcut, options)).read()
+
+    def conversation(self, chat_id: str | None = None, messages: PromptInput = ()) -> Conversation:
+        """Return a conversation, which keeps its history.
+
+        Args:
+            chat_id: the id of one to go on with; None for a new one.
+            messages: what was said in it so far, oldest first.
+
+        Raises:
+            UsageError: a message is not one.
+        """
+        from .sync_conversation import Conversation
+
+        return Conversation(self, chat_id, messages)
+
+    def load_conversation(self, text: str) -> Conversation:
+        """Return the conversation that its `to_json` saved.
+
+        Raises:
+            UsageError: it is not such a conversation, or of a later version.
+        """
+        from .sync_conversation import Conversation
+
+        return Conversation.from_json(self, text)
+
+    def upload(
+        self,
+        file: FileInput,
+        *,
+        filename: str | None = None,
+        purpose: str = NO_PURPOSE,
+        progress: Progress | None = None,
+    ) -> StoredFile:
+        """Upload a file, read from disk while it is sent.
+
+        Args:
+            file: a path, bytes, or a file open in binary mode, which is not closed.
+            filename: its name on the site; None for its own.
+            purpose: what it is for, a word of the site's own.
+            progress: called with the bytes sent and the bytes in all; None for nobody.
+
+        Raises:
+            UsageError: there is no such file, or it cannot be read.
+            ChatError: what the site made of it; `QueryRejected` for a type that it refuses.
+        """
+        local = LocalFile(file, filename, progress)
+        return self._ask(lambda: self._upload_call(local, purpose))
+
+    def list_files(
+        self, *, limit: int = 10, page: int = 1, purpose: str | None = None
+    ) -> tuple[StoredFile, ...]:
+        """Return the user's files on the site, newest first.
+
+        Args:
+            limit: the most files to return.
+            page: which page of that many, counted from 1.
+            purpose: only those uploaded for it; None for all.
+
+        Raises:
+            ChatError: what went wrong.
+        """
+        return self._ask(lambda: files.list_files(self._site, limit, page, purpose, self._limits))
+
+    def delete_files(self, *stored: StoredFile | str) -> int:
+        """Delete files, given as such or by their ids, and return how many were deleted.
+
+        Raises:
+            ChatError: what went wrong.
+        """
+        ids = [file if isinstance(file, str) else file.id for file in stored]
+        return self._ask(lambda: files.delete_files(self._site, ids, self._limits))
+
+    def discussions(self, *, page_size: int = 10) -> Iterator[Discussion]:
+        """Return the discussions that the site keeps of a signed-in user, newest first.
+
+        They are asked for page by page, as they are iterated.
+
+        Args:
+            page_size: how many to ask for at once.
+
+        Raises:
+            ChatError: what went wrong; `ReplyError` for a guest.
+        """
+        offset = 0
+        while True:
+            page = self._ask(
+                partial(list_discussions, self._site, self._bot, offset, page_size, self._limits)
+            )
+            yield from page.discussions
+            offset += len(page.discussions)
+            if not page.discussions or offset >= page.total:
+                return
+
+    def rename_discussion(self, chat_id: str, title: str) -> None:
+        """Give a discussion of a signed-in user another title.
+
+        Raises:
+            ChatError: what went wrong; `ReplyError` for a guest.
+        """
+        self._ask(partial(rename_discussion, self._site, chat_id, title, self._limits))
+
+    def delete_discussions(self, *chat_ids: str) -> None:
+        """Delete discussions of a signed-in user.
+
+        Raises:
+            ChatError: what went wrong; `ReplyError` for a guest.
+        """
+        self._ask(partial(delete_discussions, self._site, chat_ids, self._limits))
+
+    def list_chatbots(self) -> tuple[Chatbot, ...]:
+        """Return the site's chatbots, by its public API.
+
+        Raises:
+            ChatError: what went wrong; `StatusError` without a token that the site takes.
+        """
+        return self._ask(lambda: public_api.list_chatbots(self._site, self._limits))
+
+    def check_auth(self) -> Mapping[str, Any]:
+        """Return as whom the site knows the token or the user, by its public API.
+
+        Raises:
+            ChatError: what went wrong; `StatusError` without a token that the site takes.
+        """
+        return self._ask(lambda: public_api.check_auth(self._site, self._limits))
+
+    def text_query(self, message: str, **options: Any) -> str:
+        """Ask the site's model, not a chatbot, by the site's public API.
+
+        Args:
+            message: what is asked.
+            options: parameters of the query by the plugin's own names.
+
+        Raises:
+            ChatError: what went wrong; `StatusError` without a token that the site takes.
+        """
+        read_prompt(message)
+        return self._ask(lambda: public_api.text_query(self._site, message, options, self._limits))
+
+    def discover(self) -> SiteInfo:
+        """Find out about the site and the chatbots on its page, without a prompt.
+
+        Raises:
+            ChatError: what went wrong; `RouteNotFound` where no WordPress answers.
+        """
+        return self._retrying(self._discover)
 
     def open_session(self) -> str | None:
         """Open a session now, where none is open, rather than with the first prompt.
@@ -80,6 +261,16 @@ class Client(BaseClient[requests.Session]):
     def __exit__(self, *exc_info: object) -> None:
         self.close()
 
+    def _stream(self, plan: TurnPlan) -> ReplyStream:
+        self._check_open()
+        chat_id = uuid.uuid4().hex
+        self._turn(plan, chat_id)  # what is wrong with it is known before a file is uploaded
+        stored = [
+            file if isinstance(file, StoredFile) else self.upload(file) for file in plan.files
+        ]
+        turn, answer = self._retrying(self._start, lambda: self._turn(plan, chat_id, stored))
+        return ReplyStream(turn, answer, self._transport)
+
     def _retrying(self, opening: Callable[..., _Opened], *arguments: Any) -> _Opened:
         """Call ``opening(*arguments, deadline)``, again where the policy allows it."""
         from tenacity import Retrying
@@ -89,19 +280,39 @@ class Client(BaseClient[requests.Session]):
         retrying = Retrying(**retrying_options(self._retry, self._timeout.total))
         return retrying(opening, *arguments, deadline)
 
-    def _open(self, make_turn: Callable[[], Turn], deadline: Deadline) -> tuple[Turn, Answer]:
-        """Send a turn; return it with its answer once the site has accepted it."""
-        turn = make_turn()
+    def _ask(self, make: Callable[[], Call[_Result]]) -> _Result:
+        """Make a call and return its result."""
+        call, answer = self._retrying(self._start, make)
+        self._read_all(call, answer)
+        result: _Result = call.result()
+        return result
+
+    def _start(self, make: Callable[[], _CallT], deadline: Deadline) -> tuple[_CallT, Answer]:
+        """Send a call; return it with its answer once the site has accepted it."""
+        call = make()
         while True:
-            self._open_session(deadline)
-            request = turn.next_request()
+            if call.needs_opening:
+                self._open_session(deadline)
+            request = call.next_request()
             assert request is not None
-            answer = self._send(turn, request, deadline)
-            if turn.accepted:
-                return turn, answer
-            self._read_all(turn, answer)
-            if turn.finished:
-                turn.result()
+            answer = self._send(call, request, deadline)
+            if call.accepted:
+                return call, answer
+            self._read_all(call, answer)
+            if call.finished:
+                call.result()
+
+    def _discover(self, deadline: Deadline) -> SiteInfo:
+        self._open_session(deadline)
+        if self._site.page is None:
+            self._run(PageReading(self._site, self._limits), deadline)
+        has_plugin = plugin_is_known(self._site)
+        if not has_plugin:
+            question = PluginQuestion(self._site, self._limits)
+            _, answer = self._start(lambda: question, deadline)
+            self._read_all(question, answer)
+            has_plugin = question.result()
+        return site_info(self._site, has_plugin)
 
     def _open_session(self, deadline: Deadline) -> None:
         """Open a session where none is open; of several threads only one does so."""
@@ -109,9 +320,11 @@ class Client(BaseClient[requests.Session]):
             return
         with self._opening:
             if self._site.session is None:
-                exchange = SessionOpening(self._site, self._limits)
-                while (request := exchange.next_request()) is not None:
-                    self._read_all(exchange, self._send(exchange, request, deadline))
+                self._run(SessionOpening(self._site, self._limits), deadline)
+
+    def _run(self, exchange: Exchange, deadline: Deadline) -> None:
+        while (request := exchange.next_request()) is not None:
+            self._read_all(exchange, self._send(exchange, request, deadline))
 
     def _send(self, exchange: Exchange, request: Request, deadline: Deadline) -> Answer:
         try:
@@ -130,68 +343,3 @@ class Client(BaseClient[requests.Session]):
         finally:
             answer.close()
         exchange.receive_eof()
-
-
-class ReplyStream(BaseReplyStream, Iterator[str]):
-    """A reply while it arrives. Iterate it for the pieces of the text.
-
-    Use it as a context manager, or call `close`, where it may not be read to its end. Reading
-    raises what went wrong, once all that had arrived before is handed out.
-    """
-
-    def __init__(self, turn: Turn, answer: Answer, transport: Transport) -> None:
-        super().__init__(turn)
-        self._answer: Answer | None = answer
-        self._transport = transport
-        self.owner: Client | None = None
-        """A client that is closed with the stream; None where it goes on."""
-
-    def __next__(self) -> str:
-        while (event := self._next_event()) is not None:
-            if isinstance(event, TextEvent):
-                return event.text
-        raise StopIteration
-
-    def events(self) -> Iterator[Event]:
-        """Return the events of the reply, text and all else, from here on."""
-        while (event := self._next_event()) is not None:
-            yield event
-
-    def close(self) -> None:
-        """End the reading. A reply that is not complete by now stays incomplete."""
-        answer, self._answer = self._answer, None
-        self._ready.clear()
-        if answer is not None:
-            if self._turn.succeeded:
-                self._transport.linger(answer)
-            else:
-                answer.close()
-        if self.owner is not None:
-            self.owner.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exc_info: object) -> None:
-        self.close()
-
-    def _next_event(self) -> Event | None:
-        while not self._ready:
-            if self._answer is None:
-                return None
-            if self._turn.finished:
-                self.close()
-                self._turn.result()
-                return None
-            self._read(self._answer)
-        return self._ready.popleft()
-
-    def _read(self, answer: Answer) -> None:
-        try:
-            self._take(answer.read())
-        except TransportError as error:
-            # What the turn makes of it is raised when all that arrived is handed out.
-            interrupted(self._turn, error)
-        except BaseException:
-            self.close()
-            raise

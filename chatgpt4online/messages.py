@@ -42,7 +42,7 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Extra:
-    """An action, a shortcut or a block beside the text of a reply. It is never executed.
+    """Something beside the text of a reply. It is never executed, and nothing is fetched.
 
     Attributes:
         type: what the site calls it, such as ``function``, ``message`` or ``content``.
@@ -51,6 +51,59 @@ class Extra:
 
     type: str
     data: Mapping[str, Any]
+
+    def _text(self, key: str) -> str:
+        value = self.data.get(key)
+        return value if isinstance(value, str) else ""
+
+
+class Action(Extra):
+    """What the site's own page would do now, such as calling a function of the page."""
+
+    __slots__ = ()
+
+    @property
+    def name(self) -> str:
+        """The name of the function; '' where there is none."""
+        return self._text("name")
+
+    @property
+    def arguments(self) -> Mapping[str, Any]:
+        """The function's arguments by name."""
+        value = self.data.get("args")
+        return value if isinstance(value, dict) else {}
+
+
+class Shortcut(Extra):
+    """A button that the site's own page would show. `send_shortcut` presses it."""
+
+    __slots__ = ()
+
+    @property
+    def label(self) -> str:
+        """The text on the button."""
+        return self._text("label")
+
+    @property
+    def shortcut_id(self) -> str:
+        """The opaque id to send (plugin 3.3.3 and later); '' where there is none."""
+        return self._text("shortcutId")
+
+    @property
+    def message(self) -> str:
+        """The message that the button stands for, where the site tells; else its label."""
+        return self._text("message") or self.label
+
+
+class Block(Extra):
+    """A piece of HTML that the site's own page would show."""
+
+    __slots__ = ()
+
+    @property
+    def html(self) -> str:
+        """The HTML as the site sent it, scripts included: not to be trusted."""
+        return self._text("html")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,15 +123,30 @@ class Reply:
 
     text: str
     images: tuple[str, ...] = ()
-    actions: tuple[Extra, ...] = ()
-    shortcuts: tuple[Extra, ...] = ()
-    blocks: tuple[Extra, ...] = ()
+    actions: tuple[Action, ...] = ()
+    shortcuts: tuple[Shortcut, ...] = ()
+    blocks: tuple[Block, ...] = ()
     usage: Usage | None = None
     response_id: str | None = None
     chat_id: str | None = None
 
     def __str__(self) -> str:
         return self.text
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """A file that is on the site, until the site forgets it; an hour by default.
+
+    Attributes:
+        id: what it is sent by.
+        url: its public address; '' where the site does not tell.
+        raw: all that the site told, under its own names.
+    """
+
+    id: str
+    url: str = ""
+    raw: Mapping[str, Any] = field(default_factory=dict)
 
 
 # Events are not frozen: a frozen dataclass costs more than twice as much to make.

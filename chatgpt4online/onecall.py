@@ -9,8 +9,8 @@ from .messages import Reply
 from .protocol.prompt import PromptInput
 
 if TYPE_CHECKING:
-    from .async_client import AsyncReplyStream
-    from .client import ReplyStream
+    from .async_reply_stream import AsyncReplyStream
+    from .sync_reply_stream import ReplyStream
 
 
 def generate(prompt: PromptInput, site: str | None = None, **options: Any) -> Reply:

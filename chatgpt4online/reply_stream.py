@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import NoReturn
+from collections.abc import Callable
+from typing import Any, NoReturn, Protocol
 
 from .errors import ChatError, TransportError
-from .messages import Event, Reply
+from .messages import EndEvent, Event, Message, Reply
 from .protocol.exchanges import Exchange
 from .protocol.turn import Turn
+
+
+class Owner(Protocol):
+    """A client that lives as long as one stream."""
+
+    def close(self) -> Any: ...
 
 
 class BaseReplyStream:
@@ -17,6 +24,20 @@ class BaseReplyStream:
     def __init__(self, turn: Turn) -> None:
         self._turn = turn
         self._ready: deque[Event] = deque()
+        self.owner: Owner | None = None
+        """A client that is closed with the stream; None where it goes on."""
+        self.on_reply: Callable[[Reply], None] | None = None
+        """Called with the reply when it is complete and handed out; None for nobody."""
+
+    @property
+    def done(self) -> bool:
+        """Whether nothing more can be read."""
+        raise NotImplementedError
+
+    @property
+    def history(self) -> tuple[Message, ...]:
+        """What was sent as having been said before the prompt."""
+        return self._turn.history
 
     @property
     def text(self) -> str:
@@ -34,6 +55,12 @@ class BaseReplyStream:
             ChatError: what went wrong; `UsageError` while the reply is not complete.
         """
         return self._turn.result()
+
+    def _hand_out(self) -> Event:
+        event = self._ready.popleft()
+        if isinstance(event, EndEvent) and self.on_reply is not None:
+            self.on_reply(event.reply)
+        return event
 
     def _take(self, data: bytes) -> None:
         self._ready.extend(self._turn.receive_data(data) if data else self._turn.receive_eof())

@@ -14,8 +14,9 @@ import urllib3
 
 from .errors import ChatTimeout, TransportError, UsageError
 from .failures import answer_timed_out, connect_failed, connect_timed_out, cut_off, untrusted
+from .files import SizedPieces
 from .protocol.answers import Headers
-from .protocol.exchanges import Request
+from .protocol.exchanges import Body, FileBody, Request
 from .settings import LINGER_SECONDS, Deadline, HttpSettings
 
 READ_SIZE = 65536
@@ -138,7 +139,7 @@ class Transport:
             response = self._session.request(
                 request.method,
                 request.url,
-                data=request.body,
+                data=_data(request.body),
                 headers=dict(headers),
                 stream=True,
                 allow_redirects=False,
@@ -146,6 +147,8 @@ class Transport:
                 proxies={"http": proxy, "https": proxy} if proxy else None,
                 verify=self._verify(),
             )
+        except UsageError:
+            raise
         except (requests.RequestException, urllib3.exceptions.HTTPError, ValueError) as error:
             raise self._translate(error, request.url, deadline, proxy is not None) from error
         try:
@@ -203,6 +206,10 @@ class Transport:
         if isinstance(error, ValueError) and not isinstance(error, requests.JSONDecodeError):
             return UsageError("The site's address, the proxy or a header cannot be used.")
         return cut_off(url)
+
+
+def _data(body: Body | None) -> bytes | SizedPieces | None:
+    return SizedPieces(body) if isinstance(body, FileBody) else body
 
 
 _NEVER_SENT = (

@@ -8,8 +8,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol, Self
 
-from chatgpt4online import AsyncClient, Client
-from chatgpt4online.async_client import AsyncReplyStream
+from chatgpt4online import AsyncClient, AsyncReplyStream, Client
 from chatgpt4online.messages import Event, Reply
 
 

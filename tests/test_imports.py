@@ -18,9 +18,11 @@ PACKAGE = Path(chatgpt4online.__file__).parent
 LAYERS = [
     {"errors", "messages"},
     {"protocol"},
-    {"failures", "retries", "settings", "terminal", "reply_stream", "base_client"},
+    {"failures", "files", "retries", "settings", "terminal", "reply_stream"},
+    {"base_client", "conversation"},
     {"transport", "async_transport"},
-    {"client", "async_client"},
+    {"sync_reply_stream", "async_reply_stream"},
+    {"client", "async_client", "sync_conversation", "async_conversation"},
     {"onecall", "provider", "server"},
     {"cli"},
     {"__main__", "__init__"},
@@ -64,10 +66,14 @@ def test_imports_point_down_only(path: Path) -> None:
 
 
 def test_the_clients_do_not_import_each_other() -> None:
-    sync = imports_of(PACKAGE / "client.py") | imports_of(PACKAGE / "transport.py")
-    other = imports_of(PACKAGE / "async_client.py") | imports_of(PACKAGE / "async_transport.py")
-    assert not {name for name in sync if "async" in name or name == "aiohttp"}
-    assert not other & {"chatgpt4online.client", "chatgpt4online.transport", "requests", "urllib3"}
+    for path in PACKAGE.glob("*.py"):
+        names = imports_of(path)
+        if path.stem in ("client", "transport", "sync_conversation", "sync_reply_stream"):
+            assert not {name for name in names if "async" in name or name == "aiohttp"}
+        elif path.stem.startswith("async_"):
+            assert not names & {"chatgpt4online.client", "chatgpt4online.transport"}
+            assert not {name for name in names if "sync_" in name.replace("async_", "")}
+            assert not names & {"requests", "urllib3"}
 
 
 def run_python(code: str) -> str:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 from html import unescape
-from typing import Any
+from typing import Any, TypeVar
 
 from ..errors import (
     Blocked,
@@ -23,7 +23,9 @@ from ..errors import (
     RouteNotFound,
     StatusError,
 )
-from ..messages import Extra, Reply, Usage
+from ..messages import Action, Block, Extra, Reply, Shortcut, Usage
+
+ExtraT = TypeVar("ExtraT", bound=Extra)
 
 Headers = Mapping[str, str]
 """Response headers: names in lower case, repeated ones joined by commas."""
@@ -54,9 +56,9 @@ def read_reply(payload: Mapping[str, Any], streamed: str, chat_id: str | None) -
     return Reply(
         text=text,
         images=images,
-        actions=_extras(payload, "actions"),
-        shortcuts=_extras(payload, "shortcuts"),
-        blocks=_extras(payload, "blocks"),
+        actions=_extras(Action, payload, "actions"),
+        shortcuts=_extras(Shortcut, payload, "shortcuts"),
+        blocks=_extras(Block, payload, "blocks"),
         usage=_usage(payload.get("usage")),
         response_id=response_id if isinstance(response_id, str) else None,
         chat_id=chat_id,
@@ -68,12 +70,12 @@ def _list(payload: Mapping[str, Any], key: str) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
-def _extras(payload: Mapping[str, Any], key: str) -> tuple[Extra, ...]:
+def _extras(kind: type[ExtraT], payload: Mapping[str, Any], key: str) -> tuple[ExtraT, ...]:
     extras = []
     for item in _list(payload, key):
         if isinstance(item, dict) and isinstance(item.get("type"), str):
             data = item.get("data")
-            extras.append(Extra(item["type"], data if isinstance(data, dict) else {}))
+            extras.append(kind(item["type"], data if isinstance(data, dict) else {}))
     return tuple(extras)
 
 
@@ -142,9 +144,9 @@ def _plugin_error(
     if status == 429 or payload.get("overLimit") is True or _OVER_LIMIT.search(message):
         kind, text = LimitReached, "The site's usage limit is reached"
     elif status in (400, 403, 413, 422) or _REJECTED.search(message):
-        kind, text = QueryRejected, "The site rejected the message"
+        kind, text = QueryRejected, "The site refused what was sent"
     else:
-        kind, text = ReplyError, "The site says that the reply failed"
+        kind, text = ReplyError, "The site says that it failed"
     said = f": {message}" if message else "."
     return kind(text + said, message=message, status=status, partial_text=partial_text)
 

@@ -1,28 +1,46 @@
-"""A call of a route that needs a session: the nonce, and its renewal once."""
+"""Calls of a site's routes: the nonce, its renewal once, and answers in JSON."""
 
 from __future__ import annotations
 
+import json
 from abc import abstractmethod
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Generic, TypeVar
 
-from ..errors import ChatError
+from ..errors import (
+    ChatError,
+    NonceRejected,
+    ProtocolError,
+    StatusError,
+    TransportError,
+    UsageError,
+)
+from ..messages import Event
 from .address import route
 from .answers import NONCE_CODES, Headers, read_failure
 from .chunks import ChunkParser, End, Failure
-from .exchanges import Exchange, Request
+from .exchanges import Body, Exchange, Request
+from .jsontext import find_object
 from .limits import Limits
 from .nonce import Session
 from .site import Site
 from .steps import Outcome, Step
 
+Result = TypeVar("Result")
 
-class Call(Exchange):
+
+class Call(Exchange, Generic[Result]):
     """Send one request to a route of the site, with a nonce where the site wants one.
 
     A session must be open whenever `next_request` is asked. A refused nonce means that the
     site did not carry the request out, so it is sent once more with that of a new session.
+
+    Once `finished`, `result` gives what the call was for, or raises what went wrong.
     """
+
+    method = "POST"
+    with_session = True
+    """Whether the route wants a nonce, and so an open session."""
 
     def __init__(self, site: Site, name: str, limits: Limits) -> None:
         super().__init__(Step.CALL)
@@ -34,25 +52,54 @@ class Call(Exchange):
         self._status = 0
         self._headers: Headers = {}
         self._refusal = ChunkParser(limits)
+        self._result: Result | None = None
+        self._failure: ChatError | None = None
+
+    @property
+    def needs_opening(self) -> bool:
+        """Whether a `SessionOpening` must be run before the next request."""
+        return self._site.root is None or (self.with_session and self._site.session is None)
 
     @property
     def accepted(self) -> bool:
         """Whether the site has begun to answer the call, so that it may have carried it out."""
         return self.step is Step.ANSWER
 
+    @property
+    def succeeded(self) -> bool:
+        """Whether the result is there."""
+        return self._result is not None
+
+    @property
+    def finished(self) -> bool:
+        """Whether the call has succeeded or failed, so that nothing more need be read."""
+        return self.succeeded or self._failure is not None
+
+    def result(self) -> Result:
+        """Return what the call was for.
+
+        Raises:
+            ChatError: what went wrong; `UsageError` where the call is not finished.
+        """
+        if self._failure is not None:
+            raise self._failure
+        if self._result is None:
+            raise UsageError("The reply is not complete yet; read the stream to its end first.")
+        return self._result
+
     def next_request(self) -> Request | None:
         if self.step is Step.ANSWER:
             return None
         if self.step is Step.RENEW:
             self._advance(Outcome.RENEWED)
-        self._session = self._site.session
+        self._session = self._site.session if self.with_session else Session()
         assert self._session is not None and self._site.root is not None
         self._status = 0
         headers = dict(self._request_headers())
         if self._session.nonce is not None:
             headers["X-WP-Nonce"] = self._session.nonce
         url = route(self._site.root, self._name)
-        return Request("POST", url, headers, self._request_body(self._session))
+        return Request(self.method, url, headers, self._request_body(self._session))
 
     def receive_head(self, status: int, headers: Headers) -> None:
         self._status = status
@@ -64,14 +111,47 @@ class Call(Exchange):
             page = self._limits.page
             self._refusal = ChunkParser(Limits(line=page, reply=page))
 
+    def receive_data(self, data: bytes) -> Sequence[Event]:
+        if self.accepted:
+            return self._take_data(data)
+        self._refusal.feed(data)
+        return ()
+
+    def receive_eof(self) -> Sequence[Event]:
+        if self.accepted:
+            return self._take_eof()
+        self._judge_refusal()
+        return ()
+
+    def interrupted(self, error: TransportError) -> ChatError:
+        """Return what to raise when the connection failed with `error`.
+
+        It is `error` itself while there is no answer, what the answer means where that is an
+        error, and what `_break_off` makes of it where the call was accepted.
+        """
+        if self.accepted:
+            self._fail(self._break_off(error))
+        elif self._status:
+            self._judge_refusal()
+        return self._failure or error
+
     @abstractmethod
     def _request_headers(self) -> Mapping[str, str]: ...
 
     @abstractmethod
-    def _request_body(self, session: Session) -> bytes: ...
+    def _request_body(self, session: Session) -> Body | None: ...
 
     @abstractmethod
-    def _fail(self, error: ChatError) -> None: ...
+    def _take_data(self, data: bytes) -> Sequence[Event]: ...
+
+    @abstractmethod
+    def _take_eof(self) -> Sequence[Event]: ...
+
+    @abstractmethod
+    def _break_off(self, error: TransportError) -> ChatError: ...
+
+    def _fail(self, error: ChatError) -> None:
+        self._failure = self._failure or error
 
     def _renew_nonce(self, nonce: object) -> None:
         assert self._session is not None
@@ -88,13 +168,97 @@ class Call(Exchange):
             self._advance(Outcome.REFUSED)
         else:
             head = self._refusal.head
-            self._fail(read_failure(self._status, self._headers, payload, head, ""))
+            error = read_failure(self._status, self._headers, payload, head, "")
+            if isinstance(error, NonceRejected) and not self.with_session:
+                error = StatusError(
+                    f"The site refused the token or the password (HTTP {error.status}, "
+                    f"{error.code}), or its public API is switched off.",
+                    status=error.status, code=error.code, message=error.message,
+                )  # fmt: skip
+            self._fail(error)
 
     def _may_renew(self) -> bool:
         # A site that was just found to hand out no nonce will not do so a moment later.
         bare = self._session is not None and self._session.nonce is None
-        return self.step is Step.CALL and not (bare and self._session_is_new)
+        fruitless = bare and (self._session_is_new or not self.with_session)
+        return self.step is Step.CALL and not fruitless
 
 
 def _refuses_nonce(status: int, payload: Mapping[str, Any] | None) -> bool:
     return status in (401, 403) and payload is not None and payload.get("code") in NONCE_CODES
+
+
+class JsonCall(Call[Result]):
+    """A call that is answered by one JSON object.
+
+    Args:
+        site: what is known of the site.
+        name: the route.
+        body: what is sent as JSON; None for a `GET` without a body.
+        read: makes the result of the answer; None where the answer is not what it should be.
+        limits: how long an answer may be.
+    """
+
+    def __init__(
+        self,
+        site: Site,
+        name: str,
+        body: Mapping[str, Any] | None,
+        read: Callable[[dict[str, Any]], Result | None],
+        limits: Limits,
+    ) -> None:
+        super().__init__(site, name, limits)
+        self._body = body
+        self._read = read
+        self._received: list[bytes] = []
+        self._size = 0
+        if body is None:
+            self.method = "GET"
+
+    def _request_headers(self) -> Mapping[str, str]:
+        headers = {"Accept": "application/json"}
+        if self._body is not None:
+            headers["Content-Type"] = "application/json"
+        return headers
+
+    def _request_body(self, session: Session) -> Body | None:
+        return None if self._body is None else encode_json(self._body)
+
+    def _take_data(self, data: bytes) -> Sequence[Event]:
+        self._size += len(data)
+        if self._size > self._limits.reply:
+            self._received.clear()
+            self._fail(
+                ProtocolError(f"The site's answer is longer than {self._limits.reply} bytes.")
+            )
+        else:
+            self._received.append(data)
+        return ()
+
+    def _take_eof(self) -> Sequence[Event]:
+        text = b"".join(self._received).decode("utf-8", "replace")
+        answer = find_object(text)
+        if answer is not None and self._is_success(answer):
+            self._result = self._read(answer)
+        if self._result is None:
+            self._fail(read_failure(self._status, self._headers, answer, text[:1024], ""))
+        return ()
+
+    def _is_success(self, answer: dict[str, Any]) -> bool:
+        return answer.get("success") is True
+
+    def _break_off(self, error: TransportError) -> ChatError:
+        return error
+
+
+def encode_json(value: Mapping[str, Any]) -> bytes:
+    """Return `value` as the JSON of a request.
+
+    Raises:
+        UsageError: it cannot be sent as JSON.
+    """
+    try:
+        return json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
+    except (TypeError, ValueError) as error:
+        # From None: the cause can hold the values.
+        raise UsageError(f"An option cannot be sent as JSON ({type(error).__name__}).") from None

@@ -8,8 +8,8 @@ A transport needs one loop for all exchanges::
         exchange.receive_data(chunk)      for each chunk of the body
         exchange.receive_eof()            at the end of the body
 
-Before each `next_request` of a `Call` it runs a `SessionOpening`, an exchange too, where the
-`Site` has no session, one at a time for each site. When the connection fails it raises what
+Before each `next_request` of a `Call` that `needs_opening` it runs a `SessionOpening`, an
+exchange too, one at a time for each site. When the connection fails it raises what
 `exchange.interrupted(error)` returns.
 """
 
@@ -18,11 +18,45 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from ..errors import ChatError, TransportError
 from ..messages import Event
 from .answers import Headers
 from .steps import NEXT_STEP, Outcome, Step
+
+
+class FileSource(Protocol):
+    """A file to send.
+
+    Attributes:
+        filename: its name, without a folder.
+        content_type: its MIME type.
+        size: its length in bytes.
+    """
+
+    filename: str
+    content_type: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class FileBody:
+    """A form with a file in it, which the transport reads while it sends.
+
+    Attributes:
+        before: the bytes before those of the file.
+        source: the file.
+        after: the bytes after those of the file.
+    """
+
+    before: bytes = field(repr=False)
+    source: FileSource = field(repr=False)
+    after: bytes = field(repr=False)
+
+
+Body = bytes | FileBody
+"""What a request carries."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +67,13 @@ class Request:
         method: ``GET`` or ``POST``.
         url: the whole address.
         headers: what the protocol needs; the transport adds its own.
-        body: the bytes to send; None for a request without a body.
+        body: what to send; None for a request without a body.
     """
 
     method: str
     url: str
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
-    body: bytes | None = field(default=None, repr=False)
+    body: Body | None = field(default=None, repr=False)
 
 
 class Exchange(ABC):

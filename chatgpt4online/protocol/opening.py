@@ -10,7 +10,8 @@ from .answers import NONCE_CODES, Headers, read_failure, route_not_found
 from .exchanges import Exchange, Request
 from .jsontext import find_object
 from .limits import Limits
-from .nonce import Session, read_page, read_session_answer
+from .nonce import Session, read_session_answer
+from .page import read_page
 from .site import Era, Site
 from .steps import Outcome, Step
 

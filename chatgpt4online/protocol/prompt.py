@@ -29,13 +29,19 @@ class Prompt:
     history: tuple[Message, ...] = field(default=(), repr=False)
 
 
-def read_prompt(prompt: PromptInput) -> Prompt:
+def read_prompt(prompt: PromptInput, *, with_files: bool = False) -> Prompt:
     """Split a prompt into the new message and the history before it.
+
+    Args:
+        prompt: what the caller says.
+        with_files: whether files go with it, so that a lone text may be empty.
 
     Raises:
         UsageError: a message is not one, is empty, or the last is not the user's. The text
             names the message by its number, counted from 0.
     """
+    if with_files and prompt == "":
+        return Prompt("")
     messages = read_messages(prompt)
     if messages[-1].role != "user":
         raise UsageError(

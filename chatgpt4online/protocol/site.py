@@ -7,7 +7,8 @@ from enum import Enum
 from threading import Lock
 
 from .address import Address
-from .nonce import Page, Session, read_nonce
+from .nonce import Session, read_nonce
+from .page import Page
 from .steps import Step
 
 

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ..errors import ChatError, IncompleteReply, ProtocolError, TransportError, UsageError
-from ..messages import ActivityEvent, EndEvent, Event, Reply, TextEvent
+from ..messages import ActivityEvent, EndEvent, Event, Message, Reply, StoredFile, TextEvent
 from .answers import is_web_page, read_failure, read_reply
-from .call import Call
+from .call import Call, encode_json
 from .chunks import ChunkParser, End, Failure
+from .exchanges import Request
 from .limits import Limits
 from .nonce import Session
+from .page import PageBot
 from .prompt import Prompt
-from .site import Site
+from .site import Era, Site
 
 SUBMIT = "mwai-ui/v1/chats/submit"
 DEFAULT_BOT = "default"
@@ -36,7 +37,7 @@ class Bot:
     custom_id: str | None = None
 
 
-class Turn(Call):
+class Turn(Call[Reply]):
     """Send a prompt and read the reply. See `exchanges` for how a transport drives it.
 
     Once `accepted`, events come from `receive_data` and `receive_eof` until `finished`; then
@@ -48,12 +49,17 @@ class Turn(Call):
         bot: who is asked.
         chat_id: the id of the conversation.
         options: parameters of the chatbot; None counts as not given.
+        files: files on the site that go with the message.
+        greeted: whether a conversation without a history begins with the sentence that the
+            chatbot says first, where the page tells it.
         now: milliseconds since 1970, for the timestamps of the history.
         limits: how long an answer may be.
 
     Raises:
         UsageError: an option cannot be sent as JSON.
     """
+
+    name = SUBMIT
 
     def __init__(
         self,
@@ -65,8 +71,10 @@ class Turn(Call):
         options: Mapping[str, Any],
         now: int,
         limits: Limits,
+        files: Sequence[StoredFile] = (),
+        greeted: bool = False,
     ) -> None:
-        super().__init__(site, SUBMIT, limits)
+        super().__init__(site, self.name, limits)
         self._prompt = prompt
         self._bot = bot
         self._chat_id = chat_id
@@ -76,72 +84,48 @@ class Turn(Call):
             if value is not None
         }
         self._now = now
+        self._files = files
+        self._greeted = greeted
         self._parser = ChunkParser(limits)
         self._pieces: list[str] = []
-        self._reply: Reply | None = None
-        self._failure: ChatError | None = None
         self._request_body(Session())  # so that what cannot be sent is known before the session
-
-    @property
-    def finished(self) -> bool:
-        """Whether the reply is complete or has failed, so that nothing more need be read."""
-        return self._reply is not None or self._failure is not None
-
-    @property
-    def succeeded(self) -> bool:
-        """Whether the reply is complete."""
-        return self._reply is not None
 
     @property
     def text(self) -> str:
         """The text of the reply so far."""
-        return "".join(self._pieces) if self._reply is None else self._reply.text
+        return "".join(self._pieces) if self._result is None else self._result.text
 
-    def result(self) -> Reply:
-        """Return the complete reply.
+    @property
+    def history(self) -> tuple[Message, ...]:
+        """What is sent as having been said before the prompt."""
+        shown = self._shown_bot()
+        if self._greeted and not self._prompt.history and shown and shown.start_sentence:
+            return (Message("assistant", shown.start_sentence),)
+        return self._prompt.history
+
+    def next_request(self) -> Request | None:
+        """See `Exchange`.
 
         Raises:
-            ChatError: what went wrong; `UsageError` where the turn is not finished.
+            UsageError: the page told that the site would refuse the message or its files.
         """
-        if self._failure is not None:
-            raise self._failure
-        if self._reply is None:
-            raise UsageError("The reply is not complete yet; read the stream to its end first.")
-        return self._reply
+        self._check_against_page()
+        return super().next_request()
 
-    def receive_data(self, data: bytes) -> Sequence[Event]:
-        if not self.accepted:
-            self._refusal.feed(data)
-            return ()
+    def _take_data(self, data: bytes) -> Sequence[Event]:
         return self._conclude(self._parser.feed(data))
 
-    def receive_eof(self) -> Sequence[Event]:
-        if not self.accepted:
-            self._judge_refusal()
-            return ()
+    def _take_eof(self) -> Sequence[Event]:
         events = self._conclude(self._parser.finish())
         if not self.finished:
             self._fail(self._broken_off())
         return events
 
-    def interrupted(self, error: TransportError) -> ChatError:
-        """Return what to raise when the connection failed with `error`.
-
-        It is `error` itself while there is no answer, what the answer means where that is an
-        error, and `IncompleteReply` where it is a reply that has begun.
-        """
-        if not self.accepted:
-            if self._status:
-                self._judge_refusal()
-            return self._failure or error
-        self._fail(
-            IncompleteReply(
-                f"The answer broke off after {len(self.text)} characters: {error}",
-                partial_text=self.text,
-            )
+    def _break_off(self, error: TransportError) -> ChatError:
+        return IncompleteReply(
+            f"The answer broke off after {len(self.text)} characters: {error}",
+            partial_text=self.text,
         )
-        assert self._failure is not None
-        return self._failure
 
     def _request_headers(self) -> Mapping[str, str]:
         streams = self._options.get("stream", True)
@@ -155,33 +139,67 @@ class Turn(Call):
             **self._bot_fields(),
             "session": session.session_id or "N/A",
             "chatId": self._chat_id,
-            "messages": self._history(),
+            "messages": self._history_fields(),
             "newMessage": self._prompt.new_message,
             "stream": True,
+            **self._chat_file_fields(),
             **self._options,
         }
-        try:
-            return json.dumps(body, ensure_ascii=False, allow_nan=False).encode()
-        except (TypeError, ValueError) as error:
-            # From None: the cause can hold the values.
-            raise UsageError(
-                f"An option cannot be sent as JSON ({type(error).__name__})."
-            ) from None
+        return encode_json(body)
 
-    def _bot_fields(self) -> dict[str, Any]:
+    def _shown_bot(self) -> PageBot | None:
+        """The chatbot on the page that is asked; None where no page shows it."""
         wanted = self._bot
         for shown in self._site.page.bots if self._site.page else ():
-            bot_id, custom_id = shown.system.get("botId"), shown.system.get("customId")
-            named = Bot(wanted.bot_id and bot_id, wanted.custom_id and custom_id)
-            if named == wanted:
-                context_id = shown.system.get("contextId")
-                return {"botId": bot_id, "customId": custom_id, "contextId": context_id}
+            # With neither id wanted, the first one on the page is.
+            if wanted == Bot(wanted.bot_id and shown.bot_id, wanted.custom_id and shown.custom_id):
+                return shown
+        return None
+
+    def _check_against_page(self) -> None:
+        shown = self._shown_bot()
+        if shown is None:
+            return
+        length, limit = len(self._prompt.new_message), shown.input_limit
+        if limit is not None and length > limit:
+            raise UsageError(f"The message has {length} characters; the site takes {limit}.")
+        if self._files and shown.uploads is False:
+            raise UsageError("The site's chatbot takes no files.")
+        if shown.max_uploads is not None and len(self._files) > shown.max_uploads:
+            raise UsageError(
+                f"{len(self._files)} files are too many; the site's chatbot takes "
+                f"{shown.max_uploads} with a message."
+            )
+
+    def _bot_fields(self) -> dict[str, Any]:
+        shown, wanted = self._shown_bot(), self._bot
+        if shown is not None:
+            return {
+                "botId": shown.bot_id,
+                "customId": shown.custom_id,
+                "contextId": shown.context_id,
+            }
         bot_id = wanted.bot_id
         if bot_id is None and wanted.custom_id is None:
             bot_id = DEFAULT_BOT
         return {"botId": bot_id, "customId": wanted.custom_id}
 
-    def _history(self) -> list[dict[str, Any]]:
+    def _file_fields(self, one: str, several: str) -> dict[str, Any]:
+        ids = [file.id for file in self._files]
+        if len(ids) > 1:
+            return {several: ids}
+        return {one: ids[0]} if ids else {}
+
+    def _chat_file_fields(self) -> dict[str, Any]:
+        fields = self._file_fields("newFileId", "newFileIds")
+        if self._site.era in (Era.NO_NONCE, Era.PAGE_NONCE):
+            if "newFileIds" in fields:
+                raise UsageError("This site's plugin is too old for several files at once.")
+            # Up to 2.1.4 the field had another name; a plugin leaves the one it does not know.
+            return {**fields, **self._file_fields("newImageId", "")}
+        return fields
+
+    def _history_fields(self) -> list[dict[str, Any]]:
         return [
             {
                 "id": f"{self._chat_id[:8]}{index}",
@@ -190,7 +208,7 @@ class Turn(Call):
                 "who": _WHO[message.role],
                 "timestamp": self._now,
             }
-            for index, message in enumerate(self._prompt.history)
+            for index, message in enumerate(self.history)
         ]
 
     def _conclude(self, parsed: list[TextEvent | ActivityEvent]) -> Sequence[Event]:
@@ -223,7 +241,7 @@ class Turn(Call):
         # reply has beyond them is handed out too, so that the pieces make up the reply.
         if reply.text != streamed and reply.text.startswith(streamed):
             events.append(TextEvent(reply.text[len(streamed) :]))
-        self._reply = reply
+        self._result = reply
         events.append(EndEvent(reply))
 
     def _read_failure(self, payload: Mapping[str, Any]) -> ChatError:
@@ -237,6 +255,3 @@ class Turn(Call):
             "is complete: the site's PHP died, or a proxy in front of it gave up.",
             partial_text=self.text,
         )
-
-    def _fail(self, error: ChatError) -> None:
-        self._failure = self._failure or error

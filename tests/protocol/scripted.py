@@ -62,15 +62,15 @@ class Script:
         while (request := exchange.next_request()) is not None:
             self.answer(exchange, request)
 
-    def run_call(self, call: Call, site: Site, limits: Limits = Limits()) -> None:
+    def run_call(self, call: Call[Any], site: Site, limits: Limits = Limits()) -> None:
         """Run a call to its end, with the sessions that it needs."""
         while True:
-            if site.session is None:
+            if call.needs_opening:
                 self.run(SessionOpening(site, limits))
             request = call.next_request()
             assert request is not None
             self.answer(call, request)
-            if call.accepted or getattr(call, "finished", False):
+            if call.accepted or call.finished:
                 return
 
     def answer(self, exchange: Exchange, request: Request) -> None:
@@ -80,6 +80,12 @@ class Script:
         if answer.body:
             self.events += exchange.receive_data(answer.body)
         self.events += exchange.receive_eof()
+
+
+def json_of(request: Request) -> Any:
+    """The JSON that a request carries."""
+    assert isinstance(request.body, bytes)
+    return json.loads(request.body)
 
 
 def new_site(address: str = "http://a.b") -> Site:

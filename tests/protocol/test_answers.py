@@ -19,7 +19,7 @@ from chatgpt4online.errors import (
     RouteNotFound,
     StatusError,
 )
-from chatgpt4online.messages import Extra, Reply, Usage
+from chatgpt4online.messages import Action, Reply, Shortcut, Usage
 from chatgpt4online.protocol.answers import read_failure, read_reply, read_retry_after
 
 REJECTED = "Sorry, your query has been rejected."
@@ -50,8 +50,8 @@ def test_a_full_reply() -> None:
     assert read_reply(payload, "streamed", "c1") == Reply(
         text="Hi",
         images=("data:image/png;base64,x",),
-        actions=(Extra("function", {"name": "f"}),),
-        shortcuts=(Extra("message", {}),),
+        actions=(Action("function", {"name": "f"}),),
+        shortcuts=(Shortcut("message", {}),),
         usage=Usage(1, 2, 3, usage),
         response_id="r1",
         chat_id="c1",
@@ -201,8 +201,8 @@ def test_what_the_site_said_is_one_line_of_plain_text() -> None:
     assert isinstance(error, ReplyError)
     assert error.message.startswith("Line 1 & 2 more [2J yyy")
     assert len(error.message) == 500
-    assert str(error) == f"The site says that the reply failed: {error.message}"
-    assert str(fail(500, {"success": False})) == "The site says that the reply failed."
+    assert str(error) == f"The site says that it failed: {error.message}"
+    assert str(fail(500, {"success": False})) == "The site says that it failed."
 
 
 @given(st.integers(100, 599), ANSWERS | st.none(), st.text(max_size=30), st.text(max_size=20))

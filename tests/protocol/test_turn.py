@@ -34,6 +34,7 @@ from .scripted import (
     OPENED,
     Answer,
     Script,
+    json_of,
     live,
     new_site,
     new_turn,
@@ -51,8 +52,7 @@ def body_of(turn: Turn, session: Session = Session()) -> dict[str, Any]:
     turn._site.session = session
     request = turn.next_request()
     assert request is not None
-    assert request.body is not None
-    body: dict[str, Any] = json.loads(request.body)
+    body: dict[str, Any] = json_of(request)
     return body
 
 
@@ -143,7 +143,7 @@ def test_which_bot_is_asked(bot: Bot, address: str, sent: dict[str, Any]) -> Non
     answers = [Answer(200, page.encode())] if "chat" in address else [OPENED]
     turn, script = new_turn(site, bot=bot), Script(*answers, HELLO_ANSWER)
     script.run_call(turn, site)
-    body = json.loads(script.requests[-1].body or b"")
+    body = json_of(script.requests[-1])
     assert {name: body.get(name) for name in ("botId", "customId")} == {
         name: sent[name] for name in ("botId", "customId")
     }
@@ -168,7 +168,7 @@ def test_a_request_of_events_and_one_of_json() -> None:
         assert request is not None
         assert request.headers["Accept"] == accept
         assert request.headers["X-WP-Nonce"] == "n1"
-        assert json.loads(request.body or b"")["session"] == "s1"
+        assert json_of(request)["session"] == "s1"
         assert "n1" not in repr(request)
         assert "Hello" not in repr(request)
 

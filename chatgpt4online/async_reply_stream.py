@@ -1,0 +1,118 @@
+"""A reply while it arrives, for asyncio."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator
+from typing import Any, Self
+
+from .async_transport import AsyncAnswer, AsyncTransport
+from .errors import TransportError
+from .messages import Event, Reply, TextEvent
+from .protocol.turn import Turn
+from .reply_stream import BaseReplyStream, interrupted
+
+
+class AsyncReplyStream(BaseReplyStream, AsyncIterator[str]):
+    """A reply while it arrives. Iterate it for the pieces of the text.
+
+    Use it with ``async with``, or call `close`, where it may not be read to its end. Awaiting
+    it opens it. Reading raises what went wrong, once all that had arrived before is handed out.
+    """
+
+    def __init__(
+        self,
+        turn: Turn,
+        open_turn: Callable[[], Awaitable[tuple[Turn, AsyncAnswer]]],
+        transport: AsyncTransport,
+    ) -> None:
+        super().__init__(turn)
+        self._open_turn: Callable[[], Awaitable[tuple[Turn, AsyncAnswer]]] | None = open_turn
+        self._answer: AsyncAnswer | None = None
+        self._transport = transport
+
+    async def __anext__(self) -> str:
+        while (event := await self._next_event()) is not None:
+            if isinstance(event, TextEvent):
+                return event.text
+        raise StopAsyncIteration
+
+    async def events(self) -> AsyncIterator[Event]:
+        """Return the events of the reply, text and all else, from here on."""
+        while (event := await self._next_event()) is not None:
+            yield event
+
+    async def read(self) -> Reply:
+        """Read to the end, close, and return the complete reply.
+
+        Raises:
+            ChatError: what went wrong.
+        """
+        async with self:
+            async for _ in self.events():
+                pass
+        return self.reply
+
+    @property
+    def done(self) -> bool:
+        """Whether nothing more can be read."""
+        return self._open_turn is None and self._answer is None
+
+    async def close(self) -> None:
+        """End the reading. A reply that is not complete by now stays incomplete."""
+        self._open_turn = None
+        answer, self._answer = self._answer, None
+        self._ready.clear()
+        if answer is not None:
+            if self._turn.succeeded:
+                self._transport.linger(answer)
+            else:
+                answer.close()
+        if self.owner is not None:
+            await self.owner.close()
+
+    def __del__(self) -> None:
+        # A loop that is left by `break` has no other way to give the connection up.
+        if self._answer is not None:
+            self._answer.close()
+
+    def __await__(self) -> Generator[Any, None, Self]:
+        return self._opened().__await__()
+
+    async def __aenter__(self) -> Self:
+        return await self._opened()
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self.close()
+
+    async def _opened(self) -> Self:
+        open_turn, self._open_turn = self._open_turn, None
+        if open_turn is not None:
+            try:
+                self._turn, self._answer = await open_turn()
+            except BaseException:
+                await self.close()
+                raise
+        return self
+
+    async def _next_event(self) -> Event | None:
+        if self._open_turn is not None:
+            await self._opened()
+        while not self._ready:
+            if self._answer is None:
+                return None
+            if self._turn.finished:
+                await self.close()
+                self._turn.result()
+                return None
+            await self._read(self._answer)
+        return self._hand_out()
+
+    async def _read(self, answer: AsyncAnswer) -> None:
+        try:
+            self._take(await answer.read())
+        except TransportError as error:
+            # What the turn makes of it is raised when all that arrived is handed out.
+            interrupted(self._turn, error)
+        except BaseException:
+            await self.close()
+            raise

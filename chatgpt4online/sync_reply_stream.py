@@ -1,0 +1,91 @@
+"""A reply while it arrives, blocking."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Self
+
+from .errors import TransportError
+from .messages import Event, Reply, TextEvent
+from .protocol.turn import Turn
+from .reply_stream import BaseReplyStream, interrupted
+from .transport import Answer, Transport
+
+
+class ReplyStream(BaseReplyStream, Iterator[str]):
+    """A reply while it arrives. Iterate it for the pieces of the text.
+
+    Use it as a context manager, or call `close`, where it may not be read to its end. Reading
+    raises what went wrong, once all that had arrived before is handed out.
+    """
+
+    def __init__(self, turn: Turn, answer: Answer, transport: Transport) -> None:
+        super().__init__(turn)
+        self._answer: Answer | None = answer
+        self._transport = transport
+
+    def __next__(self) -> str:
+        while (event := self._next_event()) is not None:
+            if isinstance(event, TextEvent):
+                return event.text
+        raise StopIteration
+
+    def events(self) -> Iterator[Event]:
+        """Return the events of the reply, text and all else, from here on."""
+        while (event := self._next_event()) is not None:
+            yield event
+
+    def read(self) -> Reply:
+        """Read to the end, close, and return the complete reply.
+
+        Raises:
+            ChatError: what went wrong.
+        """
+        with self:
+            for _ in self.events():
+                pass
+        return self.reply
+
+    @property
+    def done(self) -> bool:
+        """Whether nothing more can be read."""
+        return self._answer is None
+
+    def close(self) -> None:
+        """End the reading. A reply that is not complete by now stays incomplete."""
+        answer, self._answer = self._answer, None
+        self._ready.clear()
+        if answer is not None:
+            if self._turn.succeeded:
+                self._transport.linger(answer)
+            else:
+                answer.close()
+        if self.owner is not None:
+            self.owner.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+    def _next_event(self) -> Event | None:
+        while not self._ready:
+            if self._answer is None:
+                return None
+            if self._turn.finished:
+                self.close()
+                self._turn.result()
+                return None
+            self._read(self._answer)
+        return self._hand_out()
+
+    def _read(self, answer: Answer) -> None:
+        try:
+            self._take(answer.read())
+        except TransportError as error:
+            # What the turn makes of it is raised when all that arrived is handed out.
+            interrupted(self._turn, error)
+        except BaseException:
+            self.close()
+            raise
