@@ -3,27 +3,32 @@
 from __future__ import annotations
 
 import asyncio
-import html
 import json
-import secrets
+import sys
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 from aiohttp import web
 
 from ..messages import Message
+from ..protocol import discussions, files, public_api
 from ..protocol.opening import START_SESSION
 from ..protocol.prompt import ROLES
 from ..protocol.site import Era
 from ..protocol.turn import DEFAULT_BOT, SUBMIT
+from .answers import REJECTED, error, event, failure, page, result, success
 from .bots import Bot
-from .nonces import NonceMint
+from .guard import Guard
+from .stores import DiscussionStore, FileStore
 
-SESSION_COOKIE = "mwai_session_id"
 _MOST_KEPT = 10_000
-_REJECTED = "Sorry, your query has been rejected."
-_START_SENTENCE = "Hi! How can I help you?"
+_SHORTCUT = {
+    "type": "message",
+    "data": {"label": "Tell me more", "variant": "info", "shortcutId": "tell-me-more"},
+}
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class SiteApp:
@@ -31,30 +36,61 @@ class SiteApp:
 
     Attributes:
         submissions: the bodies of the prompts that the site ran, the last few thousand.
-        sessions_opened: how many nonces `start_session` gave.
+        guard: who is let in.
+        files: the files that were uploaded.
     """
 
     def __init__(
-        self, *, bot: Bot, era: Era, pace: float, max_length: int, clock: Callable[[], float]
+        self, *, bot: Bot, era: Era, guard: Guard, pace: float, max_length: int, uploads: bool
     ) -> None:
         self.submissions: deque[dict[str, Any]] = deque(maxlen=_MOST_KEPT)
-        self.sessions_opened = 0
+        self.guard = guard
+        self.files = FileStore()
+        self._discussions = DiscussionStore()
         self._bot = bot
         self._era = era
         self._pace = pace
         self._max_length = max_length
-        self._nonces = NonceMint(clock)
+        self._uploads = uploads
+        self._with_nonce: dict[str, Handler] = {
+            SUBMIT: self._submit,
+            discussions.LIST: self._by_user(self._discussions.list),
+            discussions.EDIT: self._by_user(self._discussions.edit),
+            discussions.DELETE: self._by_user(self._discussions.delete),
+        }
+        if uploads:
+            self._with_nonce[files.UPLOAD] = self.files.upload
+            self._with_nonce[files.LIST] = self.files.list
+            self._with_nonce[files.DELETE] = self.files.delete
+        self._by_api: dict[str, Handler] = {
+            public_api.CHATBOT_QUERY: self._query,
+            public_api.TEXT_QUERY: self._query,
+            public_api.LIST_CHATBOTS: self._list_chatbots,
+            public_api.AUTH_CHECK: self._check_auth,
+        }
+
+    @property
+    def sessions_opened(self) -> int:
+        """How many nonces `start_session` gave."""
+        return self.guard.sessions_opened
 
     def web_app(self) -> web.Application:
         """Return the application to serve."""
-        app = web.Application()
+        # Uploads are counted, not kept, so they may have any length.
+        app = web.Application(client_max_size=sys.maxsize)
         for prefix in ("/wp-json", "/index.php/wp-json"):
             app.router.add_route("*", prefix + "{name:(/.*)?}", self._rest)
         app.router.add_get("/chat/", self._page)
         app.router.add_route("*", "/", self._home)
         app.router.add_route("*", "/{name:.*}", self._not_found)
-        app.on_response_prepare.append(_announce_root)
+        app.on_response_prepare.append(self._add_headers)
         return app
+
+    async def _add_headers(self, request: web.Request, response: web.StreamResponse) -> None:
+        response.headers["Link"] = f'<http://{request.host}/wp-json/>; rel="https://api.w.org/"'
+        nonce = self.guard.next_nonce(request)
+        if nonce is not None:
+            response.headers["X-WP-Nonce"] = nonce
 
     async def _home(self, request: web.Request) -> web.StreamResponse:
         if "rest_route" in request.query:
@@ -63,19 +99,7 @@ class SiteApp:
 
     async def _page(self, request: web.Request) -> web.Response:
         root = f"http://{request.host}/wp-json"
-        nonce = self._nonces.make("") if self._era is Era.PAGE_NONCE else None
-        system = {
-            "botId": DEFAULT_BOT, "customId": None, "sessionId": "N/A", "restNonce": nonce,
-            "contextId": 1, "restUrl": root, "stream": True,
-        }  # fmt: skip
-        params = {"startSentence": _START_SENTENCE, "textInputMaxLength": self._max_length}
-        return web.Response(
-            text="<!doctype html><html><head><title>A local site</title>"
-            f'<link rel="https://api.w.org/" href="{root}/"></head><body>'
-            f"<div class='mwai-chatbot-container' data-params='{_attribute(params)}' "
-            f"data-system='{_attribute(system)}'></div></body></html>",
-            content_type="text/html",
-        )
+        return page(root, self.guard.page_nonce(), self._max_length, uploads=self._uploads)
 
     async def _not_found(self, request: web.Request) -> web.Response:
         text = "<!doctype html><html><title>Page not found</title></html>"
@@ -84,128 +108,101 @@ class SiteApp:
     async def _rest(self, request: web.Request) -> web.StreamResponse:
         name = request.query.get("rest_route") or request.match_info.get("name", "")
         name = name.strip("/")
-        if request.method == "POST" and name == START_SESSION and self._has_start_session():
-            return self._start_session(request)
-        if request.method == "POST" and name == SUBMIT:
-            return await self._submit(request)
-        if request.method == "GET" and not name:
+        refused = self.guard.refuse_user(request)
+        if refused is not None:
+            return refused
+        if name == START_SESSION and self._era is Era.START_SESSION:
+            return self.guard.start_session(request)
+        if name in self._with_nonce:
+            return self.guard.refuse(request) or await self._with_nonce[name](request)
+        if name in self._by_api:
+            return self.guard.refuse_api(request) or await self._by_api[name](request)
+        if not name:
             return web.json_response({"name": "A local site", "namespaces": ["mwai-ui/v1"]})
-        return _error(404, "rest_no_route", "No route was found matching the URL and method.")
+        return error(404, "rest_no_route", "No route was found matching the URL and method.")
 
-    def _has_start_session(self) -> bool:
-        return self._era is Era.START_SESSION
-
-    def _session_of(self, request: web.Request) -> str:
-        return request.cookies.get(SESSION_COOKIE, "") if self._has_start_session() else ""
-
-    def _start_session(self, request: web.Request) -> web.Response:
-        nonce = request.headers.get("X-WP-Nonce")
-        if nonce is not None and not self._nonces.age(self._session_of(request), nonce):
-            return _invalid_nonce()
-        self.sessions_opened += 1
-        session = self._session_of(request) or secrets.token_hex(8)
-        response = web.json_response(
-            {"success": True, "sessionId": session, "restNonce": self._nonces.make(session)}
-        )
-        response.set_cookie(SESSION_COOKIE, session, httponly=True)
-        return response
+    def _by_user(
+        self, handler: Callable[[web.Request, str | None], Awaitable[web.Response]]
+    ) -> Handler:
+        return lambda request: handler(request, self.guard.user(request))
 
     async def _submit(self, request: web.Request) -> web.StreamResponse:
-        next_nonce = None
-        if self._era is not Era.NO_NONCE:
-            nonce = request.headers.get("X-WP-Nonce")
-            if nonce is None:
-                return _error(401, "rest_forbidden", "Sorry, you are not allowed to do that.")
-            age = self._nonces.age(self._session_of(request), nonce)
-            if not age:
-                return _invalid_nonce()
-            next_nonce = nonce if age == 1 else self._nonces.make(self._session_of(request))
         try:
             body = json.loads(await request.read())
         except ValueError:
             body = None
         if not isinstance(body, dict):
-            return _error(400, "rest_invalid_json", "Invalid JSON body passed.")
-        headers = {"X-WP-Nonce": next_nonce} if next_nonce else {}
-        renewed = next_nonce if next_nonce != request.headers.get("X-WP-Nonce") else None
-        return await self._answer(request, body, headers, renewed)
-
-    async def _answer(
-        self,
-        request: web.Request,
-        body: dict[str, Any],
-        headers: Mapping[str, str],
-        renewed: str | None,
-    ) -> web.StreamResponse:
+            return error(400, "rest_invalid_json", "Invalid JSON body passed.")
         prompt = body.get("newMessage")
-        if not (body.get("botId") or body.get("customId")) or not prompt:
-            return web.json_response(
-                {"success": False, "message": _REJECTED}, status=403, headers=headers
-            )
+        if body.get("shortcutId"):
+            if body["shortcutId"] != _SHORTCUT["data"]["shortcutId"]:  # type: ignore[index]
+                return failure(400, "Invalid or expired shortcut.")
+            prompt = body["newMessage"] = _SHORTCUT["data"]["label"]  # type: ignore[index]
+        if not (body.get("botId") or body.get("customId")) or not (prompt or _file_ids(body)):
+            return failure(403, REJECTED)
         if len(str(prompt)) > self._max_length:
-            return web.Response(
-                text=_event("error", _REJECTED), content_type="application/json", headers=headers
-            )
+            return web.Response(text=event("error", REJECTED), content_type="application/json")
         self.submissions.append(body)
-        pieces = self._bot(_conversation(body))
+        return await self._answer(request, body)
+
+    async def _answer(self, request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
+        conversation = _conversation(body)
+        pieces = self._bot(conversation)
+        renewed = self.guard.renewed(request)
         if body.get("stream"):
-            return await self._stream(request, pieces, headers, renewed)
-        return web.json_response(_result("".join(pieces), renewed), headers=headers)
+            response, text = await self._stream(request, pieces, renewed)
+        else:
+            text = "".join(pieces)
+            response = web.json_response(result(text, renewed, [_SHORTCUT]))
+        user = self.guard.user(request)
+        if user is not None:
+            said = [{"role": item.role, "content": item.content} for item in conversation]
+            self._discussions.keep(user, body, [*said, {"role": "assistant", "content": text}])
+        return response
 
     async def _stream(
-        self, request: web.Request, pieces: Any, headers: Mapping[str, str], renewed: str | None
-    ) -> web.StreamResponse:
-        response = web.StreamResponse(headers={**headers, "Cache-Control": "no-cache"})
+        self, request: web.Request, pieces: Iterable[str], renewed: str | None
+    ) -> tuple[web.StreamResponse, str]:
+        response = web.StreamResponse(headers={"Cache-Control": "no-cache"})
         response.content_type = "text/event-stream"
         response.charset = "UTF-8"
         await response.prepare(request)
-        status = _event("live", "Starting stream...", subtype="status", visibility="collapsed")
+        status = event("live", "Starting stream...", subtype="status", visibility="collapsed")
         await response.write(status.encode())
         said = []
         for piece in pieces:
             said.append(piece)
-            await response.write(_event("live", piece).encode())
+            await response.write(event("live", piece).encode())
             await asyncio.sleep(self._pace)
-        result = json.dumps(_result("".join(said), renewed))
-        await response.write(_event("end", result).encode())
-        return response
+        text = "".join(said)
+        await response.write(event("end", json.dumps(result(text, renewed, [_SHORTCUT]))).encode())
+        return response, text
+
+    async def _query(self, request: web.Request) -> web.Response:
+        body = await request.json()
+        if not body.get("message"):
+            return failure(400, "The message is required.")
+        self.submissions.append(body)
+        text = "".join(self._bot([Message("user", str(body["message"]))]))
+        return success(data=text, extra={"actions": [], "chatId": body.get("chatId")})
+
+    async def _list_chatbots(self, request: web.Request) -> web.Response:
+        return success(data=[{"id": DEFAULT_BOT, "name": "Default", "type": "chat"}])
+
+    async def _check_auth(self, request: web.Request) -> web.Response:
+        user = self.guard.user(request)
+        return success(data={"type": "user" if user else "token", "value": user or "admin"})
 
 
-def _conversation(body: Mapping[str, Any]) -> list[Message]:
+def _file_ids(body: dict[str, Any]) -> list[Any]:
+    ids = [body.get("newFileId"), body.get("newImageId"), *(body.get("newFileIds") or [])]
+    return [item for item in ids if item]
+
+
+def _conversation(body: dict[str, Any]) -> list[Message]:
     history = body.get("messages")
     return [
         Message(item["role"], str(item.get("content", "")))
         for item in (history if isinstance(history, list) else [])
         if isinstance(item, dict) and item.get("role") in ROLES
     ] + [Message("user", str(body["newMessage"]))]
-
-
-def _result(text: str, renewed: str | None) -> dict[str, Any]:
-    tokens = len(text.split())
-    result = {
-        "success": True, "reply": text, "images": None, "actions": [], "shortcuts": [],
-        "blocks": [], "responseId": f"local-{secrets.token_hex(6)}",
-        "usage": {"prompt_tokens": 0, "completion_tokens": tokens, "total_tokens": tokens},
-    }  # fmt: skip
-    return {**result, "new_token": renewed} if renewed else result
-
-
-def _event(kind: str, data: str, **fields: Any) -> str:
-    return f"data: {json.dumps({'type': kind, 'data': data, **fields})}\n\n"
-
-
-def _attribute(value: Mapping[str, Any]) -> str:
-    return html.escape(json.dumps(value))
-
-
-def _error(status: int, code: str, message: str) -> web.Response:
-    body = {"code": code, "message": message, "data": {"status": status}}
-    return web.json_response(body, status=status)
-
-
-def _invalid_nonce() -> web.Response:
-    return _error(403, "rest_cookie_invalid_nonce", "Cookie check failed")
-
-
-async def _announce_root(request: web.Request, response: web.StreamResponse) -> None:
-    response.headers["Link"] = f'<http://{request.host}/wp-json/>; rel="https://api.w.org/"'

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Self
 
 from aiohttp import web
@@ -13,6 +13,7 @@ from aiohttp import web
 from ..protocol.site import Era
 from .app import SiteApp
 from .bots import Bot, offline_bot
+from .guard import Guard
 
 
 class LocalSite:
@@ -23,6 +24,9 @@ class LocalSite:
         era: how it lets guests in.
         pace: seconds between two pieces of a reply.
         max_length: the longest message in characters.
+        uploads: whether visitors may upload files.
+        users: application passwords by user; None for no users.
+        token: that of the public API; None where it is switched off.
         clock: returns seconds since 1970, for the life of nonces.
 
     Attributes:
@@ -37,10 +41,20 @@ class LocalSite:
         era: Era = Era.START_SESSION,
         pace: float = 0.0,
         max_length: int = 512,
+        uploads: bool = True,
+        users: Mapping[str, str] | None = None,
+        token: str | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.url = ""
-        self.app = SiteApp(bot=bot, era=era, pace=pace, max_length=max_length, clock=clock)
+        self.app = SiteApp(
+            bot=bot,
+            era=era,
+            guard=Guard(era, users or {}, token, clock),
+            pace=pace,
+            max_length=max_length,
+            uploads=uploads,
+        )
         self._runner: web.AppRunner | None = None
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None

@@ -1,0 +1,71 @@
+"""What a local site answers with, in the shapes of the plugin and of WordPress."""
+
+from __future__ import annotations
+
+import html
+import json
+import secrets
+from collections.abc import Mapping
+from typing import Any
+
+from aiohttp import web
+
+from ..protocol.turn import DEFAULT_BOT
+
+REJECTED = "Sorry, your query has been rejected."
+START_SENTENCE = "Hi! How can I help you?"
+
+
+def success(**fields: Any) -> web.Response:
+    """The plugin's answer to what went well."""
+    return web.json_response({"success": True, **fields})
+
+
+def failure(status: int, message: str) -> web.Response:
+    """The plugin's answer to what it refuses."""
+    return web.json_response({"success": False, "message": message}, status=status)
+
+
+def error(status: int, code: str, message: str) -> web.Response:
+    """An error of WordPress."""
+    body = {"code": code, "message": message, "data": {"status": status}}
+    return web.json_response(body, status=status)
+
+
+def event(kind: str, data: str, **fields: Any) -> str:
+    """One event of a stream."""
+    return f"data: {json.dumps({'type': kind, 'data': data, **fields})}\n\n"
+
+
+def result(text: str, renewed: str | None, shortcuts: list[Any]) -> dict[str, Any]:
+    """The plugin's answer to a prompt; `renewed` is the next nonce, where there is one."""
+    tokens = len(text.split())
+    answer = {
+        "success": True, "reply": text, "images": None, "actions": [], "shortcuts": shortcuts,
+        "blocks": [], "responseId": f"local-{secrets.token_hex(6)}",
+        "usage": {"prompt_tokens": 0, "completion_tokens": tokens, "total_tokens": tokens},
+    }  # fmt: skip
+    return {**answer, "new_token": renewed} if renewed else answer
+
+
+def page(root: str, nonce: str | None, max_length: int, *, uploads: bool) -> web.Response:
+    """A page that shows the default chatbot."""
+    system = {
+        "botId": DEFAULT_BOT, "customId": None, "sessionId": "N/A", "restNonce": nonce,
+        "contextId": 1, "restUrl": root, "stream": True,
+    }  # fmt: skip
+    params = {
+        "startSentence": START_SENTENCE, "textInputMaxLength": max_length, "mode": "chat",
+        "fileUpload": uploads, "maxUploads": 3,
+    }  # fmt: skip
+    return web.Response(
+        text="<!doctype html><html><head><title>A local site</title>"
+        f'<link rel="https://api.w.org/" href="{root}/"></head><body>'
+        f"<div class='mwai-chatbot-container' data-params='{_attribute(params)}' "
+        f"data-system='{_attribute(system)}'></div></body></html>",
+        content_type="text/html",
+    )
+
+
+def _attribute(value: Mapping[str, Any]) -> str:
+    return html.escape(json.dumps(value))
