@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
-from asyncio import Lock
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -54,7 +54,7 @@ class AsyncClient(BaseClient[aiohttp.ClientSession]):
 
     def _connect(self, session: aiohttp.ClientSession | None) -> None:
         self._transport = AsyncTransport(self._settings, session)
-        self._opening = Lock()
+        self._opening = asyncio.Lock()
 
     async def generate(
         self, prompt: PromptInput, *, files: Sequence[AnyFile] = (), **options: Any
@@ -140,8 +140,7 @@ class AsyncClient(BaseClient[aiohttp.ClientSession]):
             UsageError: there is no such file, or it cannot be read.
             ChatError: what the site made of it; `QueryRejected` for a type that it refuses.
         """
-        local = LocalFile(file, filename, progress)
-        return await self._ask(lambda: self._upload_call(local, purpose))
+        return await self._upload(LocalFile(file, filename, progress), purpose)
 
     async def list_files(
         self, *, limit: int = 10, page: int = 1, purpose: str | None = None
@@ -276,12 +275,15 @@ class AsyncClient(BaseClient[aiohttp.ClientSession]):
 
         async def open_turn() -> tuple[Turn, AsyncAnswer]:
             stored = [
-                file if isinstance(file, StoredFile) else await self.upload(file)
+                file if isinstance(file, StoredFile) else await self._upload(file)
                 for file in plan.files
             ]
             return await self._retrying(self._start, lambda: self._turn(plan, chat_id, stored))
 
         return AsyncReplyStream(self._turn(plan, chat_id), open_turn, self._transport)
+
+    async def _upload(self, file: LocalFile, purpose: str = NO_PURPOSE) -> StoredFile:
+        return await self._ask(lambda: self._upload_call(file, purpose))
 
     async def _retrying(
         self, opening: Callable[..., Awaitable[_Opened]], *arguments: Any
@@ -310,7 +312,8 @@ class AsyncClient(BaseClient[aiohttp.ClientSession]):
             if call.needs_opening:
                 await self._open_session(deadline)
             request = call.next_request()
-            assert request is not None
+            if request is None:
+                continue  # the session was dropped by another task
             answer = await self._send(call, request, deadline)
             if call.accepted:
                 return call, answer
@@ -334,9 +337,16 @@ class AsyncClient(BaseClient[aiohttp.ClientSession]):
         """Open a session where none is open; of several tasks only one does so."""
         if self._site.session is not None:
             return
-        async with self._opening:
+        try:
+            async with asyncio.timeout(deadline.left()):
+                await self._opening.acquire()
+        except TimeoutError as error:
+            raise deadline.passed() from error
+        try:
             if self._site.session is None:
                 await self._run(SessionOpening(self._site, self._limits), deadline)
+        finally:
+            self._opening.release()
 
     async def _run(self, exchange: Exchange, deadline: Deadline) -> None:
         while (request := exchange.next_request()) is not None:
@@ -352,7 +362,7 @@ class AsyncClient(BaseClient[aiohttp.ClientSession]):
 
     async def _read_all(self, exchange: Exchange, answer: AsyncAnswer) -> None:
         try:
-            while data := await answer.read():
+            while not exchange.has_enough and (data := await answer.read()):
                 exchange.receive_data(data)
         except TransportError as error:
             raise_interrupted(exchange, error)

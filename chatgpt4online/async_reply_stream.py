@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Generator
 from typing import Any, Self
 
 from .async_transport import AsyncAnswer, AsyncTransport
-from .errors import TransportError
+from .errors import ChatError, TransportError
 from .messages import Event, Reply, TextEvent
 from .protocol.turn import Turn
 from .reply_stream import BaseReplyStream, interrupted
@@ -89,7 +89,8 @@ class AsyncReplyStream(BaseReplyStream, AsyncIterator[str]):
         if open_turn is not None:
             try:
                 self._turn, self._answer = await open_turn()
-            except BaseException:
+            except BaseException as error:
+                self._opening_error = error if isinstance(error, ChatError) else None
                 await self.close()
                 raise
         return self
@@ -98,12 +99,12 @@ class AsyncReplyStream(BaseReplyStream, AsyncIterator[str]):
         if self._open_turn is not None:
             await self._opened()
         while not self._ready:
-            if self._answer is None:
-                return None
             if self._turn.finished:
                 await self.close()
                 self._turn.result()
                 return None
+            if self._answer is None:
+                raise self._ended()
             await self._read(self._answer)
         return self._hand_out()
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
 import ssl
 import time
+import weakref
 from collections import deque
 from collections.abc import AsyncIterator
 from email.utils import formatdate
-from functools import lru_cache
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 import aiohttp
 
@@ -18,7 +20,7 @@ from .failures import answer_timed_out, connect_failed, connect_timed_out, cut_o
 from .files import length_of, pieces_of
 from .protocol.answers import Headers
 from .protocol.exchanges import Body, FileBody, Request
-from .settings import LINGER_SECONDS, Deadline, HttpSettings
+from .settings import LINGER_SECONDS, Deadline, HttpSettings, trusting
 
 _NO_ROUNDING = 86400.0
 """aiohttp rounds longer timeouts up to whole seconds; seconds."""
@@ -115,6 +117,8 @@ class AsyncTransport:
         self._owned = session is None
         self._session = session
         self._lingering: deque[AsyncAnswer] = deque()
+        self._open: weakref.WeakSet[AsyncAnswer] = weakref.WeakSet()
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._closed = False
 
     async def send(self, request: Request, headers: Headers, deadline: Deadline) -> AsyncAnswer:
@@ -124,13 +128,14 @@ class AsyncTransport:
             TransportError: there is no answer; `retryable` says whether anything was sent.
             UsageError: the address or the proxy cannot be used.
         """
+        self._check_usable()
         await self._drain_lingering()
         if self._session is None:
             self._session = _new_session()
+            self._loop = asyncio.get_running_loop()
         timeout = self._settings.timeout
-        proxy = (
-            self._settings.proxy_for(request.url) if self._owned else self._settings.proxy or None
-        )
+        proxy = self._settings.proxy_for(request.url) if self._owned else self._settings.proxy
+        address, authorization = _proxy_parts(proxy or None)
         limits = aiohttp.ClientTimeout(
             total=deadline.left(),
             connect=timeout.connect,
@@ -142,17 +147,35 @@ class AsyncTransport:
                 request.method,
                 request.url,
                 data=_data(request.body),
-                headers=_with_length(headers, request.body),
+                headers={
+                    **_with_length(headers, request.body),
+                    **({} if request.url.startswith("https:") else authorization),
+                },
                 allow_redirects=False,
                 timeout=limits,
-                proxy=proxy,
-                ssl=self._tls(),
+                ssl=self._tls(request.url),
+                raise_for_status=False,
+                proxy=address,
+                proxy_headers=authorization or None,
             )
         except UsageError:
             raise
-        except (aiohttp.ClientError, OSError, ValueError) as error:
+        except (aiohttp.ClientError, OSError, ValueError, RuntimeError) as error:
+            self._check_usable()
+            if isinstance(error.__cause__, UsageError):  # of a file that cannot be read
+                raise error.__cause__ from None
             raise self._translate(error, request.url, deadline, proxy is not None) from error
-        return AsyncAnswer(response, request.url, timeout.idle, deadline)
+        answer = AsyncAnswer(response, request.url, timeout.idle, deadline)
+        self._open.add(answer)
+        return answer
+
+    def _check_usable(self) -> None:
+        if self._closed:
+            raise UsageError("This client is closed; make a new one.")
+        if self._session is not None and self._session.closed:
+            raise UsageError("The session of this client is closed.")
+        if self._loop is not None and self._loop is not asyncio.get_running_loop():
+            raise UsageError("This client belongs to another event loop; make one for each.")
 
     def linger(self, answer: AsyncAnswer) -> None:
         """Take over an answer that has said all that counts, but whose body has not ended.
@@ -166,24 +189,26 @@ class AsyncTransport:
             self._lingering.append(answer)
 
     async def close(self) -> None:
-        """Close what is the client's own; an injected session gets its connections back."""
+        """Close what is the client's own, streams included.
+
+        An injected session gets its connections back.
+        """
         self._closed = True
         if not self._owned:
             await self._drain_lingering()
-            return
-        while self._lingering:
-            self._lingering.popleft().close()
-        if self._session is not None:
+        for answer in list(self._open):
+            answer.close()
+        if self._owned and self._session is not None:
             await self._session.close()
 
     async def _drain_lingering(self) -> None:
         while self._lingering:
             await self._lingering.popleft().drain()
 
-    def _tls(self) -> ssl.SSLContext | bool:
+    def _tls(self, url: str) -> ssl.SSLContext | bool:
         # True leaves an injected session its own setting.
-        trusted = self._settings.trusted() if self._owned else self._settings.verify
-        return _trusting(trusted) if isinstance(trusted, str) else trusted
+        trusted = self._settings.trusted(url) if self._owned else self._settings.verify
+        return trusting(trusted, "verify") if isinstance(trusted, str) else trusted
 
     def _translate(
         self, error: Exception, url: str, deadline: Deadline, through_proxy: bool
@@ -224,9 +249,15 @@ def _with_length(headers: Headers, body: Body | None) -> Headers:
     return {**headers, "Content-Length": str(length_of(body))}
 
 
-@lru_cache(maxsize=8)
-def _trusting(file: str) -> ssl.SSLContext:
-    return ssl.create_default_context(cafile=file)
+def _proxy_parts(proxy: str | None) -> tuple[str | None, dict[str, str]]:
+    """Part a proxy from its password, which aiohttp would show in the text of its errors."""
+    parts = urlsplit(proxy or "")
+    if not parts.username:
+        return proxy, {}
+    address = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+    shown = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+    encoded = base64.b64encode(shown.encode()).decode()
+    return address, {"Proxy-Authorization": f"Basic {encoded}"}
 
 
 def _new_session() -> aiohttp.ClientSession:

@@ -48,9 +48,18 @@ class TurnPlan:
 
     prompt: Prompt
     options: Mapping[str, Any] = field(repr=False)
-    files: tuple[AnyFile, ...] = field(default=(), repr=False)
+    files: tuple[LocalFile | StoredFile, ...] = field(default=(), repr=False)
     chat_id: str | None = None
     greeted: bool = False
+
+
+def files_to_send(files: Sequence[AnyFile]) -> tuple[LocalFile | StoredFile, ...]:
+    """Look up each file, so that what is wrong with one is known before another is uploaded.
+
+    Raises:
+        UsageError: a file is not there, or cannot be read.
+    """
+    return tuple(file if isinstance(file, StoredFile) else LocalFile(file) for file in files)
 
 
 def shortcut_message(shortcut: Shortcut) -> tuple[str, dict[str, Any]]:
@@ -156,7 +165,7 @@ class BaseClient(ABC, Generic[SessionT]):
             UsageError: the prompt, a file or an option cannot be sent.
         """
         read = read_prompt(prompt, with_files=bool(files))
-        return TurnPlan(read, options, tuple(files))
+        return TurnPlan(read, options, files_to_send(files))
 
     def _shortcut_plan(self, shortcut: Shortcut, options: Mapping[str, Any]) -> TurnPlan:
         message, extra = shortcut_message(shortcut)

@@ -136,8 +136,7 @@ class Client(BaseClient[requests.Session]):
             UsageError: there is no such file, or it cannot be read.
             ChatError: what the site made of it; `QueryRejected` for a type that it refuses.
         """
-        local = LocalFile(file, filename, progress)
-        return self._ask(lambda: self._upload_call(local, purpose))
+        return self._upload(LocalFile(file, filename, progress), purpose)
 
     def list_files(
         self, *, limit: int = 10, page: int = 1, purpose: str | None = None
@@ -266,10 +265,13 @@ class Client(BaseClient[requests.Session]):
         chat_id = uuid.uuid4().hex
         self._turn(plan, chat_id)  # what is wrong with it is known before a file is uploaded
         stored = [
-            file if isinstance(file, StoredFile) else self.upload(file) for file in plan.files
+            file if isinstance(file, StoredFile) else self._upload(file) for file in plan.files
         ]
         turn, answer = self._retrying(self._start, lambda: self._turn(plan, chat_id, stored))
         return ReplyStream(turn, answer, self._transport)
+
+    def _upload(self, file: LocalFile, purpose: str = NO_PURPOSE) -> StoredFile:
+        return self._ask(lambda: self._upload_call(file, purpose))
 
     def _retrying(self, opening: Callable[..., _Opened], *arguments: Any) -> _Opened:
         """Call ``opening(*arguments, deadline)``, again where the policy allows it."""
@@ -294,7 +296,8 @@ class Client(BaseClient[requests.Session]):
             if call.needs_opening:
                 self._open_session(deadline)
             request = call.next_request()
-            assert request is not None
+            if request is None:
+                continue  # the session was dropped by another thread
             answer = self._send(call, request, deadline)
             if call.accepted:
                 return call, answer
@@ -318,9 +321,14 @@ class Client(BaseClient[requests.Session]):
         """Open a session where none is open; of several threads only one does so."""
         if self._site.session is not None:
             return
-        with self._opening:
+        left = deadline.left()
+        if not self._opening.acquire(timeout=-1 if left is None else left):
+            raise deadline.passed()
+        try:
             if self._site.session is None:
                 self._run(SessionOpening(self._site, self._limits), deadline)
+        finally:
+            self._opening.release()
 
     def _run(self, exchange: Exchange, deadline: Deadline) -> None:
         while (request := exchange.next_request()) is not None:
@@ -336,7 +344,7 @@ class Client(BaseClient[requests.Session]):
 
     def _read_all(self, exchange: Exchange, answer: Answer) -> None:
         try:
-            while data := answer.read():
+            while not exchange.has_enough and (data := answer.read()):
                 exchange.receive_data(data)
         except TransportError as error:
             raise_interrupted(exchange, error)

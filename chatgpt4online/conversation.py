@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Self, TypeVar
 
-from .base_client import BaseClient, TurnPlan, shortcut_message
+from .base_client import BaseClient, TurnPlan, files_to_send, shortcut_message
 from .errors import UsageError
 from .files import AnyFile
 from .messages import Message, Reply, Shortcut
@@ -162,7 +162,7 @@ class BaseConversation(Generic[ClientT]):
         plan = TurnPlan(
             prompt=Prompt(new_message, tuple(entry.message for entry in entries)),
             options={"previousResponseId": last, **options},
-            files=tuple(files),
+            files=files_to_send(files),
             chat_id=self.chat_id,
             greeted=True,
         )

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, NoReturn, Protocol
 
-from .errors import ChatError, TransportError
+from .errors import ChatError, IncompleteReply, TransportError
 from .messages import EndEvent, Event, Message, Reply
 from .protocol.exchanges import Exchange
 from .protocol.turn import Turn
@@ -24,6 +24,7 @@ class BaseReplyStream:
     def __init__(self, turn: Turn) -> None:
         self._turn = turn
         self._ready: deque[Event] = deque()
+        self._opening_error: ChatError | None = None
         self.owner: Owner | None = None
         """A client that is closed with the stream; None where it goes on."""
         self.on_reply: Callable[[Reply], None] | None = None
@@ -54,7 +55,16 @@ class BaseReplyStream:
         Raises:
             ChatError: what went wrong; `UsageError` while the reply is not complete.
         """
+        if self.done and not self._turn.finished:
+            raise self._ended()
         return self._turn.result()
+
+    def _ended(self) -> ChatError:
+        """Return what to raise where more is asked of a stream that was closed before its end."""
+        return self._opening_error or IncompleteReply(
+            f"The stream was closed after {len(self.text)} characters, before its end.",
+            partial_text=self.text,
+        )
 
     def _hand_out(self) -> Event:
         event = self._ready.popleft()

@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from functools import lru_cache
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from .errors import ChatTimeout, UsageError
+
+if TYPE_CHECKING:
+    import ssl
+
+_FRAMING = frozenset({"content-length", "transfer-encoding", "connection", "host"})
+
+LONGEST_TIME = 1e8
+"""More than three years, in seconds; the clocks of some systems take no longer waits."""
 
 LINGER_SECONDS = 0.5
 """How long, at most, a request waits for the end of an earlier answer to use its connection."""
@@ -32,8 +43,13 @@ class Timeout:
     def __post_init__(self) -> None:
         for item in fields(self):
             seconds = getattr(self, item.name)
-            if seconds is not None and not seconds > 0:
-                raise UsageError(f"Timeout.{item.name} must be above 0 seconds, or None.")
+            if seconds is not None and not (
+                isinstance(seconds, int | float) and 0 < seconds <= LONGEST_TIME
+            ):
+                raise UsageError(
+                    f"Timeout.{item.name} must be a number of seconds above 0, or None for no "
+                    "limit."
+                )
 
 
 class Deadline:
@@ -87,15 +103,18 @@ class HttpSettings:
     timeout: Timeout
 
     def __post_init__(self) -> None:
+        if not isinstance(self.timeout, Timeout):
+            raise UsageError("timeout must be a Timeout, such as Timeout(total=30).")
+        if self.proxy is not None and not isinstance(self.proxy, str):
+            raise UsageError("proxy must be a text.")
         if self.proxy:
-            _check_proxy(self.proxy)
-        if isinstance(self.verify, str) and not os.path.isfile(self.verify):
-            raise UsageError("verify names no file of certificates.")
+            _check_proxy(self.proxy, "The proxy")
+        if not isinstance(self.verify, bool | str):
+            raise UsageError("verify must be True, False, or a file of certificates.")
+        if isinstance(self.verify, str):
+            trusting(self.verify, "verify")
         for name, value in self.headers.items():
-            if not (isinstance(name, str) and isinstance(value, str)):
-                raise UsageError("headers must be texts by name.")
-            if not name or any(char in name + value for char in "\r\n\0"):
-                raise UsageError("headers must not hold line ends or NUL characters.")
+            _check_header(name, value)
 
     def proxy_for(self, url: str) -> str | None:
         """Return the proxy for an address: the caller's, else that of the environment.
@@ -113,22 +132,57 @@ class HttpSettings:
         if not proxy or urllib.request.proxy_bypass(parts.netloc):
             return None
         proxy = proxy if "://" in proxy else f"http://{proxy}"
-        _check_proxy(proxy)
+        _check_proxy(proxy, "The proxy that HTTP_PROXY, HTTPS_PROXY or ALL_PROXY names")
         return proxy
 
-    def trusted(self) -> bool | str:
-        """Return `verify`, or the certificates that the environment names in place of True."""
-        if self.verify is not True:
+    def trusted(self, url: str) -> bool | str:
+        """Return `verify`, or the certificates that the environment names in place of True.
+
+        Raises:
+            UsageError: the environment names certificates that cannot be read.
+        """
+        if self.verify is not True or not url.startswith("https:"):
             return self.verify
-        names = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
-        return next((os.environ[name] for name in names if os.environ.get(name)), True)
+        for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"):
+            path = os.environ.get(name)
+            if path:
+                trusting(path, f"The environment variable {name}")
+                return path
+        return True
 
 
-def _check_proxy(proxy: str) -> None:
+@lru_cache(maxsize=8)
+def trusting(path: str, named_by: str) -> ssl.SSLContext:
+    """Return what trusts the certificates in a file, or in a folder as OpenSSL keeps it.
+
+    Raises:
+        UsageError: there are none; `named_by` is what the text says has named them.
+    """
+    import ssl
+
+    folder = os.path.isdir(path)
+    try:
+        return ssl.create_default_context(
+            cafile=None if folder else path, capath=path if folder else None
+        )
+    except OSError as error:
+        raise UsageError(f"{named_by} names no readable certificates.") from error
+
+
+def _check_proxy(proxy: str, named_by: str) -> None:
     try:
         parts = urlsplit(proxy)
         valid = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
     except ValueError:
         valid = None
     if not valid:
-        raise UsageError("A proxy must be an http:// or https:// address.")
+        raise UsageError(f'{named_by} must be an http:// or https:// address; proxy="" uses none.')
+
+
+def _check_header(name: object, value: object) -> None:
+    if not (isinstance(name, str) and isinstance(value, str)):
+        raise UsageError("headers must be texts by name.")
+    if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name) or name.lower() in _FRAMING:
+        raise UsageError("headers hold a name that cannot be sent.")
+    if not re.fullmatch(r"[\t\x20-\x7e\xa0-\xff]*", value):
+        raise UsageError(f"headers hold a value that cannot be sent, that of {name}.")

@@ -71,12 +71,12 @@ class ReplyStream(BaseReplyStream, Iterator[str]):
 
     def _next_event(self) -> Event | None:
         while not self._ready:
-            if self._answer is None:
-                return None
             if self._turn.finished:
                 self.close()
                 self._turn.result()
                 return None
+            if self._answer is None:
+                raise self._ended()
             self._read(self._answer)
         return self._hand_out()
 

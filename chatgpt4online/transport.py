@@ -5,14 +5,17 @@ from __future__ import annotations
 import contextlib
 import ssl
 import time
+import weakref
 from collections import deque
 from email.utils import formatdate
 from threading import Timer
+from typing import Any, NoReturn
 
 import requests
 import urllib3
+from requests.cookies import extract_cookies_to_jar
 
-from .errors import ChatTimeout, TransportError, UsageError
+from .errors import TransportError, UsageError
 from .failures import answer_timed_out, connect_failed, connect_timed_out, cut_off, untrusted
 from .files import SizedPieces
 from .protocol.answers import Headers
@@ -45,11 +48,9 @@ class Answer:
         self._deadline = deadline
         self._linger_until = 0.0
         self._timer: Timer | None = None
-        if deadline.seconds is not None:
-            # No timeout of requests bounds an answer as a whole, so a thread cuts it off.
-            self._timer = Timer(deadline.left() or 0, self._cut_off)
-            self._timer.daemon = True
-            self._timer.start()
+        left = deadline.left()
+        if left is not None:
+            self._cut_off_after(left)
 
     def read(self) -> bytes:
         """Return bytes as soon as there are any, decompressed; b'' at the end of the body.
@@ -64,7 +65,7 @@ class Answer:
         except urllib3.exceptions.ReadTimeoutError as error:
             self._deadline.left()
             raise answer_timed_out(self._url, self._idle) from error
-        except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
+        except _READ_ERRORS as error:
             self._deadline.left()
             raise cut_off(self._url) from error
         if not data:
@@ -88,24 +89,36 @@ class Answer:
 
     def drain(self) -> None:
         """Read to the end of a lingering answer, so that its connection can be used again."""
-        raw = self._response.raw
-        with contextlib.suppress(urllib3.exceptions.HTTPError, OSError, ValueError):
-            while raw.connection is not None and raw.connection.sock is not None:
-                left = self._linger_until - time.monotonic()
-                raw.connection.sock.settimeout(max(left, 0.001))
-                if not raw.read1(READ_SIZE) or left <= 0:
-                    break
-        self._response.close()
+        left = self._linger_until - time.monotonic()
+        try:
+            if left > 0:
+                self._cut_off_after(left)
+                with contextlib.suppress(*_READ_ERRORS):
+                    while self._response.raw.read1(READ_SIZE, decode_content=True):
+                        pass
+        finally:
+            self.close()
 
-    def _cut_off(self) -> None:
-        with contextlib.suppress(RuntimeError, ValueError, OSError):
-            self._response.raw.shutdown()
+    def _cut_off_after(self, seconds: float) -> None:
+        # No timeout of requests bounds an answer as a whole, so a thread cuts it off. It must
+        # not keep an answer that its reader has forgotten.
+        self._timer = Timer(seconds, _cut_off, [weakref.ref(self._response.raw)])
+        self._timer.daemon = True
+        weakref.finalize(self, self._timer.cancel)
+        self._timer.start()
 
     def _stop_timer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer.join()
             self._timer = None
+
+
+def _cut_off(raw: weakref.ref[urllib3.HTTPResponse]) -> None:
+    response = raw()
+    if response is not None:
+        with contextlib.suppress(RuntimeError, ValueError, OSError):
+            response.shutdown()
 
 
 class Transport:
@@ -121,6 +134,7 @@ class Transport:
         self._owned = session is None
         self._session = session if session is not None else _new_session()
         self._lingering: deque[Answer] = deque()
+        self._open: weakref.WeakSet[Answer] = weakref.WeakSet()
         self._closed = False
 
     def send(self, request: Request, headers: Headers, deadline: Deadline) -> Answer:
@@ -131,31 +145,58 @@ class Transport:
             UsageError: the address or the proxy cannot be used.
         """
         self._drain_lingering()
+        if self._closed:
+            raise UsageError("This client is closed; make a new one.")
         timeout = self._settings.timeout
-        proxy = (
-            self._settings.proxy_for(request.url) if self._owned else self._settings.proxy or None
-        )
+        proxy = self._proxy_for(request.url)
+        prepared, environment = self._prepare(request, headers, proxy)
+        environment["timeout"] = (deadline.cap(timeout.connect), deadline.cap(timeout.idle))
         try:
-            response = self._session.request(
-                request.method,
-                request.url,
-                data=_data(request.body),
-                headers=dict(headers),
-                stream=True,
-                allow_redirects=False,
-                timeout=(deadline.cap(timeout.connect), deadline.cap(timeout.idle)),
-                proxies={"http": proxy, "https": proxy} if proxy else None,
-                verify=self._verify(),
+            # Not Session.send, which reads the whole body of a redirect that it must not follow.
+            response = self._session.get_adapter(prepared.url or "").send(
+                prepared,
+                **environment,
             )
         except UsageError:
             raise
-        except (requests.RequestException, urllib3.exceptions.HTTPError, ValueError) as error:
+        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             raise self._translate(error, request.url, deadline, proxy is not None) from error
+        except ValueError as error:
+            raise cut_off(request.url) from error
         try:
-            return Answer(response, request.url, timeout.idle, deadline)
-        except ChatTimeout:
+            extract_cookies_to_jar(self._session.cookies, prepared, response.raw)  # type: ignore[no-untyped-call]
+            if response.status_code < 200:
+                _refuse_interim(response, request.url)
+            answer = Answer(response, request.url, timeout.idle, deadline)
+        except BaseException:
             response.close()
             raise
+        self._open.add(answer)
+        return answer
+
+    def _proxy_for(self, url: str) -> str | None:
+        return self._settings.proxy_for(url) if self._owned else self._settings.proxy or None
+
+    def _prepare(
+        self, request: Request, headers: Headers, proxy: str | None
+    ) -> tuple[requests.PreparedRequest, dict[str, Any]]:
+        """Return a request and the settings of its sending, the session's own among them."""
+        try:
+            prepared = self._session.prepare_request(
+                requests.Request(
+                    request.method, request.url, data=_data(request.body), headers=dict(headers)
+                )
+            )
+            environment = self._session.merge_environment_settings(
+                prepared.url or "",
+                {"http": proxy, "https": proxy} if proxy else {},
+                True,
+                self._verify(request.url),
+                None,
+            )
+        except (requests.RequestException, ValueError) as error:
+            raise UsageError("The site's address or a header cannot be used.") from error
+        return prepared, dict(environment)
 
     def linger(self, answer: Answer) -> None:
         """Take over an answer that has said all that counts, but whose body has not ended.
@@ -169,29 +210,32 @@ class Transport:
             self._lingering.append(answer)
 
     def close(self) -> None:
-        """Close what is the client's own; an injected session gets its connections back."""
+        """Close what is the client's own, streams included.
+
+        An injected session gets its connections back.
+        """
         self._closed = True
         if not self._owned:
             self._drain_lingering()
-            return
-        while self._lingering:
-            self._lingering.popleft().close()
-        self._session.close()
+        for answer in list(self._open):
+            answer.close()
+        if self._owned:
+            self._session.close()
 
     def _drain_lingering(self) -> None:
         with contextlib.suppress(IndexError):
             while True:
                 self._lingering.popleft().drain()
 
-    def _verify(self) -> bool | str | None:
+    def _verify(self, url: str) -> bool | str | None:
         # None leaves an injected session its own setting.
         if self._owned:
-            return self._settings.trusted()
+            return self._settings.trusted(url)
         return None if self._settings.verify is True else self._settings.verify
 
     def _translate(
         self, error: Exception, url: str, deadline: Deadline, through_proxy: bool
-    ) -> TransportError | UsageError:
+    ) -> TransportError:
         timeout = self._settings.timeout
         reason = _reason(error)
         if isinstance(error, requests.ConnectTimeout):
@@ -201,31 +245,50 @@ class Transport:
             return answer_timed_out(url, timeout.idle)
         if isinstance(reason, ssl.SSLCertVerificationError):
             return untrusted(url)
-        if isinstance(reason, _NEVER_SENT):
+        if isinstance(reason, _NEVER_SENT) or _is_refused_tunnel(reason):
             return connect_failed(url, through_proxy=through_proxy)
-        if isinstance(error, ValueError) and not isinstance(error, requests.JSONDecodeError):
-            return UsageError("The site's address, the proxy or a header cannot be used.")
         return cut_off(url)
 
 
-def _data(body: Body | None) -> bytes | SizedPieces | None:
-    return SizedPieces(body) if isinstance(body, FileBody) else body
-
-
+_READ_ERRORS = (urllib3.exceptions.HTTPError, OSError, ValueError, RuntimeError)
 _NEVER_SENT = (
     urllib3.exceptions.NewConnectionError,
     urllib3.exceptions.NameResolutionError,
-    urllib3.exceptions.ProxyError,
+    urllib3.exceptions.ConnectTimeoutError,
 )
 
 
 def _reason(error: BaseException) -> BaseException:
-    """Return the innermost cause that urllib3 wrapped."""
-    while True:
-        inner = getattr(error, "reason", None) or (error.args[0] if error.args else None)
-        if not isinstance(inner, BaseException) or isinstance(error, _NEVER_SENT):
-            return error
+    """Return the innermost cause that requests and urllib3 wrapped.
+
+    A ProxyError alone tells nothing: urllib3 makes one of a request that was sent, too.
+    """
+    while not isinstance(error, _NEVER_SENT):
+        inner = (
+            getattr(error, "reason", None)
+            or getattr(error, "original_error", None)
+            or (error.args[0] if error.args else None)
+        )
+        if not isinstance(inner, BaseException):
+            break
         error = inner
+    return error
+
+
+def _is_refused_tunnel(reason: BaseException) -> bool:
+    return isinstance(reason, OSError) and str(reason).startswith("Tunnel connection failed")
+
+
+def _refuse_interim(response: requests.Response, url: str) -> NoReturn:
+    """The answer proper is still to come: it must not be taken for that to another request."""
+    connection = response.raw.connection
+    if connection is not None:
+        connection.close()
+    raise cut_off(url)
+
+
+def _data(body: Body | None) -> bytes | SizedPieces | None:
+    return SizedPieces(body) if isinstance(body, FileBody) else body
 
 
 def _new_session() -> requests.Session:

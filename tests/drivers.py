@@ -4,38 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Iterator
+import inspect
+from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol, Self
 
-from chatgpt4online import AsyncClient, AsyncReplyStream, Client
+from chatgpt4online import AsyncClient, AsyncConversation, AsyncReplyStream, Client
 from chatgpt4online.messages import Event, Reply
-
-
-class Stream(Protocol):
-    """The face of a reply that arrives; it is open from the start."""
-
-    def __iter__(self) -> Iterator[str]: ...
-    def __next__(self) -> str: ...
-    def events(self) -> Iterator[Event]: ...
-    @property
-    def text(self) -> str: ...
-    @property
-    def reply(self) -> Reply: ...
-    def close(self) -> None: ...
-    def __enter__(self) -> Self: ...
-    def __exit__(self, *exc_info: object) -> None: ...
-
-
-class ClientFace(Protocol):
-    """The face of a client."""
-
-    def generate(self, prompt: Any, **options: Any) -> Reply: ...
-    def stream(self, prompt: Any, **options: Any) -> Stream: ...
-    def open_session(self) -> str | None: ...
-    def close(self) -> None: ...
-    def __enter__(self) -> Self: ...
-    def __exit__(self, *exc_info: object) -> None: ...
 
 
 class Driver(Protocol):
@@ -43,8 +18,11 @@ class Driver(Protocol):
 
     name: str
 
-    def client(self, *arguments: Any, **options: Any) -> ClientFace: ...
-    def together(self, client: ClientFace, count: int) -> list[Reply]:
+    def client(self, *arguments: Any, **options: Any) -> Any:
+        """Return a client, or what looks like a sync one."""
+        ...
+
+    def together(self, client: Any, count: int) -> list[Reply]:
         """Ask `count` prompts at once on one client."""
         ...
 
@@ -54,12 +32,15 @@ class Driver(Protocol):
 class SyncDriver:
     name = "sync"
 
-    def client(self, *arguments: Any, **options: Any) -> ClientFace:
+    def client(self, *arguments: Any, **options: Any) -> Any:
         return Client(*arguments, **options)
 
-    def together(self, client: ClientFace, count: int) -> list[Reply]:
+    def together(self, client: Any, count: int) -> list[Reply]:
         with ThreadPoolExecutor(count) as pool:
-            return list(pool.map(client.generate, [f"Prompt {n}" for n in range(count)]))
+            replies: list[Reply] = list(
+                pool.map(client.generate, [f"Prompt {n}" for n in range(count)])
+            )
+        return replies
 
     def close(self) -> None:
         pass
@@ -71,17 +52,18 @@ class AsyncDriver:
     def __init__(self) -> None:
         self.runner = asyncio.Runner()
 
-    def client(self, *arguments: Any, **options: Any) -> ClientFace:
+    def client(self, *arguments: Any, **options: Any) -> Any:
         return _AsyncFace(self.runner, AsyncClient(*arguments, **options))
 
-    def together(self, client: ClientFace, count: int) -> list[Reply]:
-        assert isinstance(client, _AsyncFace)
+    def together(self, client: Any, count: int) -> list[Reply]:
         inner = client.inner
 
         async def ask_all() -> list[Reply]:
-            return await asyncio.gather(*(inner.generate(f"Prompt {n}") for n in range(count)))
+            asked = (inner.generate(f"Prompt {n}") for n in range(count))
+            return list(await asyncio.gather(*asked))
 
-        return self.runner.run(ask_all())
+        replies: list[Reply] = self.runner.run(ask_all())
+        return replies
 
     def close(self) -> None:
         loop = self.runner.get_loop()
@@ -91,30 +73,42 @@ class AsyncDriver:
 
 
 class _AsyncFace:
-    def __init__(self, runner: asyncio.Runner, inner: AsyncClient) -> None:
+    """An async client or conversation that looks like a sync one."""
+
+    def __init__(self, runner: asyncio.Runner, inner: Any) -> None:
         self.inner = inner
         self._runner = runner
 
-    def generate(self, prompt: Any, **options: Any) -> Reply:
-        return self._runner.run(self.inner.generate(prompt, **options))
-
-    def stream(self, prompt: Any, **options: Any) -> Stream:
-        async def opened() -> AsyncReplyStream:
-            return await self.inner.stream(prompt, **options)
-
-        return _AsyncStreamFace(self._runner, self._runner.run(opened()))
-
-    def open_session(self) -> str | None:
-        return self._runner.run(self.inner.open_session())
-
-    def close(self) -> None:
-        self._runner.run(self.inner.close())
+    def __getattr__(self, name: str) -> Any:
+        value = getattr(self.inner, name)
+        if not callable(value):
+            return value
+        return lambda *arguments, **options: self._adapt(value(*arguments, **options))
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exc_info: object) -> None:
-        self.close()
+        self._runner.run(self.inner.close())
+
+    def _adapt(self, made: Any) -> Any:
+        if inspect.iscoroutine(made):
+            return self._adapt(self._runner.run(made))
+        if inspect.isasyncgen(made):
+            return iter(self._runner.run(_collected(made)))
+        if isinstance(made, AsyncReplyStream):
+            return _AsyncStreamFace(self._runner, self._runner.run(_opened(made)))
+        if isinstance(made, AsyncConversation):
+            return _AsyncFace(self._runner, made)
+        return made
+
+
+async def _opened(stream: AsyncReplyStream) -> AsyncReplyStream:
+    return await stream
+
+
+async def _collected(items: AsyncIterator[Any]) -> list[Any]:
+    return [item async for item in items]
 
 
 class _AsyncStreamFace:

@@ -13,7 +13,9 @@ from urllib.parse import SplitResult, urljoin, urlsplit, urlunsplit
 from ..errors import UsageError
 
 _REST_ROUTE = re.compile(r"(?<![^&])rest_route=[^&]*")
-_API_LINK = re.compile(r"""<([^>]*)>\s*;[^<]*?rel\s*=\s*["']?https://api\.w\.org/""", re.IGNORECASE)
+_API_LINK = re.compile(
+    r"""<([^<>]*)>\s*;[^<]*?rel\s*=\s*["']?https://api\.w\.org/""", re.IGNORECASE
+)
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 

@@ -50,7 +50,7 @@ def read_reply(payload: Mapping[str, Any], streamed: str, chat_id: str | None) -
     text = payload.get("reply")
     if not isinstance(text, str):
         text = streamed
-        if not text and not images and "reply" not in payload:
+        if not text and not images:
             return None
     response_id = payload.get("responseId")
     return Reply(

@@ -15,7 +15,7 @@ from ..errors import (
     TransportError,
     UsageError,
 )
-from ..messages import Event
+from ..messages import Event, TextEvent
 from .address import route
 from .answers import NONCE_CODES, Headers, read_failure
 from .chunks import ChunkParser, End, Failure
@@ -52,6 +52,7 @@ class Call(Exchange, Generic[Result]):
         self._status = 0
         self._headers: Headers = {}
         self._refusal = ChunkParser(limits)
+        self._refused_text = ""
         self._result: Result | None = None
         self._failure: ChatError | None = None
 
@@ -64,6 +65,11 @@ class Call(Exchange, Generic[Result]):
     def accepted(self) -> bool:
         """Whether the site has begun to answer the call, so that it may have carried it out."""
         return self.step is Step.ANSWER
+
+    @property
+    def has_enough(self) -> bool:
+        """Whether the answer has said all that counts, though its body has not ended."""
+        return self.finished or (not self.accepted and self._refusal.outcome is not None)
 
     @property
     def succeeded(self) -> bool:
@@ -88,12 +94,15 @@ class Call(Exchange, Generic[Result]):
         return self._result
 
     def next_request(self) -> Request | None:
+        """Return the next request; None once accepted, and while the call `needs_opening`."""
         if self.step is Step.ANSWER:
             return None
         if self.step is Step.RENEW:
             self._advance(Outcome.RENEWED)
-        self._session = self._site.session if self.with_session else Session()
-        assert self._session is not None and self._site.root is not None
+        session = self._site.session if self.with_session else Session()
+        if session is None or self._site.root is None:
+            return None
+        self._session = session
         self._status = 0
         headers = dict(self._request_headers())
         if self._session.nonce is not None:
@@ -110,11 +119,13 @@ class Call(Exchange, Generic[Result]):
         else:
             page = self._limits.page
             self._refusal = ChunkParser(Limits(line=page, reply=page))
+            self._refused_text = ""
 
     def receive_data(self, data: bytes) -> Sequence[Event]:
         if self.accepted:
             return self._take_data(data)
-        self._refusal.feed(data)
+        for event in self._refusal.feed(data):
+            self._refused_text += event.text if isinstance(event, TextEvent) else ""
         return ()
 
     def receive_eof(self) -> Sequence[Event]:
@@ -162,13 +173,16 @@ class Call(Exchange, Generic[Result]):
         self._refusal.finish()
         outcome = self._refusal.outcome
         payload = outcome.payload if isinstance(outcome, Failure | End) else None
-        if _refuses_nonce(self._status, payload) and self._may_renew():
+        refused = _refuses_nonce(self._status, payload)
+        if refused and self.with_session:
             assert self._session is not None
             self._site.drop_session(self._session)
+        if refused and self._may_renew():
             self._advance(Outcome.REFUSED)
         else:
             head = self._refusal.head
-            error = read_failure(self._status, self._headers, payload, head, "")
+            partial_text = self._refused_text
+            error = read_failure(self._status, self._headers, payload, head, partial_text)
             if isinstance(error, NonceRejected) and not self.with_session:
                 error = StatusError(
                     f"The site refused the token or the password (HTTP {error.status}, "
@@ -259,6 +273,6 @@ def encode_json(value: Mapping[str, Any]) -> bytes:
     """
     try:
         return json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RecursionError) as error:
         # From None: the cause can hold the values.
         raise UsageError(f"An option cannot be sent as JSON ({type(error).__name__}).") from None

@@ -106,6 +106,11 @@ class Exchange(ABC):
             ChatError: the answer is an error, and the exchange has no events.
         """
 
+    @property
+    def has_enough(self) -> bool:
+        """Whether the answer has said all that counts, though its body has not ended."""
+        return False
+
     @abstractmethod
     def interrupted(self, error: TransportError) -> ChatError:
         """Return what to raise when the connection failed with `error`."""

@@ -45,7 +45,7 @@ def read_session_id(value: object) -> str | None:
     """Return a session id, which some plugins write as a number; None where `value` is none."""
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)[: NONCE_LENGTH * 10]
-    return value if isinstance(value, str) and value else None
+    return value if isinstance(value, str) and _NONCE.fullmatch(value) else None
 
 
 def read_session_answer(body: bytes) -> Session | None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Mapping
+import itertools
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from typing import Any
@@ -11,6 +12,11 @@ from typing import Any
 from .address import announced_root
 from .jsontext import parse_json
 from .nonce import Session, read_nonce, read_session_id
+
+_MARKERS = re.compile(r"data-system|api\.w\.org")
+_MOST_PLACES = 64
+_LONGEST_TAG = 256 * 1024
+_TAG_MARKS = re.compile("[\"'>]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +68,13 @@ class Page:
 def read_page(body: bytes, url: str) -> Page:
     """Read a web page that was found at `url`."""
     reader = _PageReader()
-    # html.parser gives up on a few malformed declarations; what it had read by then counts.
-    with contextlib.suppress(AssertionError):
-        reader.feed(body.decode("utf-8", "replace"))
+    text = body.decode("utf-8", "replace")
+    for opening, closing in (("<!--", "-->"), ("<script", "</script"), ("<style", "</style")):
+        text = _without(text, opening, closing)
+    for tag in _tags_with_markers(text):
+        reader.feed(tag)
         reader.close()
+        reader.reset()
     session = None
     for bot in reader.bots:
         nonce = read_nonce(bot.system.get("restNonce"))
@@ -74,6 +83,43 @@ def read_page(body: bytes, url: str) -> Page:
     announced = [reader.root, *(bot.system.get("restUrl") for bot in reader.bots)]
     roots = (announced_root(text, url) for text in announced if text and isinstance(text, str))
     return Page(next(filter(None, roots), None), tuple(reader.bots), session)
+
+
+def _without(text: str, opening: str, closing: str) -> str:
+    """Leave out all from each `opening` to the `closing` after it."""
+    kept, at = [], 0
+    while (start := text.find(opening, at)) >= 0:
+        kept.append(text[at:start])
+        end = text.find(closing, start + len(opening))
+        at = len(text) if end < 0 else end + len(closing)
+    return "".join([*kept, text[at:]])
+
+
+def _tags_with_markers(text: str) -> Iterator[str]:
+    """Return each tag that tells something, whole.
+
+    The parser is given these alone, and only so many places are tried: all of a malformed
+    page can take it hours.
+    """
+    done = 0
+    for match in itertools.islice(_MARKERS.finditer(text), _MOST_PLACES):
+        start = text.rfind("<", done, match.start())
+        end = _tag_end(text, start) if start >= 0 else -1
+        if end > match.start():
+            yield text[start:end]
+            done = end
+
+
+def _tag_end(text: str, at: int) -> int:
+    """Return where the tag that starts at `at` ends; -1 where it does not within reach."""
+    quote = ""
+    for match in _TAG_MARKS.finditer(text, at + 1, at + _LONGEST_TAG):
+        mark = match[0]
+        if mark == ">" and not quote:
+            return match.end()
+        if mark != ">":
+            quote = "" if mark == quote else quote or mark
+    return -1
 
 
 class _PageReader(HTMLParser):
@@ -105,8 +151,8 @@ def _read_bot(system: Mapping[str, Any], params: Mapping[str, Any]) -> PageBot:
     return PageBot(
         bot_id=_text(system.get("botId")),
         custom_id=_text(system.get("customId")),
-        context_id=context_id if isinstance(context_id, int | str) else None,
-        start_sentence=_text(params.get("startSentence")) or "",
+        context_id=context_id if isinstance(context_id, int) else _text(context_id),
+        start_sentence=_sentence(params.get("startSentence")),
         input_limit=_count(params.get("textInputMaxLength")),
         uploads=any(uploads) if uploads else None,
         max_uploads=_count(params.get("maxUploads")),
@@ -118,7 +164,13 @@ def _read_bot(system: Mapping[str, Any], params: Mapping[str, Any]) -> PageBot:
 
 
 def _text(value: object) -> str | None:
-    return value if isinstance(value, str) and value else None
+    # A text with half a character in it could not be sent back.
+    usable = isinstance(value, str) and value and value.isprintable()
+    return str(value) if usable else None
+
+
+def _sentence(value: object) -> str:
+    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else ""
 
 
 def _count(value: object) -> int | None:

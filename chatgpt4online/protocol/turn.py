@@ -21,6 +21,12 @@ from .site import Era, Site
 SUBMIT = "mwai-ui/v1/chats/submit"
 DEFAULT_BOT = "default"
 _PARAMETERS = {"max_tokens": "maxTokens"}
+# What the call itself fills in, and what belongs to the client and would be sent to the site.
+_NO_OPTIONS = frozenset({
+    "newMessage", "messages", "session", "botId", "customId", "chatId", "newFileId", "newFileIds",
+    "newImageId", "site", "bot_id", "custom_id", "auth", "token", "allow_insecure_auth", "proxy",
+    "timeout", "retry", "headers", "verify", "limits",
+})  # fmt: skip
 _WHO = {"assistant": "AI: ", "user": "User: ", "system": "System: "}
 
 
@@ -75,6 +81,12 @@ class Turn(Call[Reply]):
         greeted: bool = False,
     ) -> None:
         super().__init__(site, self.name, limits)
+        wrong = sorted(_NO_OPTIONS & options.keys())
+        if wrong:
+            raise UsageError(
+                f"{wrong[0]} is no option of a prompt: it is an argument of the client or of a "
+                "conversation."
+            )
         self._prompt = prompt
         self._bot = bot
         self._chat_id = chat_id

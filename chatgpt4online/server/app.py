@@ -149,8 +149,13 @@ class SiteApp:
         conversation = _conversation(body)
         pieces = self._bot(conversation)
         renewed = self.guard.renewed(request)
+        response: web.StreamResponse
         if body.get("stream"):
-            response, text = await self._stream(request, pieces, renewed)
+            response = web.StreamResponse(headers={"Cache-Control": "no-cache"})
+            try:
+                text = await self._stream(request, response, pieces, renewed)
+            except ConnectionError:
+                return response  # the visitor has gone
         else:
             text = "".join(pieces)
             response = web.json_response(result(text, renewed, [_SHORTCUT]))
@@ -161,9 +166,12 @@ class SiteApp:
         return response
 
     async def _stream(
-        self, request: web.Request, pieces: Iterable[str], renewed: str | None
-    ) -> tuple[web.StreamResponse, str]:
-        response = web.StreamResponse(headers={"Cache-Control": "no-cache"})
+        self,
+        request: web.Request,
+        response: web.StreamResponse,
+        pieces: Iterable[str],
+        renewed: str | None,
+    ) -> str:
         response.content_type = "text/event-stream"
         response.charset = "UTF-8"
         await response.prepare(request)
@@ -176,7 +184,7 @@ class SiteApp:
             await asyncio.sleep(self._pace)
         text = "".join(said)
         await response.write(event("end", json.dumps(result(text, renewed, [_SHORTCUT]))).encode())
-        return response, text
+        return text
 
     async def _query(self, request: web.Request) -> web.Response:
         body = await request.json()

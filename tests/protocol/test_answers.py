@@ -64,7 +64,7 @@ def test_a_full_reply() -> None:
         ({"reply": "Hi"}, "streamed", "Hi"),
         ({"reply": ""}, "streamed", ""),
         ({"reply": None}, "streamed", "streamed"),
-        ({"reply": None}, "", ""),
+        ({"reply": None}, "", None),
         ({}, "streamed", "streamed"),
         ({"images": ["x"]}, "", ""),
         ({"images": []}, "", None),

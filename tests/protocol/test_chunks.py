@@ -230,8 +230,20 @@ def test_a_json_answer_to_a_stream_request(before: bytes) -> None:
 
 
 def test_only_some_candidates_for_a_json_answer_are_tried() -> None:
-    assert parse_any_way(b"{\n" * 15 + b'{"success":true,"reply":"Hi"}') == ([], OK)
-    assert parse_any_way(b"{\n" * 16 + b'{"success":true,"reply":"Hi"}') == ([], None)
+    assert parse_any_way(b"{x}\n" * 15 + b'{"success":true,"reply":"Hi"}') == ([], OK)
+    assert parse_any_way(b"{x}\n" * 16 + b'{"success":true,"reply":"Hi"}') == ([], None)
+
+
+@pytest.mark.parametrize(
+    "cut",
+    [
+        b'{"success":true,"reply":"whole","blocks":[\n{"type":"x","reply":"inner"},\n{"type',
+        b'{\n"success":true,\n"blocks":[\n{"success":true,"reply":"inner"}\n',
+        b'{"success":true,"blocks":[' + b"[" * 5000 + b'\n{"success":true,"reply":"inner"}',
+    ],
+)
+def test_no_object_inside_a_cut_answer_is_the_answer(cut: bytes) -> None:
+    assert parse_any_way(cut) == ([], None)
 
 
 def test_a_json_failure_after_text() -> None:

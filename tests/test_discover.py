@@ -1,0 +1,114 @@
+"""What can be found out without a prompt."""
+
+from __future__ import annotations
+
+import pytest
+
+from chatgpt4online import Era, RouteNotFound, SiteInfo, StatusError, UsageError
+from chatgpt4online.server import LocalSite
+
+from .drivers import Driver
+from .loopback import Connection, Handler, LoopbackServer, Received, answer
+from .recordings import Recording
+
+
+@pytest.mark.parametrize("era", Era)
+@pytest.mark.parametrize("address", ["", "/chat/", "/wp-json/", "/?rest_route=/"])
+def test_a_local_site(era: Era, address: str, driver: Driver) -> None:
+    with LocalSite(era=era, max_length=99) as site, driver.client(site.url + address) as client:
+        info = client.discover()
+        assert client.discover() == info
+        assert client.generate("Hi").text
+    assert not [body for body in site.app.submissions if body["newMessage"] != "Hi"]
+    assert (info.era, info.has_plugin) == (era, True)
+    assert info.root.startswith(site.url)
+    (bot,) = info.bots
+    assert (bot.bot_id, bot.custom_id, bot.mode) == ("default", None, "chat")
+    assert (bot.start_sentence, bot.input_limit) == ("Hi! How can I help you?", 99)
+    assert (bot.uploads, bot.max_uploads, bot.streaming) == (True, 3, True)
+
+
+def site_of(version: str, front: str) -> Handler:
+    def handle(connection: Connection, request: Received) -> None:
+        folder = Recording(f"{version}/{front}/x")
+        found = folder.sibling("page", "page-chat")
+        if "start_session" in request.target:
+            found = folder.sibling("start_session")
+        assert found is not None
+        connection.send(found.response)
+        connection.close()
+
+    return handle
+
+
+@pytest.mark.parametrize(
+    ("version", "front", "era", "bots"),
+    [
+        ("1.9.84", "close-delimited", Era.NO_NONCE, 1),
+        ("2.4.0", "close-delimited", Era.PAGE_NONCE, 2),
+        ("2.6.5", "close-delimited", Era.START_SESSION, 2),
+        ("3.6.2", "chunked", Era.START_SESSION, 1),
+    ],
+)
+def test_recorded_sites(version: str, front: str, era: Era, bots: int, driver: Driver) -> None:
+    with LoopbackServer(site_of(version, front)) as server:
+        with driver.client(server.url + "/chat/") as client:
+            info = client.discover()
+        assert isinstance(info, SiteInfo)
+        assert (info.era, info.has_plugin, len(info.bots)) == (era, True, bots)
+        assert info.root == server.url + "/wp-json/"
+        assert {bot.input_limit for bot in info.bots} == {512}
+        assert server.prompts == []
+
+
+def wordpress(namespaces: str, status: int = 200) -> Handler:
+    """A WordPress without chatbots on its page."""
+
+    def handle(connection: Connection, request: Received) -> None:
+        if "_fields=namespaces" in request.target:
+            connection.send(answer(namespaces, status))
+        elif request.method == "GET":
+            connection.send(answer('<link rel="https://api.w.org/" href="/wp-json/">'))
+        else:
+            connection.send(answer('{"code":"rest_no_route","data":{"status":404}}', 404))
+
+    return handle
+
+
+@pytest.mark.parametrize(
+    ("namespaces", "has_plugin"),
+    [('{"namespaces":["wp/v2"]}', False), ('{"namespaces":["wp/v2","mwai-ui/v1"]}', True)],
+)
+@pytest.mark.parametrize("address", ["/", "/page/", "/?rest_route=/"])
+def test_a_wordpress_whose_page_shows_no_chatbot(
+    address: str, namespaces: str, has_plugin: bool, driver: Driver
+) -> None:
+    with LoopbackServer(wordpress(namespaces)) as server:
+        with driver.client(server.url + address) as client:
+            info = client.discover()
+    assert (info.has_plugin, info.bots, info.era) == (has_plugin, (), Era.NO_NONCE)
+    assert server.prompts == []
+
+
+def test_a_wordpress_that_does_not_tell(driver: Driver) -> None:
+    with LoopbackServer(wordpress("no", 500)) as server, driver.client(server.url) as client:
+        with pytest.raises(StatusError):
+            client.discover()
+
+
+def test_no_wordpress(driver: Driver) -> None:
+    def handle(connection: Connection, request: Received) -> None:
+        connection.send(answer("<html>", 404))
+
+    with LoopbackServer(handle) as server, driver.client(server.url) as client:
+        with pytest.raises(RouteNotFound):
+            client.discover()
+
+
+def test_a_limit_that_the_page_told_is_kept_to(driver: Driver) -> None:
+    with LocalSite(max_length=5) as site, driver.client(site.url) as client:
+        client.discover()
+        assert client.generate("\U0001f469" * 5).text
+        with pytest.raises(UsageError, match="has 6 characters; the site takes 5"):
+            client.generate("123456")
+    assert len(site.app.submissions) == 1

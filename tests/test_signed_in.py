@@ -1,0 +1,254 @@
+"""Signed-in users, discussions, and the public API."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from chatgpt4online import Message, RouteNotFound
+from chatgpt4online.errors import QueryRejected, ReplyError, StatusError, UsageError
+from chatgpt4online.messages import EndEvent, TextEvent
+from chatgpt4online.protocol.site import Era
+from chatgpt4online.server import LocalSite
+
+from .drivers import Driver
+from .loopback import Connection, LoopbackServer, Received
+from .recordings import Recording
+
+ANN = ("ann", "abcd EFGH 1234")
+TOKEN = "secret-token"
+
+
+@pytest.fixture
+def site() -> Iterator[LocalSite]:
+    with LocalSite(users=dict([ANN]), token=TOKEN) as running:
+        yield running
+
+
+@pytest.mark.parametrize("era", Era)
+def test_a_user_is_known_in_every_era(era: Era, driver: Driver) -> None:
+    with (
+        LocalSite(users=dict([ANN]), era=era) as site,
+        driver.client(site.url, auth=ANN) as client,
+    ):
+        talk = client.conversation()
+        talk.generate("one")
+        talk.generate("two")
+        (kept,) = client.discussions()
+        assert kept.chat_id == talk.chat_id
+        assert kept.messages == talk.messages
+        assert (kept.title, bool(kept.created), bool(kept.updated)) == ("one", True, True)
+        assert "two" not in repr(kept)
+
+
+def test_a_wrong_password(site: LocalSite, driver: Driver) -> None:
+    with driver.client(site.url, auth=("ann", "wrong")) as client:
+        with pytest.raises(StatusError, match="incorrect_password") as caught:
+            client.generate("Hi")
+        assert caught.value.code == "incorrect_password"
+        assert "wrong" not in str(caught.value)
+
+
+def test_discussions(site: LocalSite, driver: Driver) -> None:
+    with driver.client(site.url, auth=ANN) as client:
+        for number in range(5):
+            client.conversation(f"chat-{number}").generate(f"prompt {number}")
+        for size in (1, 2, 5, 10):
+            found = list(client.discussions(page_size=size))
+            assert [item.chat_id for item in found] == [f"chat-{n}" for n in (4, 3, 2, 1, 0)]
+        client.rename_discussion("chat-4", "New title")
+        assert next(iter(client.discussions())).title == "New title"
+        with pytest.raises(ReplyError, match="no such discussion"):
+            client.rename_discussion("chat-9", "x")
+        client.delete_discussions("chat-4", "chat-0")
+        assert [item.chat_id for item in client.discussions()] == ["chat-3", "chat-2", "chat-1"]
+        first = next(iter(client.discussions()))
+        going_on = client.conversation(first.chat_id, first.messages)
+        assert "message 3" in going_on.generate("more").text
+
+
+def test_a_guest_has_no_discussions(site: LocalSite, driver: Driver) -> None:
+    with driver.client(site.url) as client:
+        for call in (
+            lambda: list(client.discussions()),
+            lambda: client.rename_discussion("c", "t"),
+            lambda: client.delete_discussions("c"),
+        ):
+            with pytest.raises(ReplyError, match="You need to be connected"):
+                call()
+
+
+def serve(case: str) -> LoopbackServer:
+    """Serve a recording of a signed-in user's site, whatever is asked."""
+    folder = "3.6.2/application-password"
+
+    def handle(connection: Connection, request: Received) -> None:
+        name = "start_session" if "start_session" in request.target else case
+        connection.send(Recording(f"{folder}/{name}").response)
+        connection.close()
+
+    return LoopbackServer(handle)
+
+
+def test_recorded_calls_of_a_user(driver: Driver) -> None:
+    expected = base64.b64encode(":".join(ANN).encode()).decode()
+    with serve("discussions-list") as server, driver.client(server.url, auth=ANN) as client:
+        found = list(client.discussions())[:3]
+        assert [item.chat_id for item in found] == ["authchat1", "6b02e4e405605", "6b02e4e0728d1"]
+        assert found[1].messages == (
+            Message("assistant", "Hi! How can I help you?"),
+            Message("user", "hello"),
+            Message("assistant", "You said: hello (2 messages)"),
+        )
+        assert {item.headers["authorization"] for item in server.requests} == {f"Basic {expected}"}
+        assert server.requests[1].json == {"botId": "default", "offset": 0, "limit": 10}
+    with serve("discussions-edit") as server, driver.client(server.url, auth=ANN) as client:
+        client.rename_discussion("authchat1", "Renamed")
+        assert server.requests[1].json == {"chatId": "authchat1", "title": "Renamed"}
+    with serve("discussions-delete") as server, driver.client(server.url, auth=ANN) as client:
+        client.delete_discussions("authchat1")
+        assert server.requests[1].json == {"chatIds": ["authchat1"]}
+    with serve("files-list") as server, driver.client(server.url, auth=ANN) as client:
+        assert client.list_files(limit=5) == ()
+        assert server.requests[1].json == {"limit": 5, "page": 1}
+
+
+@pytest.mark.parametrize("front", ["chunked", "close-delimited"])
+def test_recorded_calls_of_a_guest_and_of_the_api(front: str, driver: Driver) -> None:
+    def serving(case: str) -> LoopbackServer:
+        def handle(connection: Connection, request: Received) -> None:
+            name = "start_session" if "start_session" in request.target else case
+            connection.send(Recording(f"3.6.2/{front}/{name}").response)
+            connection.close()
+
+        return LoopbackServer(handle)
+
+    with serving("upload-png") as server, driver.client(server.url) as client:
+        assert len(client.upload(b"x", purpose="vision").id) == 32
+    with serving("upload-exe") as server, driver.client(server.url) as client:
+        with pytest.raises(QueryRejected, match=r"Invalid file type\."):
+            client.upload(b"x")
+    with serving("files-delete") as server, driver.client(server.url) as client:
+        assert client.delete_files("f67d90d44c6a6c4c7f88e962d821b361") == 1
+        sent = server.requests[1].json
+        assert sent == {"files": ["f67d90d44c6a6c4c7f88e962d821b361"]}
+    with serving("files-list") as server, driver.client(server.url) as client:
+        with pytest.raises(StatusError, match="critical error"):
+            client.list_files()
+    with serving("discussions-list") as server, driver.client(server.url) as client:
+        with pytest.raises(ReplyError, match="You need to be connected"):
+            list(client.discussions())
+    with serving("api-list_chatbots") as server, driver.client(server.url, token="t") as client:
+        assert [(bot.id, bot.name) for bot in client.list_chatbots()] == [
+            ("default", "Default"), ("chatbot-long", "Long"),
+        ]  # fmt: skip
+        assert server.requests[0].method == "GET"
+        assert server.requests[0].headers["authorization"] == "Bearer t"
+    with serving("api-auth_check") as server, driver.client(server.url, token="t") as client:
+        assert client.check_auth() == {"type": "email", "value": "admin@example.org"}
+    with (
+        serving("api-simple_chatbot_query") as server,
+        driver.client(server.url, token="t") as client,
+    ):
+        reply = client.generate("hello")
+        assert (reply.text, len(server.requests)) == ("You said: hello (2 messages)", 1)
+        sent = server.requests[0].json
+        assert (sent["botId"], sent["message"], len(sent["chatId"])) == ("default", "hello", 32)
+    with serving("api-unauthorized") as server, driver.client(server.url, token="t") as client:
+        with pytest.raises(StatusError, match="refused the token") as caught:
+            client.generate("hello")
+        assert type(caught.value) is StatusError
+        assert len(server.requests) == 1
+
+
+def test_the_public_api(site: LocalSite, driver: Driver) -> None:
+    with driver.client(site.url, "b1", token=TOKEN) as client:
+        assert client.generate("Hi", temperature=1).text == "You said: Hi (1 word)"
+        with client.stream("Hello there") as stream:
+            events = list(stream.events())
+            assert [type(event) for event in events] == [TextEvent, EndEvent]
+            assert stream.reply.text == "You said: Hello there (2 words)"
+        assert [bot.id for bot in client.list_chatbots()] == ["default"]
+        assert client.check_auth() == {"type": "token", "value": "admin"}
+        assert client.text_query("Hi") == client.text_query("Hi", max_tokens=5)
+        talk = client.conversation()
+        talk.generate("one")
+        assert talk.generate("two").text.startswith("You said: User: one\nAssistant: You said: one")
+    first, *_, plain, query, _, last = site.app.submissions
+    assert (first["botId"], first["temperature"]) == ("b1", 1)
+    assert plain == {"message": "Hi"}
+    assert query == {"message": "Hi", "options": {"max_tokens": 5}}
+    assert last["chatId"] == talk.chat_id
+    assert last["message"].endswith("User: two\nAssistant:")
+    assert site.app.sessions_opened == 0
+
+
+@pytest.mark.parametrize("address", ["/chat/", "/?rest_route=/"])
+def test_the_public_api_from_any_address(address: str, site: LocalSite, driver: Driver) -> None:
+    with driver.client(site.url + address, token=TOKEN) as client:
+        assert client.generate("Hi").text
+
+
+def test_a_user_may_use_the_public_api_too(site: LocalSite, driver: Driver) -> None:
+    with driver.client(site.url, auth=ANN) as client:
+        assert client.check_auth() == {"type": "user", "value": "ann"}
+    with driver.client(site.url) as client:
+        with pytest.raises(StatusError, match="refused the token"):
+            client.check_auth()
+    with LocalSite() as other, driver.client(other.url, token=TOKEN) as client:
+        with pytest.raises(StatusError, match="switched off"):
+            client.list_chatbots()
+
+
+def test_the_public_api_refuses_what_is_empty(site: LocalSite, driver: Driver) -> None:
+    with driver.client(site.url, token=TOKEN) as client:
+        with pytest.raises(UsageError):
+            client.text_query(" ")
+        with pytest.raises(UsageError):
+            client.generate("")
+
+
+def test_a_site_without_the_public_api(driver: Driver) -> None:
+    def handle(connection: Connection, request: Received) -> None:
+        connection.send(Recording("2.4.0/close-delimited/start_session").response)
+        connection.close()
+
+    with LoopbackServer(handle) as server, driver.client(server.url, token="t") as client:
+        with pytest.raises(RouteNotFound):
+            client.generate("Hi")
+
+
+@pytest.mark.parametrize("site", ["http://example.com/", "http://10.0.0.1/", "http://[fe80::1]/"])
+@pytest.mark.parametrize("given", [{"auth": ANN}, {"token": TOKEN}])
+def test_credentials_do_not_go_over_plain_http(
+    site: str, given: dict[str, Any], driver: Driver
+) -> None:
+    with pytest.raises(UsageError, match="https") as caught:
+        driver.client(site, **given)
+    assert "secret" not in str(caught.value)
+    assert "abcd" not in str(caught.value)
+    with driver.client(site, allow_insecure_auth=True, **given) as client:
+        assert "secret" not in repr(getattr(client, "inner", client))
+
+
+@pytest.mark.parametrize(
+    "site", ["https://example.com/", "http://localhost:1/", "http://127.8.8.8/", "http://[::1]/"]
+)
+def test_where_credentials_may_go(site: str, driver: Driver) -> None:
+    with driver.client(site, auth=ANN):
+        pass
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"auth": ANN, "token": TOKEN}, {"auth": ("", "p")}, {"auth": ("a:b", "p")},
+        {"auth": ("a", "")}, {"token": ""}, {"token": "a\nb"}, {"token": "\u041f"},
+    ],
+)  # fmt: skip
+def test_what_are_no_credentials(given: dict[str, Any], driver: Driver) -> None:
+    with pytest.raises(UsageError):
+        driver.client("https://example.com/", **given)
