@@ -97,7 +97,9 @@ class BaseClient(ABC, Generic[SessionT]):
         verify: whether to check TLS certificates, or a file of certificates to trust.
         limits: how long an answer may be, in bytes.
         session: a session of the HTTP library to send by. It keeps its own cookies, proxies
-            and TLS settings, and is not closed. None for one of the client's own.
+            and TLS settings, and is not closed. None for one of the client's own. (The usual
+            cookie jar of aiohttp forgets the cookies of a site that is named by an IP address,
+            and then every nonce is refused: give it ``CookieJar(unsafe=True)``.)
 
     Raises:
         UsageError: no site is given, or an argument is wrong.
@@ -120,11 +122,15 @@ class BaseClient(ABC, Generic[SessionT]):
         limits: Limits = Limits(),
         session: SessionT | None = None,
     ) -> None:
-        site = site or os.environ.get(SITE_VARIABLE)
-        if not site:
+        site = os.environ.get(SITE_VARIABLE) if site is None else site
+        if not site or not isinstance(site, str):
             raise UsageError(
                 f"No site is given: pass its address, or set {SITE_VARIABLE}. No site is built in."
             )
+        if not isinstance(retry, RetryPolicy) or not isinstance(limits, Limits):
+            raise UsageError("retry must be a RetryPolicy, and limits must be Limits.")
+        if headers is not None and not isinstance(headers, Mapping):
+            raise UsageError("headers must be texts by name.")
         self._site = Site(parse_address(site))
         self._bot = Bot(bot_id, custom_id)
         self._by_api = token is not None

@@ -5,20 +5,24 @@ from __future__ import annotations
 import argparse
 import contextlib
 import dataclasses
+import io
 import json
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from typing import TextIO
+from typing import TYPE_CHECKING
 
 from . import __version__
-from .client import Client
+from .base_client import SITE_VARIABLE
 from .errors import ChatError, UsageError
-from .messages import Reply, TextEvent
+from .messages import Reply
 from .terminal import harmless
 
+if TYPE_CHECKING:
+    from .client import Client
+
 DONE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
-DEMO_PACE = 0.05
+_DEMO_PACE = 0.05
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -32,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     options = _parser().parse_args(arguments)
     for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
+        if isinstance(stream, io.TextIOWrapper):
             # Not every terminal can show all of Unicode, and a reply may hold half a character.
             stream.reconfigure(errors="replace")
     try:
@@ -46,10 +50,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         _complain("Interrupted.")
         return INTERRUPTED
-    except BrokenPipeError:
-        # Whoever read the output has gone; Python's own flush at exit must not fail again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except _OutputError as error:
+        if sys.stdout is not None:
+            # Python's own flush at exit must not fail again.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if not isinstance(error.__cause__, BrokenPipeError):
+            _complain(str(error))
         return FAILED
+
+
+class _OutputError(Exception):
+    """The reply cannot be written: stdout is closed, full, or nobody reads it."""
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -84,21 +95,35 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _ask(options: argparse.Namespace) -> int:
-    prompt = options.prompt
-    if prompt is None:
-        if sys.stdin.isatty():
-            print("Type the question, then Ctrl-D:", file=sys.stderr)
-        prompt = sys.stdin.read().strip()
+    # Not imported above: it takes a while, in which Ctrl-C must end in no traceback.
+    from .client import Client
+
+    if not options.demo and not options.site and not os.environ.get(SITE_VARIABLE):
+        raise UsageError(f"No site is given: pass --site URL, set {SITE_VARIABLE}, or try --demo.")
+    prompt = options.prompt if options.prompt is not None else _read_prompt()
     with (
         _site(options) as site,
         Client(site, options.bot, proxy="" if options.demo else options.proxy) as client,
     ):
         if options.json or options.no_stream:
             reply = client.generate(prompt, stream=not options.no_stream)
-            _print(_as_json(reply) if options.json else reply.text, sys.stdout)
+            _print(_as_json(reply) if options.json else reply.text)
+            shown = reply.text
         else:
-            _print_stream(client, prompt)
+            shown, reply = _print_stream(client, prompt)
+    if shown != reply.text:
+        _complain("The site changed the reply at its end; --no-stream prints the final text.")
+    if reply.images and not options.json:
+        _complain(f"The reply has {len(reply.images)} images; --json prints them.")
     return DONE
+
+
+def _read_prompt() -> str:
+    if sys.stdin is None:
+        raise UsageError("There is no question: pass one, or give it on stdin.")
+    if sys.stdin.isatty():
+        _complain("Type the question, then Ctrl-D.")
+    return sys.stdin.read().strip()
 
 
 @contextlib.contextmanager
@@ -108,36 +133,45 @@ def _site(options: argparse.Namespace) -> Iterator[str | None]:
         return
     from .server import LocalSite
 
-    with LocalSite(pace=DEMO_PACE) as site:
-        print(f"Asking the demo site at {site.url}", file=sys.stderr)
+    with LocalSite(pace=_DEMO_PACE) as site:
+        _complain(f"Asking the demo site at {site.url}.")
         yield site.url
 
 
-def _print_stream(client: Client, prompt: str) -> None:
-    shown = ""
+def _print_stream(client: Client, prompt: str) -> tuple[str, Reply]:
+    """Print a reply as it comes; return what was printed, and the reply."""
+    shown: list[str] = []
     try:
         with client.stream(prompt) as stream:
-            for event in stream.events():
-                if isinstance(event, TextEvent):
-                    shown = event.text
-                    _write(shown, sys.stdout)
+            for piece in stream:
+                _write(piece)
+                shown.append(piece)
     finally:
-        if shown and not shown.endswith("\n"):
-            _write("\n", sys.stdout)
+        if shown and not shown[-1].endswith("\n"):
+            _write("\n")
+    return "".join(shown), stream.reply
 
 
-def _print(text: str, output: TextIO) -> None:
-    _write(text if text.endswith("\n") else text + "\n", output)
+def _print(text: str) -> None:
+    _write(text if text.endswith("\n") else text + "\n")
 
 
-def _write(text: str, output: TextIO) -> None:
-    output.write(harmless(text) if output.isatty() else text)
-    output.flush()
+def _write(text: str) -> None:
+    if sys.stdout is None:
+        raise _OutputError("The reply cannot be written: stdout is closed.")
+    try:
+        sys.stdout.write(harmless(text) if sys.stdout.isatty() else text)
+        sys.stdout.flush()
+    except OSError as error:
+        raise _OutputError(f"The reply cannot be written: {error.strerror}.") from error
 
 
 def _complain(text: str) -> None:
-    with contextlib.suppress(OSError):
-        _print(f"chatgpt4online: {text}", sys.stderr)
+    if sys.stderr is not None:
+        with contextlib.suppress(OSError):
+            line = f"chatgpt4online: {text}\n"
+            sys.stderr.write(harmless(line) if sys.stderr.isatty() else line)
+            sys.stderr.flush()
 
 
 def _as_json(reply: Reply) -> str:

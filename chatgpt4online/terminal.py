@@ -8,6 +8,8 @@ _HARMLESS: dict[int, str | None] = {
     0x0D: None,
     0x7F: "\u2421",
     **dict.fromkeys(range(0x80, 0xA0), "\ufffd"),
+    # These turn the order of what follows round, so that it reads as something else.
+    **dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A)], "\ufffd"),
 }
 
 

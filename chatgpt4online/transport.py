@@ -181,6 +181,7 @@ class Transport:
         self, request: Request, headers: Headers, proxy: str | None
     ) -> tuple[requests.PreparedRequest, dict[str, Any]]:
         """Return a request and the settings of its sending, the session's own among them."""
+        verify = self._verify(request.url)
         try:
             prepared = self._session.prepare_request(
                 requests.Request(
@@ -191,7 +192,7 @@ class Transport:
                 prepared.url or "",
                 {"http": proxy, "https": proxy} if proxy else {},
                 True,
-                self._verify(request.url),
+                verify,
                 None,
             )
         except (requests.RequestException, ValueError) as error:

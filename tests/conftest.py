@@ -46,6 +46,8 @@ def _nothing_leaks() -> Iterator[None]:
     threads, sockets = set(threading.enumerate()), _open_sockets()
     yield
     gc.collect()
+    for thread in set(threading.enumerate()) - threads:
+        thread.join(5)  # one that was told to end may be about to
     assert set(threading.enumerate()) <= threads
     assert _open_sockets() <= sockets
 

@@ -7,6 +7,7 @@ import json
 import os
 import pty
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -22,7 +23,17 @@ from chatgpt4online import Message
 from chatgpt4online.cli import main
 from chatgpt4online.server import LocalSite
 
-from .loopback import CHUNKED, PATIENCE, Connection, LoopbackServer, Received, ai_site, chunk, live
+from .loopback import (
+    CHUNKED,
+    PATIENCE,
+    Connection,
+    LoopbackServer,
+    Received,
+    ai_site,
+    chunk,
+    end,
+    live,
+)
 
 COMMAND = [sys.executable, "-X", "utf8", "-W", "error", "-m", "chatgpt4online"]
 ESCAPES = "\x1b[2J\x1b]0;title\x07\x9b31m\x7f\rover\ttab\nline"
@@ -56,7 +67,7 @@ def test_demo(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatc
     assert main(["ask", "--demo", "Hi"]) == 0
     out, err = capsys.readouterr()
     assert out == "You said: Hi (1 word)\n"
-    assert re.fullmatch(r"Asking the demo site at http://127\.0\.0\.1:\d+\n", err)
+    assert re.fullmatch(r"chatgpt4online: Asking the demo site at http://[0-9.:]+\.\n", err)
 
 
 def test_no_stream(site: LocalSite, capsys: pytest.CaptureFixture[str]) -> None:
@@ -90,7 +101,7 @@ def test_the_prompt_from_stdin(
     assert main(["ask"]) == 0
     out, err = capsys.readouterr()
     assert out == "You said: Hi there (2 words)\n".replace("Hi there", "Hi\nthere")
-    assert err == ("Type the question, then Ctrl-D:\n" if tty else "")
+    assert err == ("chatgpt4online: Type the question, then Ctrl-D.\n" if tty else "")
 
 
 def test_an_error(dead_port: int, capsys: pytest.CaptureFixture[str]) -> None:
@@ -143,6 +154,69 @@ def test_ctrl_c(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPa
     assert capsys.readouterr() == ("", "chatgpt4online: Interrupted.\n")
 
 
+def _heed_ctrl_c() -> None:
+    # A test run in the background ignores it, and what it starts would too.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def test_ctrl_c_in_a_demo_shows_nothing_of_the_site() -> None:
+    with subprocess.Popen(
+        [*COMMAND, "ask", "--demo", "word " * 80],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        preexec_fn=_heed_ctrl_c,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.read(3) == b"You"
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 130
+    assert len(err.splitlines()) == 2
+    assert err.endswith(b"chatgpt4online: Interrupted.\n")
+
+
+@pytest.mark.parametrize(
+    ("redirection", "code", "said"),
+    [
+        (">&-", 1, "stdout is closed"),
+        (">/dev/full", 1, "No space left on device"),
+        ("2>&-", 0, ""),
+        ("<&-", 0, "Asking the demo site"),
+        ("<&- --no-prompt", 2, "There is no question"),
+    ],
+)
+def test_streams_that_are_closed_or_full(redirection: str, code: int, said: str) -> None:
+    asked = "" if "--no-prompt" in redirection else "Hi"
+    command = shlex.join([*COMMAND, "ask", "--demo", *([asked] if asked else [])])
+    done = subprocess.run(
+        ["sh", "-c", f"{command} {redirection.removesuffix(' --no-prompt')}"],
+        capture_output=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == code
+    assert said in done.stderr.decode()
+    assert b"Traceback" not in done.stderr
+    assert done.stdout == (b"" if code else b"You said: Hi (1 word)\n")
+
+
+def test_a_reply_that_the_site_changed_and_one_of_images(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def submit(connection: Connection, request: Received) -> None:
+        body = live("raw") + end("[filtered]", images=["data:image/png;base64,x"])
+        connection.send(CHUNKED + chunk(body) + chunk(b""))
+
+    with LoopbackServer(ai_site(submit)) as server:
+        assert main(["ask", "--site", server.url, "Hi"]) == 0
+        out, err = capsys.readouterr()
+        assert out == "raw\n"
+        assert "--no-stream prints the final text" in err
+        assert "1 images; --json prints them" in err
+        assert main(["ask", "--site", server.url, "--no-stream", "Hi"]) == 0
+        assert capsys.readouterr().out == "[filtered]\n"
+
+
 def test_ctrl_c_in_the_midst_of_a_reply() -> None:
     shown = threading.Event()
 
@@ -157,6 +231,7 @@ def test_ctrl_c_in_the_midst_of_a_reply() -> None:
             [*COMMAND, "ask", "--site", server.url, "Hi"],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
+            preexec_fn=_heed_ctrl_c,
         ) as process,
     ):
         assert process.stdout is not None

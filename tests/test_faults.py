@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import threading
 from typing import Any
 
 import pytest
 
-from chatgpt4online import RetryPolicy, Timeout
+from chatgpt4online import Limits, RetryPolicy, Timeout
 from chatgpt4online.errors import (
     Blocked,
     ChatError,
@@ -20,6 +21,7 @@ from chatgpt4online.errors import (
     RouteNotFound,
     StatusError,
     TransportError,
+    UsageError,
 )
 
 from .drivers import Driver
@@ -326,6 +328,69 @@ def test_a_reply_that_broke_off_is_never_asked_again(driver: Driver) -> None:
         with pytest.raises(IncompleteReply):
             client.generate("Hi")
         assert len(server.prompts) == 1
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"HTTP/1.1 302 X\r\nLocation: /x\r\nTransfer-Encoding: chunked\r\n\r\n",
+        b"HTTP/1.1 403 X\r\nTransfer-Encoding: chunked\r\n\r\n",
+        b"HTTP/1.1 500 X\r\nConnection: close\r\n\r\n",
+    ],
+)
+def test_an_endless_answer_that_is_no_reply(head: bytes, driver: Driver) -> None:
+    def submit(connection: Connection, request: Received) -> None:
+        connection.send(head)
+        while True:
+            connection.send(chunk(b"<p>x</p>\n" * 1000) if b"chunked" in head else b"x\n" * 9000)
+
+    with (
+        LoopbackServer(ai_site(submit)) as server,
+        driver.client(server.url, limits=Limits(page=100_000)) as client,
+    ):
+        with pytest.raises(StatusError):
+            client.generate("Hi")
+        assert len(server.prompts) == 1
+
+
+def test_a_redirect_that_leads_nowhere_is_no_mistake_of_the_caller(driver: Driver) -> None:
+    for location in ("http://[bad", "/\xff", ""):
+        reply = answer("", 302, f"Location: {location}")
+        with (
+            LoopbackServer(ai_site(send(reply))) as server,
+            driver.client(server.url) as client,
+        ):
+            with pytest.raises(StatusError):
+                client.generate("Hi")
+
+
+def test_text_in_an_answer_that_is_an_error_is_kept(driver: Driver) -> None:
+    body = live("Hello") + b'data: {"type":"error","data":"no"}\n\n'
+    with (
+        LoopbackServer(ai_site(send(answer(body, 500)))) as server,
+        driver.client(server.url) as client,
+    ):
+        with pytest.raises(ReplyError) as caught:
+            client.generate("Hi")
+        assert caught.value.partial_text == "Hello"
+
+
+def test_a_client_that_is_closed_while_it_waits_sends_nothing_more(driver: Driver) -> None:
+    closing: list[Any] = []
+
+    def also(error: ChatError) -> bool:
+        inner = getattr(client, "inner", client)
+        closing.append(
+            asyncio.ensure_future(inner.close()) if inner is not client else inner.close()
+        )
+        return True
+
+    with LoopbackServer(ai_site(send(answer("", 500)))) as server:
+        client = driver.client(server.url, retry=RetryPolicy(backoff=0.01, also=also))
+        with pytest.raises(UsageError, match="closed"):
+            client.generate("Hi")
+        assert len(server.prompts) == 1
+        assert closing
 
 
 REFUSED = answer(

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import ssl
+import traceback
 import warnings
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 import requests
 import urllib3
 
 from chatgpt4online import AsyncClient, Client, RetryPolicy
-from chatgpt4online.errors import ConnectError, StatusError, UsageError
+from chatgpt4online.errors import ConnectError, StatusError, TransportError, UsageError
+from chatgpt4online.protocol.site import Era
+from chatgpt4online.server import LocalSite
 
 from .drivers import AsyncDriver, Driver, SyncDriver
 from .loopback import (
@@ -32,6 +37,7 @@ from .loopback import (
 HELLO = ai_site(reply_with(live("Hello"), end()))
 CERTIFICATE = str(Path(__file__).parent / "tls" / "cert.pem")
 ONCE = RetryPolicy(attempts=1)
+AT_ONCE = RetryPolicy(backoff=0)
 
 
 def tls_context() -> ssl.SSLContext:
@@ -195,6 +201,52 @@ def test_a_proxy_that_is_not_there(dead_port: int, driver: Driver) -> None:
     assert "secret" not in str(caught.value)
 
 
+@pytest.mark.parametrize("reset", [True, False])
+def test_a_proxy_that_loses_a_prompt_is_not_given_it_again(reset: bool, driver: Driver) -> None:
+    def handle(connection: Connection, request: Received) -> None:
+        if "submit" not in request.target:
+            HELLO(connection, request)
+        elif reset:
+            connection.reset()
+        else:
+            connection.close()
+
+    with (
+        LoopbackServer(handle) as proxy,
+        driver.client("http://site.invalid/", proxy=proxy.url, retry=AT_ONCE) as client,
+    ):
+        with pytest.raises(TransportError) as caught:
+            client.generate("Hi")
+        assert type(caught.value) is TransportError
+        assert not caught.value.retryable
+        assert len(proxy.prompts) == 1
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_proxy_that_wants_a_password(scheme: str, driver: Driver) -> None:
+    def handle(connection: Connection, request: Received) -> None:
+        if request.method == "CONNECT":
+            connection.send(answer("", 407))
+            connection.close()
+        else:
+            HELLO(connection, request)
+
+    with LoopbackServer(handle) as proxy:
+        address = proxy.url.replace("//", "//us%20er:p%3Aw@")
+        with driver.client(f"{scheme}://site.invalid/", proxy=address, retry=ONCE) as client:
+            if scheme == "http":
+                assert client.generate("Hi").text == "Hello"
+            else:
+                with pytest.raises(ConnectError) as caught:
+                    client.generate("Hi")
+                shown = "".join(traceback.format_exception(caught.value))
+                assert "p%3Aw" not in shown
+                assert "p:w" not in shown
+        expected = "Basic " + base64.b64encode(b"us er:p:w").decode()
+        sent = [request.headers.get("proxy-authorization") for request in proxy.requests]
+        assert set(sent) == {expected}
+
+
 def test_a_site_that_has_no_address(driver: Driver) -> None:
     with driver.client("http://site.invalid/", retry=ONCE) as client:
         with pytest.raises(ConnectError, match=r"No connection to http://site\.invalid"):
@@ -267,9 +319,42 @@ def test_a_certificate_that_is_not_checked(driver: Driver) -> None:
         assert client.generate("Hi").text == "Hello"
 
 
-def test_verify_names_a_file_that_exists(driver: Driver) -> None:
+@pytest.mark.parametrize("verify", [os.devnull + "/none", __file__, 1, None])
+def test_verify_names_certificates(verify: Any, driver: Driver) -> None:
     with pytest.raises(UsageError, match="verify"):
-        driver.client("https://site.invalid/", verify=os.devnull + "/none")
+        driver.client("https://site.invalid/", verify=verify)
+
+
+@pytest.mark.parametrize("variable", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"])
+def test_the_environment_names_certificates(
+    variable: str, driver: Driver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, "/nothing/there.pem")
+    with driver.client("https://site.invalid/") as client:
+        with pytest.raises(UsageError, match=variable):
+            client.generate("Hi")
+    with LoopbackServer(HELLO) as server, driver.client(server.url) as client:
+        assert client.generate("Hi").text == "Hello"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"timeout": 5}, {"timeout": None}, {"retry": 3}, {"limits": None}, {"proxy": 3},
+        {"headers": [("a", "b")]}, {"headers": {"Content-Length": "3"}}, {"headers": {"a b": "c"}},
+        {"headers": {"a": "\u20ac"}}, {"site": 5}, {"site": ""},
+    ],
+)  # fmt: skip
+def test_what_are_no_arguments(wrong: dict[str, Any], driver: Driver) -> None:
+    with pytest.raises(UsageError):
+        driver.client(**{"site": "https://site.invalid/", **wrong})
+
+
+@pytest.mark.parametrize("name", ["token", "messages", "newMessage", "timeout", "chatId", "botId"])
+def test_what_are_no_options(name: str, driver: Driver) -> None:
+    with driver.client("https://site.invalid/") as client:
+        with pytest.raises(UsageError, match=f"{name} is no option"):
+            client.generate("Hi", **{name: "x"})
 
 
 def test_an_injected_session_of_requests_is_used_and_stays_open() -> None:
@@ -285,8 +370,6 @@ def test_an_injected_session_of_requests_is_used_and_stays_open() -> None:
 
 
 def test_an_injected_session_of_aiohttp_is_used_and_stays_open() -> None:
-    import aiohttp
-
     driver = AsyncDriver()
 
     async def run() -> None:
@@ -302,6 +385,34 @@ def test_an_injected_session_of_aiohttp_is_used_and_stays_open() -> None:
     with LoopbackServer(HELLO) as server:
         driver.runner.run(run())
     driver.close()
+
+
+def test_an_injected_session_of_aiohttp_that_raises_for_a_status() -> None:
+    driver = AsyncDriver()
+
+    async def run(site: str) -> None:
+        async with aiohttp.ClientSession(raise_for_status=True) as session:
+            async with AsyncClient(site, session=session) as client:
+                assert (await client.generate("Hi")).text == "You said: Hi (1 word)"
+        async with AsyncClient(site, session=session) as client:
+            with pytest.raises(UsageError, match="session of this client is closed"):
+                await client.generate("Hi")
+
+    with LocalSite(era=Era.NO_NONCE) as site:
+        driver.runner.run(run(site.url))
+    driver.close()
+
+
+def test_an_async_client_belongs_to_one_event_loop() -> None:
+    first, second = AsyncDriver(), AsyncDriver()
+    with LoopbackServer(HELLO) as server:
+        client = AsyncClient(server.url)
+        first.runner.run(client.generate("Hi"))
+        with pytest.raises(UsageError, match="another event loop"):
+            second.runner.run(client.generate("Hi"))
+        first.runner.run(client.close())
+    first.close()
+    second.close()
 
 
 def test_an_injected_session_keeps_its_own_tls_and_proxy() -> None:

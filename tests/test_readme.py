@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 import re
 import subprocess
 import sys
@@ -28,7 +29,19 @@ PRINTED = [
     "You said: Hello there (2 words)\n",
     "You said: What is my name? (4 words, message 3 of this conversation)\n",
     "about the reply: status Starting stream...\ntext: You\ntext:  said:\n",
-    "No whole reply: The site rejected the message: Sorry, your query has been rejected. Part",
+    "No whole reply: The site refused what was sent: Sorry, your query has been rejected. Part",
+    "You said: What is my name? (4 words, message 4 of this conversation)\n"
+    "Another one: You said: What is my name? (4 words, message 4 of this conversation)\n"
+    "5 messages, from the chatbot's own first sentence on\n",
+    "Tell me more -> You said: Tell me more (3 words, message 3 of this conversation)\n",
+    "status Starting stream... {}\nYou said: Hello there (2 words)\n",
+    "You said: What is in it? (4 words)\n9 of 9\nYou said: And the colours? (3 words)\n"
+    "2 files, 1 deleted\n",
+    "You said: Hello there (2 words)\ntoken ['Default']\nYou said: Hello there (2 words)\n"
+    "You said: Hello model (2 words)\n",
+    "Hello there 2 messages\nYou said: And now? (2 words, message 3 of this conversation)\n",
+    "START_SESSION True\ndefault Hi! How can I help you? 512 True chat\n",
+    "You said: Hello there (2 words)\n",
     "You said: Привет! Как дела? (3 words)\n",
     "You wrote 11 characters.\n",
 ]
@@ -39,14 +52,17 @@ def test_every_example_has_its_output_here() -> None:
 
 
 @pytest.mark.parametrize("number", range(len(EXAMPLES)))
-def test_an_example(number: int) -> None:
-    with LocalSite() as site:
+def test_an_example(number: int, tmp_path: Path) -> None:
+    (tmp_path / "picture.png").write_bytes(b"\x89PNG....."[:9])
+    with LocalSite(users={"ann": "abcd EFGH 1234"}, token="secret-token") as site:
         example = EXAMPLES[number].replace("https://example.com", site.url)
         done = subprocess.run(
             [sys.executable, "-X", "utf8", "-W", "error", "-c", example],
             capture_output=True,
             encoding="utf-8",
             check=False,
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
             timeout=60,
         )
     assert (done.returncode, done.stderr) == (0, "")
@@ -54,8 +70,8 @@ def test_an_example(number: int) -> None:
 
 
 def test_the_options_are_those_of_the_client() -> None:
-    table = README[README.index("``Client`` and ``AsyncClient`` take") :]
-    named = re.findall(r"^``(\w+)``  ", table, re.MULTILINE)
+    table = README[README.index("``Client`` and ``AsyncClient`` take") :].split("=======  ===")[1]
+    named = re.findall(r"^``(\w+)`` ", table, re.MULTILINE)
     assert named == list(inspect.signature(Client).parameters)
 
 
@@ -90,7 +106,10 @@ def test_the_error_tree_is_that_of_the_code() -> None:
 
 
 def test_every_public_name_is_told_of() -> None:
-    helpers = {"Event", "Extra", "Reply", "ReplyStream", "AsyncReplyStream", "Usage"}
+    helpers = {
+        "Action", "AsyncConversation", "AsyncReplyStream", "Block", "Chatbot", "Conversation",
+        "Discussion", "Event", "Reply", "ReplyStream", "Shortcut", "StoredFile", "Usage",
+    }  # fmt: skip
     for name in set(chatgpt4online.__all__) - helpers:
         assert re.search(rf"\b{name}\b", README), name
 

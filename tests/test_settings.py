@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from chatgpt4online import Timeout
@@ -10,8 +12,8 @@ from chatgpt4online.settings import Deadline
 
 
 @pytest.mark.parametrize("name", ["connect", "idle", "total"])
-@pytest.mark.parametrize("seconds", [0, -1, float("nan")])
-def test_times_are_above_zero(name: str, seconds: float) -> None:
+@pytest.mark.parametrize("seconds", [0, -1, float("nan"), float("inf"), 1e10, "5"])
+def test_times_are_above_zero(name: str, seconds: Any) -> None:
     with pytest.raises(UsageError, match=f"Timeout.{name}"):
         Timeout(**{name: seconds})
     Timeout(**{name: None})

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import gc
 import threading
 
 import pytest
 
-from chatgpt4online.errors import IncompleteReply, UsageError
+from chatgpt4online import AsyncClient, Timeout
+from chatgpt4online.errors import IncompleteReply, QueryRejected, TransportError, UsageError
 from chatgpt4online.messages import EndEvent, TextEvent
+from chatgpt4online.server import LocalSite
 
-from .drivers import Driver
+from .drivers import AsyncDriver, Driver
 from .loopback import (
     CHUNKED,
     FRAMINGS,
@@ -88,16 +92,20 @@ def test_an_answer_of_known_length_is_live(driver: Driver) -> None:
 
 
 @pytest.mark.parametrize("way", ["generate", "stream", "first"])
+@pytest.mark.parametrize(
+    "framing", [item for item in FRAMINGS if item.chunked], ids=lambda framing: framing.name
+)
 def test_ten_turns_use_one_connection_and_no_turn_waits_for_the_end_of_a_body(
-    way: str, driver: Driver
+    framing: Framing, way: str, driver: Driver
 ) -> None:
     """The server ends a body only once the client's caller has the reply."""
     replied = threading.Semaphore(0)
 
     def submit(connection: Connection, request: Received) -> None:
-        connection.send(CHUNKED + chunk(live("Hello")) + chunk(end()))
+        framed = framing.fresh()
+        connection.send(framed.head + framed.piece(live("Hello")) + framed.piece(end()))
         assert replied.acquire(timeout=PATIENCE)
-        connection.send(chunk(b""))
+        connection.send(framed.last())
 
     with LoopbackServer(ai_site(submit)) as server, driver.client(server.url) as client:
         for _ in range(10):
@@ -135,6 +143,94 @@ def test_a_body_that_never_stops_does_not_hold_up_the_next_turn(driver: Driver) 
     with LoopbackServer(ai_site(submit)) as server, driver.client(server.url) as client:
         assert client.generate("Hi").text == "Hello"
         assert client.generate("Hi").text == "Hello"
+
+
+def test_a_body_whose_end_trickles_in_does_not_hold_up_the_next_turn(driver: Driver) -> None:
+    def submit(connection: Connection, request: Received) -> None:
+        connection.send(CHUNKED + chunk(live("Hello")) + chunk(end()) + b"0\r\n")
+        while True:
+            connection.send(b"X-Trailer: x\r\n")
+            pause.wait(0.02)
+
+    pause = threading.Event()
+    with LoopbackServer(ai_site(submit)) as server, driver.client(server.url) as client:
+        assert client.generate("Hi").text == "Hello"
+        assert client.generate("Hi").text == "Hello"
+        assert server.connections == 2
+
+
+def test_an_interim_answer_is_not_taken_for_the_reply(driver: Driver) -> None:
+    """What comes after it must not be taken for the reply to the next prompt either."""
+
+    def submit(connection: Connection, request: Received) -> None:
+        connection.send(b"HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\n")
+        said = request.json["newMessage"]
+        connection.send(CHUNKED + chunk(end(f"reply to {said}")) + chunk(b""))
+
+    with LoopbackServer(ai_site(submit)) as server, driver.client(server.url) as client:
+        for prompt in ("A", "B", "C"):
+            with contextlib.suppress(TransportError):
+                assert client.generate(prompt).text == f"reply to {prompt}"
+        assert len(server.prompts) == 3
+
+
+def test_a_stream_that_is_forgotten_leaves_no_watch_on_its_time(driver: Driver) -> None:
+    def submit(connection: Connection, request: Received) -> None:
+        connection.send(CHUNKED + chunk(live("one")))
+        connection.wait_closed()
+        connection.close()
+
+    timeout = Timeout(total=3600)
+    with (
+        LoopbackServer(ai_site(submit)) as server,
+        driver.client(server.url, timeout=timeout) as client,
+    ):
+        for _ in client.stream("Hi"):
+            break
+        gc.collect()
+
+
+def test_what_is_asked_of_a_stream_that_was_cancelled(driver: Driver) -> None:
+    """Half a reply must not end like a whole one."""
+    if driver.name == "sync":
+        pytest.skip("only tasks are cancelled")
+
+    def submit(connection: Connection, request: Received) -> None:
+        connection.send(CHUNKED + chunk(live("half")))
+        connection.wait_closed()
+        connection.close()
+
+    async def run(inner: AsyncClient) -> None:
+        stream = inner.stream("Hi")
+        assert await anext(stream) == "half"
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(anext(stream), 0.05)
+        with pytest.raises(IncompleteReply, match="closed after 4 characters") as caught:
+            await anext(stream)
+        assert caught.value.partial_text == "half"
+
+    with LoopbackServer(ai_site(submit)) as server, driver.client(server.url) as client:
+        driver.runner.run(run(client.inner))  # type: ignore[attr-defined]
+
+
+def test_what_a_stream_that_could_not_be_opened_says_afterwards() -> None:
+    driver = AsyncDriver()
+
+    async def run() -> None:
+        async with LocalSite(max_length=1) as site, AsyncClient(site.url) as client:
+            stream = client.stream("Hi", shortcutId="bogus")
+            for _ in range(2):
+                with pytest.raises(QueryRejected):
+                    await anext(stream)
+            with pytest.raises(QueryRejected):
+                _ = stream.reply
+            closed = client.stream("Hi")
+            await closed.close()
+            with pytest.raises(IncompleteReply, match="before its end"):
+                await anext(closed)
+
+    driver.runner.run(run())
+    driver.close()
 
 
 def test_what_a_stream_tells_while_it_arrives_and_after(driver: Driver) -> None:
@@ -203,23 +299,24 @@ def test_a_stream_that_is_forgotten_closes_its_connection(driver: Driver) -> Non
 
 
 def test_a_client_that_is_closed_with_a_stream_open(driver: Driver) -> None:
-    done = threading.Event()
+    closed = threading.Event()
 
     def submit(connection: Connection, request: Received) -> None:
         connection.send(CHUNKED + chunk(live("one")))
-        assert done.wait(PATIENCE)
-        connection.send(chunk(end("one")))
         connection.wait_closed()
+        closed.set()
         connection.close()
 
     with LoopbackServer(ai_site(submit)) as server:
         client = driver.client(server.url)
         stream = client.stream("Hi")
         assert next(stream) == "one"
-        stream.close()
         client.close()
-        done.set()
         client.close()
+        assert closed.wait(PATIENCE)
+        with pytest.raises(IncompleteReply) as caught:
+            next(stream)
+        assert caught.value.partial_text == "one"
         with pytest.raises(UsageError, match="closed"):
             client.generate("Hi")
         with pytest.raises(UsageError, match="closed"):

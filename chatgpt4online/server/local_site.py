@@ -70,6 +70,7 @@ class LocalSite:
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
+        self.url = ""
         runner, self._runner = self._runner, None
         if runner is not None:
             await runner.cleanup()
