@@ -259,3 +259,39 @@ def reply_with(*pieces: bytes) -> Handler:
     """Return a submit handler that sends a complete chunked answer."""
     whole = CHUNKED + b"".join(map(chunk, pieces)) + chunk(b"")
     return lambda connection, request: connection.send(whole)
+
+
+def in_turn(*handlers: Handler) -> Handler:
+    """Handle the first prompt by the first handler, and so on; the last handles the rest."""
+    left = list(handlers)
+
+    def submit(connection: Connection, request: Received) -> None:
+        (left.pop(0) if len(left) > 1 else left[0])(connection, request)
+
+    return submit
+
+
+def send(data: bytes) -> Handler:
+    return lambda connection, request: connection.send(data)
+
+
+def stall(data: bytes = b"") -> Handler:
+    """Send something, then nothing until the client gives up."""
+
+    def submit(connection: Connection, request: Received) -> None:
+        connection.send(data)
+        connection.wait_closed()
+        connection.close()
+
+    return submit
+
+
+def cut(data: bytes = b"", *, reset: bool = False) -> Handler:
+    def submit(connection: Connection, request: Received) -> None:
+        connection.send(data)
+        (connection.reset if reset else connection.close)()
+
+    return submit
+
+
+HELLO = reply_with(live("Hello"), end())

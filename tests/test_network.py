@@ -2,48 +2,27 @@
 
 from __future__ import annotations
 
-import base64
-import os
-import ssl
-import traceback
-import warnings
-from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
 import requests
-import urllib3
 
-from chatgpt4online import AsyncClient, Client, RetryPolicy
-from chatgpt4online.errors import ConnectError, StatusError, TransportError, UsageError
+from chatgpt4online import AsyncClient, Client
+from chatgpt4online.errors import ConnectError, StatusError, UsageError
 from chatgpt4online.protocol.site import Era
 from chatgpt4online.server import LocalSite
 
 from .drivers import AsyncDriver, Driver, SyncDriver
+from .elsewhere import CERTIFICATE, HELLO, ONCE, proxy_server, tls_context
 from .loopback import (
     SESSION,
     Connection,
-    Handler,
     LoopbackServer,
     Received,
     ai_site,
     answer,
-    end,
-    live,
-    reply_with,
 )
-
-HELLO = ai_site(reply_with(live("Hello"), end()))
-CERTIFICATE = str(Path(__file__).parent / "tls" / "cert.pem")
-ONCE = RetryPolicy(attempts=1)
-AT_ONCE = RetryPolicy(backoff=0)
-
-
-def tls_context() -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(CERTIFICATE, CERTIFICATE.replace("cert", "key"))
-    return context
 
 
 def test_what_is_sent(driver: Driver) -> None:
@@ -126,147 +105,9 @@ def test_discovery_follows_a_redirect_on_the_same_host_only(driver: Driver) -> N
         assert other.requests == []
 
 
-def proxy_server(seen: list[str]) -> Handler:
-    """A proxy that answers in place of the sites that it is asked for."""
-
-    def handle(connection: Connection, request: Received) -> None:
-        seen.append(request.target)
-        if request.method == "CONNECT":
-            connection.send(answer("", 403))
-            connection.close()
-        else:
-            HELLO(connection, request)
-
-    return handle
-
-
-@pytest.mark.parametrize(
-    "variable", ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy", "argument"]
-)
-def test_proxies(variable: str, driver: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
-    seen: list[str] = []
-    with LoopbackServer(proxy_server(seen)) as proxy:
-        options: dict[str, Any] = {}
-        if variable == "argument":
-            options["proxy"] = proxy.url
-            monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
-        else:
-            monkeypatch.setenv(variable, proxy.url)
-        with driver.client("http://site.invalid/", **options) as client:
-            assert client.generate("Hi").text == "Hello"
-    assert seen == [
-        "http://site.invalid/wp-json/mwai/v1/start_session",
-        "http://site.invalid/wp-json/mwai-ui/v1/chats/submit",
-    ]
-
-
-def test_a_proxy_of_the_environment_may_lack_its_scheme(
-    driver: Driver, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with LoopbackServer(proxy_server([])) as proxy:
-        monkeypatch.setenv("HTTP_PROXY", proxy.url.removeprefix("http://"))
-        with driver.client("http://site.invalid/") as client:
-            assert client.generate("Hi").text == "Hello"
-
-
-@pytest.mark.parametrize("way", ["NO_PROXY", "no_proxy", "other scheme", "empty argument"])
-def test_no_proxy(way: str, driver: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
-    seen: list[str] = []
-    with LoopbackServer(proxy_server(seen)) as proxy, LoopbackServer(HELLO) as server:
-        monkeypatch.setenv("HTTPS_PROXY" if way == "other scheme" else "HTTP_PROXY", proxy.url)
-        if "PROXY" in way.upper():
-            monkeypatch.setenv(way, "other.example,127.0.0.1")
-        options: dict[str, Any] = {"proxy": ""} if way == "empty argument" else {}
-        with driver.client(server.url, **options) as client:
-            assert client.generate("Hi").text == "Hello"
-    assert seen == []
-
-
-def test_a_proxy_that_refuses_a_tunnel(driver: Driver) -> None:
-    seen: list[str] = []
-    with (
-        LoopbackServer(proxy_server(seen)) as proxy,
-        driver.client("https://site.invalid/", proxy=proxy.url, retry=ONCE) as client,
-    ):
-        with pytest.raises(ConnectError, match="through the proxy"):
-            client.generate("Hi")
-    assert seen == ["site.invalid:443"]
-
-
-def test_a_proxy_that_is_not_there(dead_port: int, driver: Driver) -> None:
-    proxy = f"http://user:secret@127.0.0.1:{dead_port}"
-    with driver.client("http://site.invalid/", proxy=proxy, retry=ONCE) as client:
-        with pytest.raises(ConnectError, match="through the proxy") as caught:
-            client.generate("Hi")
-    assert "secret" not in str(caught.value)
-
-
-@pytest.mark.parametrize("reset", [True, False])
-def test_a_proxy_that_loses_a_prompt_is_not_given_it_again(reset: bool, driver: Driver) -> None:
-    def handle(connection: Connection, request: Received) -> None:
-        if "submit" not in request.target:
-            HELLO(connection, request)
-        elif reset:
-            connection.reset()
-        else:
-            connection.close()
-
-    with (
-        LoopbackServer(handle) as proxy,
-        driver.client("http://site.invalid/", proxy=proxy.url, retry=AT_ONCE) as client,
-    ):
-        with pytest.raises(TransportError) as caught:
-            client.generate("Hi")
-        assert type(caught.value) is TransportError
-        assert not caught.value.retryable
-        assert len(proxy.prompts) == 1
-
-
-@pytest.mark.parametrize("scheme", ["http", "https"])
-def test_a_proxy_that_wants_a_password(scheme: str, driver: Driver) -> None:
-    def handle(connection: Connection, request: Received) -> None:
-        if request.method == "CONNECT":
-            connection.send(answer("", 407))
-            connection.close()
-        else:
-            HELLO(connection, request)
-
-    with LoopbackServer(handle) as proxy:
-        address = proxy.url.replace("//", "//us%20er:p%3Aw@")
-        with driver.client(f"{scheme}://site.invalid/", proxy=address, retry=ONCE) as client:
-            if scheme == "http":
-                assert client.generate("Hi").text == "Hello"
-            else:
-                with pytest.raises(ConnectError) as caught:
-                    client.generate("Hi")
-                shown = "".join(traceback.format_exception(caught.value))
-                assert "p%3Aw" not in shown
-                assert "p:w" not in shown
-        expected = "Basic " + base64.b64encode(b"us er:p:w").decode()
-        sent = [request.headers.get("proxy-authorization") for request in proxy.requests]
-        assert set(sent) == {expected}
-
-
 def test_a_site_that_has_no_address(driver: Driver) -> None:
     with driver.client("http://site.invalid/", retry=ONCE) as client:
         with pytest.raises(ConnectError, match=r"No connection to http://site\.invalid"):
-            client.generate("Hi")
-
-
-@pytest.mark.parametrize(
-    "proxy", ["socks5://127.0.0.1:1", "127.0.0.1:8080", "http://", "http://a:b"]
-)
-def test_what_is_no_proxy(proxy: str, driver: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(UsageError, match="proxy"):
-        driver.client("http://site.invalid/", proxy=proxy)
-
-
-def test_a_proxy_of_the_environment_that_cannot_be_used(
-    driver: Driver, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("ALL_PROXY", "socks5://127.0.0.1:1")
-    with driver.client("http://site.invalid/") as client:
-        with pytest.raises(UsageError, match="proxy"):
             client.generate("Hi")
 
 
@@ -276,65 +117,6 @@ def test_a_proxy_of_the_environment_that_cannot_be_used(
 def test_what_is_no_header(headers: Any, driver: Driver) -> None:
     with pytest.raises(UsageError, match="headers"):
         driver.client("http://site.invalid/", headers=headers)
-
-
-def test_an_untrusted_certificate(driver: Driver) -> None:
-    with (
-        LoopbackServer(HELLO, tls_context()) as server,
-        driver.client(server.url) as client,
-    ):
-        with pytest.raises(ConnectError, match="TLS certificate"):
-            client.generate("Hi")
-        assert server.requests == []
-        assert server.connections == 1
-
-
-@pytest.mark.parametrize(
-    "variable", [None, "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"]
-)
-def test_a_certificate_that_the_caller_trusts(
-    variable: str | None, driver: Driver, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    options: dict[str, Any] = {}
-    if variable is None:
-        options["verify"] = CERTIFICATE
-    else:
-        monkeypatch.setenv(variable, CERTIFICATE)
-    with (
-        LoopbackServer(HELLO, tls_context()) as server,
-        driver.client(server.url, **options) as client,
-    ):
-        for _ in range(2):
-            assert client.generate("Hi").text == "Hello"
-        assert server.connections == 1
-
-
-def test_a_certificate_that_is_not_checked(driver: Driver) -> None:
-    with (
-        warnings.catch_warnings(),
-        LoopbackServer(HELLO, tls_context()) as server,
-        driver.client(server.url, verify=False) as client,
-    ):
-        warnings.simplefilter("ignore", urllib3.exceptions.InsecureRequestWarning)
-        assert client.generate("Hi").text == "Hello"
-
-
-@pytest.mark.parametrize("verify", [os.devnull + "/none", __file__, 1, None])
-def test_verify_names_certificates(verify: Any, driver: Driver) -> None:
-    with pytest.raises(UsageError, match="verify"):
-        driver.client("https://site.invalid/", verify=verify)
-
-
-@pytest.mark.parametrize("variable", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"])
-def test_the_environment_names_certificates(
-    variable: str, driver: Driver, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv(variable, "/nothing/there.pem")
-    with driver.client("https://site.invalid/") as client:
-        with pytest.raises(UsageError, match=variable):
-            client.generate("Hi")
-    with LoopbackServer(HELLO) as server, driver.client(server.url) as client:
-        assert client.generate("Hi").text == "Hello"
 
 
 @pytest.mark.parametrize(

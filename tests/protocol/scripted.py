@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from chatgpt4online.messages import Event
+from chatgpt4online.messages import Event, StoredFile
 from chatgpt4online.protocol.address import parse_address
 from chatgpt4online.protocol.call import Call
 from chatgpt4online.protocol.exchanges import Exchange, Request
@@ -99,6 +99,8 @@ def new_turn(
     bot: Bot = Bot(),
     options: Mapping[str, Any] | None = None,
     limits: Limits = Limits(),
+    files: Sequence[StoredFile] = (),
+    greeted: bool = False,
 ) -> Turn:
     return Turn(
         site,
@@ -108,6 +110,8 @@ def new_turn(
         options=options or {},
         now=1_000,
         limits=limits,
+        files=files,
+        greeted=greeted,
     )
 
 

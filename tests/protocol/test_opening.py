@@ -274,6 +274,7 @@ def test_a_page_over_the_limit_is_an_error() -> None:
     opening.next_request()
     opening.receive_head(200, {})
     opening.receive_data(b"x" * 10)
+    assert not opening.has_enough
     with pytest.raises(ProtocolError, match="longer than 10 bytes"):
         opening.receive_data(b"x")
 

@@ -69,9 +69,58 @@ def test_a_container_inside_a_script_is_none() -> None:
     assert read_page(f"<script>{container({'a': 1})}</script>".encode(), PAGE).bots == ()
 
 
-def test_what_comes_before_a_malformed_declaration_counts() -> None:
-    page = read_page((container({"restNonce": "n1"}) + "<![<").encode(), PAGE)
+@pytest.mark.parametrize("after", ["<![<", "<!--", "<a data-system='", "<", "data-system", "&#"])
+def test_what_comes_before_something_malformed_counts(after: str) -> None:
+    page = read_page((container({"restNonce": "n1"}) + after).encode(), PAGE)
     assert page.session == Session("n1")
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        "<a ",
+        "<!--",
+        "<a data-system='",
+        "<a data-system",
+        "<",
+        "data-system",
+        "<x data-system='{}'>",
+        "<script",
+        "<a data-system='&#",
+        '<p data-system="{}" ',
+    ],
+)
+def test_a_page_that_would_take_the_parser_hours(part: str) -> None:
+    assert read_page(part.encode() * (400_000 // len(part)), PAGE).session is None
+
+
+def test_a_tag_that_is_longer_than_any() -> None:
+    long = container({"restNonce": "n1", "x": "y" * 300_000})
+    assert read_page((long + container({"restNonce": "n2"})).encode(), PAGE).session == Session(
+        "n2"
+    )
+
+
+def test_a_comment_between_tags_is_left_out() -> None:
+    text = "<!-- " + container({"restNonce": "n1"}) + " --><style>x</style>"
+    assert read_page((text + container({"restNonce": "n2"})).encode(), PAGE).session == Session(
+        "n2"
+    )
+
+
+def test_a_mark_inside_an_attribute_ends_no_tag() -> None:
+    system = json.dumps({"restNonce": "n1", "x": "a > b"})
+    shown = f"<div title=\"it's > that\" data-system='{system}'></div>"
+    assert read_page(shown.encode(), PAGE).session == Session("n1")
+
+
+def test_texts_that_could_not_be_sent_back_are_left_out() -> None:
+    text = json.dumps({"botId": "a\ud83d", "contextId": "\ud83d", "sessionId": "x\ud83d"})
+    (bot,) = read_page(container(text).encode(), PAGE).bots
+    assert (bot.bot_id, bot.context_id) == (None, None)
+    params = html.escape(json.dumps({"startSentence": "Hi\ud83d"}))
+    (bot,) = read_page(container({"a": 1}, params).encode(), PAGE).bots
+    assert bot.start_sentence == "Hi?"
 
 
 @given(st.binary(max_size=300) | st.text(alphabet="<>!-/='\"& datsyem{}[]", max_size=200))

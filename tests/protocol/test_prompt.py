@@ -119,3 +119,10 @@ def test_no_repr_shows_a_prompt() -> None:
     assert "brief" not in shown
     assert "Hello" not in shown
     assert repr(CONVERSATION[2]) == "Message(role='assistant', content=<5 characters>)"
+
+
+def test_a_text_that_goes_with_files_may_be_empty() -> None:
+    assert read_prompt("", with_files=True) == Prompt("", ())
+    assert read_prompt("Hi", with_files=True) == Prompt("Hi", ())
+    with pytest.raises(UsageError):
+        read_prompt([], with_files=True)

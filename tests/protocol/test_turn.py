@@ -22,9 +22,11 @@ from chatgpt4online.errors import (
     StatusError,
     UsageError,
 )
-from chatgpt4online.messages import EndEvent, TextEvent
+from chatgpt4online.messages import EndEvent, Message, StoredFile, TextEvent
 from chatgpt4online.protocol.limits import Limits
 from chatgpt4online.protocol.nonce import Session
+from chatgpt4online.protocol.opening import SessionOpening
+from chatgpt4online.protocol.site import Era, Site
 from chatgpt4online.protocol.turn import Bot, Turn
 
 from ..recordings import SUBMITS, Recording, names, outcome_of
@@ -299,3 +301,74 @@ def test_garbage_ends_in_a_documented_error(chunks: list[bytes], status: int) ->
     turn.receive_eof()
     with pytest.raises(ChatError):
         turn.result()
+
+
+def shown_site(**params: Any) -> Site:
+    """A site whose page shows the default chatbot with such parameters."""
+    system = json.dumps({"botId": "default", "restUrl": "http://a.b/wp-json", "contextId": 4})
+    page = f"<div data-system='{system}' data-params='{json.dumps(params)}'></div>"
+    site = new_site("http://a.b/chat/")
+    Script(Answer(200, page.encode()), OPENED).run(SessionOpening(site, Limits()))
+    return site
+
+
+def test_what_a_page_told_is_kept_to() -> None:
+    site = shown_site(textInputMaxLength=11, fileUpload=True, maxUploads=1)
+    assert new_turn(site, "Hello there").next_request() is not None
+    with pytest.raises(UsageError, match="has 12 characters; the site takes 11"):
+        new_turn(site, "Hello there!").next_request()
+    file = StoredFile("f1")
+    assert new_turn(site, files=[file]).next_request() is not None
+    with pytest.raises(UsageError, match="2 files are too many; the site's chatbot takes 1"):
+        new_turn(shown_site(maxUploads=1), files=[file, file]).next_request()
+    with pytest.raises(UsageError, match="takes no files"):
+        new_turn(shown_site(imageUpload=False), files=[file]).next_request()
+
+
+def test_files_go_by_the_name_that_the_plugin_knows() -> None:
+    def fields(era: Era | None, *ids: str) -> dict[str, Any]:
+        site = new_site()
+        site.era = era
+        body = body_of(new_turn(site, files=[StoredFile(item) for item in ids]))
+        return {name: body[name] for name in body if name.startswith(("newFile", "newImage"))}
+
+    for era in (Era.START_SESSION, None):
+        assert fields(era) == {}
+        assert fields(era, "a") == {"newFileId": "a"}
+        assert fields(era, "a", "b") == {"newFileIds": ["a", "b"]}
+    for era in (Era.NO_NONCE, Era.PAGE_NONCE):
+        assert fields(era, "a") == {"newFileId": "a", "newImageId": "a"}
+        with pytest.raises(UsageError, match="too old"):
+            fields(era, "a", "b")
+
+
+def test_a_greeting_goes_first_where_the_page_tells_it() -> None:
+    hello = [Message("assistant", "Hi!")]
+    site = shown_site(startSentence="Hi!")
+    assert list(new_turn(site, greeted=True).history) == hello
+    assert list(new_turn(site).history) == []
+    assert list(new_turn(new_site(), greeted=True).history) == []
+    assert list(new_turn(shown_site(startSentence=""), greeted=True).history) == []
+    given = [{"role": "user", "content": "a"}, {"role": "user", "content": "b"}]
+    assert list(new_turn(site, given, greeted=True).history) == [Message("user", "a")]
+
+
+@pytest.mark.parametrize("name", ["newMessage", "chatId", "token", "timeout"])
+def test_what_is_no_option(name: str) -> None:
+    with pytest.raises(UsageError, match=f"{name} is no option of a prompt"):
+        new_turn(new_site(), options={name: "x"})
+
+
+def test_text_in_an_error_answer_is_kept_and_the_rest_not_waited_for() -> None:
+    site = new_site()
+    site.session = Session("n1")
+    turn = new_turn(site)
+    turn.next_request()
+    turn.receive_head(500, {})
+    assert not turn.has_enough
+    turn.receive_data(live("Hello") + b'data: {"type":"error","data":"no"}\n\n')
+    assert turn.has_enough
+    turn.receive_eof()
+    with pytest.raises(ReplyError) as caught:
+        turn.result()
+    assert caught.value.partial_text == "Hello"
