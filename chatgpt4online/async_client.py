@@ -50,7 +50,14 @@ _CallT = TypeVar("_CallT", bound=Call[Any])
 
 
 class AsyncClient(BaseClient[aiohttp.ClientSession]):
-    __doc__ = BaseClient.__doc__
+    """An asyncio client of one site. It keeps what it learns of the site, cookies and connections.
+
+    The tasks of one event loop may share it. Close it, or use it as a context manager::
+
+        async with AsyncClient("https://example.com") as client:
+            async for piece in client.stream("Hello there"):
+                print(piece, end="", flush=True)
+    """
 
     def _connect(self, session: aiohttp.ClientSession | None) -> None:
         self._transport = AsyncTransport(self._settings, session)

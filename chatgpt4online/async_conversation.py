@@ -13,7 +13,13 @@ from .messages import Reply, Shortcut
 
 
 class AsyncConversation(BaseConversation[AsyncClient]):
-    __doc__ = BaseConversation.__doc__
+    """An asyncio conversation with a chatbot; see `BaseConversation`.
+
+    One prompt at a time. A turn enters the history when its reply is complete.
+
+    Attributes:
+        chat_id: the id of the conversation.
+    """
 
     async def generate(
         self, prompt: str, *, files: Sequence[AnyFile] = (), **options: Any

@@ -76,34 +76,7 @@ def shortcut_message(shortcut: Shortcut) -> tuple[str, dict[str, Any]]:
 
 
 class BaseClient(ABC, Generic[SessionT]):
-    """A client of one site. It keeps what it learns of the site, cookies and connections.
-
-    Args:
-        site: the site's root, its REST root, or the page that shows the chatbot. None for
-            that of the environment variable CHATGPT4ONLINE_SITE.
-        bot_id: the id of the chatbot. With neither id, the first one on the page where a page
-            was read, else the site's default.
-        custom_id: the id of a chatbot that is defined in its page.
-        auth: a WordPress user and one of the user's application passwords, to ask as that user.
-            None for a guest.
-        token: the token of the site's public API, to ask by that API. It is as good as the
-            password of the site's first administrator. None for the way of the site's own page.
-        allow_insecure_auth: whether to send credentials over plain http to another machine.
-        proxy: the address of an http or https proxy. None for what HTTP_PROXY, HTTPS_PROXY,
-            ALL_PROXY and NO_PROXY say, '' for no proxy at all.
-        timeout: how long to wait, in seconds.
-        retry: when to try again.
-        headers: sent with each request beside those that the protocol needs.
-        verify: whether to check TLS certificates, or a file of certificates to trust.
-        limits: how long an answer may be, in bytes.
-        session: a session of the HTTP library to send by. It keeps its own cookies, proxies
-            and TLS settings, and is not closed. None for one of the client's own. (The usual
-            cookie jar of aiohttp forgets the cookies of a site that is named by an IP address,
-            and then every nonce is refused: give it ``CookieJar(unsafe=True)``.)
-
-    Raises:
-        UsageError: no site is given, or an argument is wrong.
-    """
+    """A client of one site. It keeps what it learns of the site, cookies and connections."""
 
     def __init__(
         self,
@@ -122,6 +95,34 @@ class BaseClient(ABC, Generic[SessionT]):
         limits: Limits = Limits(),
         session: SessionT | None = None,
     ) -> None:
+        """Make a client; nothing is sent yet.
+
+        Args:
+            site: the site's root, its REST root, or the page that shows the chatbot. None for
+                that of the environment variable CHATGPT4ONLINE_SITE.
+            bot_id: the id of the chatbot. With neither id, the first one on the page where a page
+                was read, else the site's default.
+            custom_id: the id of a chatbot that is defined in its page.
+            auth: a WordPress user and one of the user's application passwords, to ask as that user.
+                None for a guest.
+            token: the token of the site's public API, to ask by that API. It is as good as the
+                password of the site's first administrator. None for the way of the site's own page.
+            allow_insecure_auth: whether to send credentials over plain http to another machine.
+            proxy: the address of an http or https proxy. None for what HTTP_PROXY, HTTPS_PROXY,
+                ALL_PROXY and NO_PROXY say, '' for no proxy at all.
+            timeout: how long to wait, in seconds.
+            retry: when to try again.
+            headers: sent with each request beside those that the protocol needs.
+            verify: whether to check TLS certificates, or a file of certificates to trust.
+            limits: how long an answer may be, in bytes.
+            session: a session of the HTTP library to send by. It keeps its own cookies, proxies
+                and TLS settings, and is not closed. None for one of the client's own. (The usual
+                cookie jar of aiohttp forgets the cookies of a site that is named by an IP address,
+                and then every nonce is refused: give it ``CookieJar(unsafe=True)``.)
+
+        Raises:
+            UsageError: no site is given, or an argument is wrong.
+        """
         site = os.environ.get(SITE_VARIABLE) if site is None else site
         if not site or not isinstance(site, str):
             raise UsageError(

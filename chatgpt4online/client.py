@@ -49,7 +49,14 @@ _CallT = TypeVar("_CallT", bound=Call[Any])
 
 
 class Client(BaseClient[requests.Session]):
-    __doc__ = BaseClient.__doc__
+    """A blocking client of one site. It keeps what it learns of the site, cookies and connections.
+
+    Threads may share it. Close it, or use it as a context manager::
+
+        with Client("https://example.com") as client:
+            for piece in client.stream("Hello there"):
+                print(piece, end="", flush=True)
+    """
 
     def _connect(self, session: requests.Session | None) -> None:
         self._transport = Transport(self._settings, session)

@@ -13,7 +13,13 @@ from .sync_reply_stream import ReplyStream
 
 
 class Conversation(BaseConversation[Client]):
-    __doc__ = BaseConversation.__doc__
+    """A blocking conversation with a chatbot; see `BaseConversation`.
+
+    One prompt at a time. A turn enters the history when its reply is complete.
+
+    Attributes:
+        chat_id: the id of the conversation.
+    """
 
     def generate(self, prompt: str, *, files: Sequence[AnyFile] = (), **options: Any) -> Reply:
         """Say something and return the complete reply; see `Client.generate`."""

@@ -29,7 +29,7 @@ PRINTED = [
     "You said: Hello there (2 words)\n",
     "You said: What is my name? (4 words, message 3 of this conversation)\n",
     "about the reply: status Starting stream...\ntext: You\ntext:  said:\n",
-    "No whole reply: The site refused what was sent: Sorry, your query has been rejected. Part",
+    "No whole reply: The site refused what was sent: Sorry, your query has been rejected. (The",
     "You said: What is my name? (4 words, message 4 of this conversation)\n"
     "Another one: You said: What is my name? (4 words, message 4 of this conversation)\n"
     "5 messages, from the chatbot's own first sentence on\n",

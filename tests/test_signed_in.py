@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from chatgpt4online import Message, RouteNotFound
+from chatgpt4online import AsyncClient, Message, RouteNotFound
 from chatgpt4online.errors import QueryRejected, ReplyError, StatusError, UsageError
 from chatgpt4online.messages import EndEvent, TextEvent
 from chatgpt4online.protocol.site import Era
 from chatgpt4online.server import LocalSite
 
 from .drivers import Driver
-from .loopback import Connection, LoopbackServer, Received
+from .loopback import SESSION, Connection, LoopbackServer, Received, answer
 from .recordings import Recording
 
 ANN = ("ann", "abcd EFGH 1234")
@@ -68,6 +68,29 @@ def test_discussions(site: LocalSite, driver: Driver) -> None:
         first = next(iter(client.discussions()))
         going_on = client.conversation(first.chat_id, first.messages)
         assert "message 3" in going_on.generate("more").text
+
+
+def test_discussions_are_asked_for_as_they_are_read(driver: Driver) -> None:
+    def handle(connection: Connection, request: Received) -> None:
+        if "start_session" in request.target:
+            connection.send(answer(SESSION))
+        else:
+            chats = [{"chatId": f"c{request.json['offset'] + n}"} for n in range(2)]
+            connection.send(answer({"success": True, "total": "6", "chats": chats}))
+
+    async def first(client: AsyncClient) -> Any:
+        async for item in client.discussions(page_size=2):
+            return item
+
+    with LoopbackServer(handle) as server, driver.client(server.url, auth=ANN) as client:
+        if driver.name == "sync":
+            found = next(client.discussions(page_size=2))
+        else:
+            found = driver.runner.run(first(client.inner))  # type: ignore[attr-defined]
+        assert found.chat_id == "c0"
+        assert len(server.requests) == 2
+        assert len(list(client.discussions(page_size=2))) == 6
+        assert [item.json["offset"] for item in server.requests[2:]] == [0, 2, 4]
 
 
 def test_a_guest_has_no_discussions(site: LocalSite, driver: Driver) -> None:

@@ -265,14 +265,14 @@ class JsonCall(Call[Result]):
         return error
 
 
-def encode_json(value: Mapping[str, Any]) -> bytes:
+def encode_json(value: Mapping[str, Any], what: str = "The request") -> bytes:
     """Return `value` as the JSON of a request.
 
     Raises:
-        UsageError: it cannot be sent as JSON.
+        UsageError: it cannot be sent as JSON; the text begins with `what`.
     """
     try:
         return json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
     except (TypeError, ValueError, RecursionError) as error:
         # From None: the cause can hold the values.
-        raise UsageError(f"An option cannot be sent as JSON ({type(error).__name__}).") from None
+        raise UsageError(f"{what} cannot be sent as JSON ({type(error).__name__}).") from None

@@ -6,7 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..errors import ChatError, IncompleteReply, ProtocolError, TransportError, UsageError
+from ..errors import (
+    ChatError,
+    IncompleteReply,
+    ProtocolError,
+    QueryRejected,
+    TransportError,
+    UsageError,
+)
 from ..messages import ActivityEvent, EndEvent, Event, Message, Reply, StoredFile, TextEvent
 from .answers import is_web_page, read_failure, read_reply
 from .call import Call, encode_json
@@ -20,6 +27,8 @@ from .site import Era, Site
 
 SUBMIT = "mwai-ui/v1/chats/submit"
 DEFAULT_BOT = "default"
+USUAL_LIMIT = 512
+"""The longest message in characters, unless the owner of a site changes it."""
 _PARAMETERS = {"max_tokens": "maxTokens"}
 # What the call itself fills in, and what belongs to the client and would be sent to the site.
 _NO_OPTIONS = frozenset({
@@ -100,7 +109,8 @@ class Turn(Call[Reply]):
         self._greeted = greeted
         self._parser = ChunkParser(limits)
         self._pieces: list[str] = []
-        self._request_body(Session())  # so that what cannot be sent is known before the session
+        for name, value in options.items():
+            encode_json({name: value}, f"The option {name}")
 
     @property
     def text(self) -> str:
@@ -222,6 +232,14 @@ class Turn(Call[Reply]):
             }
             for index, message in enumerate(self.history)
         ]
+
+    def _fail(self, error: ChatError) -> None:
+        length = len(self._prompt.new_message)
+        if isinstance(error, QueryRejected) and length > USUAL_LIMIT:
+            error.args = (
+                f"{error} (The message has {length} characters; most sites take {USUAL_LIMIT}.)",
+            )
+        super()._fail(error)
 
     def _conclude(self, parsed: list[TextEvent | ActivityEvent]) -> Sequence[Event]:
         """Keep the text of `parsed`; where the answer has ended, add its last events."""

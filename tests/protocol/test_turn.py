@@ -177,7 +177,7 @@ def test_a_request_of_events_and_one_of_json() -> None:
 
 @pytest.mark.parametrize("value", [object(), {1, 2}, float("nan"), "\ud800", b"x"])
 def test_an_option_that_is_not_json_is_a_mistake(value: Any) -> None:
-    with pytest.raises(UsageError, match="cannot be sent as JSON") as caught:
+    with pytest.raises(UsageError, match="The option x cannot be sent as JSON") as caught:
         new_turn(new_site(), options={"x": value})
     assert caught.value.__cause__ is None
 
@@ -372,3 +372,16 @@ def test_text_in_an_error_answer_is_kept_and_the_rest_not_waited_for() -> None:
     with pytest.raises(ReplyError) as caught:
         turn.result()
     assert caught.value.partial_text == "Hello"
+
+
+def test_a_rejected_message_of_unusual_length_says_so() -> None:
+    rejected = recorded("2.4.0/close-delimited/stream-too-long")
+    for length, hint in ((512, False), (513, True)):
+        site = new_site()
+        site.session = Session("n1")
+        turn, script = new_turn(site, "x" * length), Script(rejected)
+        script.run_call(turn, site)
+        with pytest.raises(QueryRejected) as caught:
+            turn.result()
+        assert (f"has {length} characters; most sites take 512" in str(caught.value)) is hint
+        assert caught.value.message == "Sorry, your query has been rejected."
