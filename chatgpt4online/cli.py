@@ -144,8 +144,8 @@ def _print_stream(client: Client, prompt: str) -> tuple[str, Reply]:
     try:
         with client.stream(prompt) as stream:
             for piece in stream:
-                _write(piece)
                 shown.append(piece)
+                _write(piece)
     finally:
         if shown and not shown[-1].endswith("\n"):
             _write("\n")

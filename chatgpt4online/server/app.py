@@ -109,14 +109,19 @@ class SiteApp:
         name = request.query.get("rest_route") or request.match_info.get("name", "")
         name = name.strip("/")
         refused = self.guard.refuse_user(request)
-        if refused is not None:
-            return refused
+        handler: Handler | None = None
         if name == START_SESSION and self._era is Era.START_SESSION:
-            return self.guard.start_session(request)
-        if name in self._with_nonce:
-            return self.guard.refuse(request) or await self._with_nonce[name](request)
-        if name in self._by_api:
-            return self.guard.refuse_api(request) or await self._by_api[name](request)
+            handler = self.guard.start_session
+        elif name in self._with_nonce:
+            refused = self.guard.refuse(request) if refused is None else refused
+            handler = self._with_nonce[name]
+        elif name in self._by_api:
+            refused = self.guard.refuse_api(request) if refused is None else refused
+            handler = self._by_api[name]
+        if refused is not None:  # older responses of aiohttp are false in themselves
+            return refused
+        if handler is not None:
+            return await handler(request)
         if not name:
             return web.json_response({"name": "A local site", "namespaces": ["mwai-ui/v1"]})
         return error(404, "rest_no_route", "No route was found matching the URL and method.")

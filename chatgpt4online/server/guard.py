@@ -43,7 +43,7 @@ class Guard:
         """Return the nonce to show in a page; None where pages show none."""
         return self._nonces.make("") if self._era is Era.PAGE_NONCE else None
 
-    def start_session(self, request: web.Request) -> web.Response:
+    async def start_session(self, request: web.Request) -> web.Response:
         """Answer `start_session`."""
         nonce = request.headers.get("X-WP-Nonce")
         if nonce is not None and not self._nonces.age(self._bound_to(request), nonce):
