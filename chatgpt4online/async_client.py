@@ -27,6 +27,7 @@ from .protocol.discovery import (
 )
 from .protocol.discussions import (
     Discussion,
+    Paging,
     delete_discussions,
     list_discussions,
     rename_discussion,
@@ -186,16 +187,20 @@ class AsyncClient(BaseClient[aiohttp.ClientSession]):
         Raises:
             ChatError: what went wrong; `ReplyError` for a guest.
         """
-        offset = 0
-        while True:
+        paging = Paging(page_size)
+        while not paging.done:
             page = await self._ask(
-                partial(list_discussions, self._site, self._bot, offset, page_size, self._limits)
+                partial(
+                    list_discussions,
+                    self._site,
+                    self._bot,
+                    paging.offset,
+                    page_size,
+                    self._limits,
+                )
             )
-            for discussion in page.discussions:
+            for discussion in paging.take(page):
                 yield discussion
-            offset += len(page.discussions)
-            if not page.discussions or offset >= page.total:
-                return
 
     async def rename_discussion(self, chat_id: str, title: str) -> None:
         """Give a discussion of a signed-in user another title.
@@ -287,7 +292,9 @@ class AsyncClient(BaseClient[aiohttp.ClientSession]):
             ]
             return await self._retrying(self._start, lambda: self._turn(plan, chat_id, stored))
 
-        return AsyncReplyStream(self._turn(plan, chat_id), open_turn, self._transport)
+        turn = self._turn(plan, chat_id)
+        turn.check_against_page(len(plan.files))  # before a file is uploaded
+        return AsyncReplyStream(turn, open_turn, self._transport)
 
     async def _upload(self, file: LocalFile, purpose: str = NO_PURPOSE) -> StoredFile:
         return await self._ask(lambda: self._upload_call(file, purpose))
@@ -317,7 +324,7 @@ class AsyncClient(BaseClient[aiohttp.ClientSession]):
         call = make()
         while True:
             if call.needs_opening:
-                await self._open_session(deadline)
+                await self._open_session(deadline, call.opening)
             request = call.next_request()
             if request is None:
                 continue  # the session was dropped by another task
@@ -340,18 +347,24 @@ class AsyncClient(BaseClient[aiohttp.ClientSession]):
             has_plugin = question.result()
         return site_info(self._site, has_plugin)
 
-    async def _open_session(self, deadline: Deadline) -> None:
-        """Open a session where none is open; of several tasks only one does so."""
-        if self._site.session is not None:
-            return
+    async def _open_session(
+        self, deadline: Deadline, opening: Callable[[], SessionOpening | None] | None = None
+    ) -> None:
+        """Run what `opening` returns, by default what opens a session where none is open.
+
+        Of several tasks only one does so.
+        """
+        opening = opening or self._session_opening
         try:
             async with asyncio.timeout(deadline.left()):
                 await self._opening.acquire()
         except TimeoutError as error:
             raise deadline.passed() from error
         try:
-            if self._site.session is None:
-                await self._run(SessionOpening(self._site, self._limits), deadline)
+            # Another task may have done it while this one waited.
+            exchange = opening()
+            if exchange is not None:
+                await self._run(exchange, deadline)
         finally:
             self._opening.release()
 

@@ -32,7 +32,7 @@ class AsyncConversation(BaseConversation[AsyncClient]):
     ) -> AsyncReplyStream:
         """Say something and return the reply as it arrives; see `AsyncClient.stream`."""
         plan, before = self._plan(prompt, files, options)
-        return self._keep(self._client._stream(plan), before, prompt)
+        return self._send(self._client._stream, plan, before, prompt)
 
     async def regenerate(self, **options: Any) -> Reply:
         """Ask for another reply in place of the last one.
@@ -41,9 +41,9 @@ class AsyncConversation(BaseConversation[AsyncClient]):
             ChatError: as for `generate`; the last reply stays then.
         """
         plan, before, said = self._plan_again(options)
-        return await self._keep(self._client._stream(plan), before, said).read()
+        return await self._send(self._client._stream, plan, before, said).read()
 
     async def send_shortcut(self, shortcut: Shortcut, **options: Any) -> Reply:
         """Press a shortcut of a reply and return what the chatbot says to it."""
         plan, before = self._plan_shortcut(shortcut, options)
-        return await self._keep(self._client._stream(plan), before, shortcut.message).read()
+        return await self._send(self._client._stream, plan, before, shortcut.message).read()

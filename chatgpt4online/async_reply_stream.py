@@ -28,6 +28,7 @@ class AsyncReplyStream(BaseReplyStream, AsyncIterator[str]):
         super().__init__(turn)
         self._open_turn: Callable[[], Awaitable[tuple[Turn, AsyncAnswer]]] | None = open_turn
         self._answer: AsyncAnswer | None = None
+        self._opening = False
         self._transport = transport
 
     async def __anext__(self) -> str:
@@ -55,7 +56,7 @@ class AsyncReplyStream(BaseReplyStream, AsyncIterator[str]):
     @property
     def done(self) -> bool:
         """Whether nothing more can be read."""
-        return self._open_turn is None and self._answer is None
+        return self._open_turn is None and self._answer is None and not self._opening
 
     async def close(self) -> None:
         """End the reading. A reply that is not complete by now stays incomplete."""
@@ -87,12 +88,15 @@ class AsyncReplyStream(BaseReplyStream, AsyncIterator[str]):
     async def _opened(self) -> Self:
         open_turn, self._open_turn = self._open_turn, None
         if open_turn is not None:
+            self._opening = True
             try:
                 self._turn, self._answer = await open_turn()
             except BaseException as error:
                 self._opening_error = error if isinstance(error, ChatError) else None
                 await self.close()
                 raise
+            finally:
+                self._opening = False
         return self
 
     async def _next_event(self) -> Event | None:

@@ -17,10 +17,10 @@ import aiohttp
 
 from .errors import TransportError, UsageError
 from .failures import answer_timed_out, connect_failed, connect_timed_out, cut_off, untrusted
-from .files import length_of, pieces_of
+from .files import failure_of, length_of, pieces_of
 from .protocol.answers import Headers
 from .protocol.exchanges import Body, FileBody, Request
-from .settings import LINGER_SECONDS, Deadline, HttpSettings, trusting
+from .settings import LINGER_SECONDS, Deadline, HttpSettings, Timeout, trusting
 
 _NO_ROUNDING = 86400.0
 """aiohttp rounds longer timeouts up to whole seconds; seconds."""
@@ -136,6 +136,7 @@ class AsyncTransport:
         timeout = self._settings.timeout
         proxy = self._settings.proxy_for(request.url) if self._owned else self._settings.proxy
         address, authorization = _proxy_parts(proxy or None)
+        tls = self._tls(request.url)
         limits = aiohttp.ClientTimeout(
             total=deadline.left(),
             connect=timeout.connect,
@@ -143,27 +144,30 @@ class AsyncTransport:
             ceil_threshold=_NO_ROUNDING,
         )
         try:
-            response = await self._session.request(
-                request.method,
-                request.url,
-                data=_data(request.body),
-                headers={
-                    **_with_length(headers, request.body),
-                    **({} if request.url.startswith("https:") else authorization),
-                },
-                allow_redirects=False,
-                timeout=limits,
-                ssl=self._tls(request.url),
-                raise_for_status=False,
-                proxy=address,
-                proxy_headers=authorization or None,
-            )
-        except UsageError:
-            raise
+            # aiohttp bounds the wait for an answer, but not that for the request to be taken.
+            async with asyncio.timeout(_time_to_send(request.body, timeout)) as sending:
+                response = await self._session.request(
+                    request.method,
+                    request.url,
+                    data=_data(request.body, sending, timeout.idle),
+                    headers={
+                        **_with_length(headers, request.body),
+                        **({} if request.url.startswith("https:") else authorization),
+                    },
+                    allow_redirects=False,
+                    timeout=limits,
+                    ssl=tls,
+                    raise_for_status=False,
+                    proxy=address,
+                    proxy_headers=authorization or None,
+                )
         except (aiohttp.ClientError, OSError, ValueError, RuntimeError) as error:
             self._check_usable()
-            if isinstance(error.__cause__, UsageError):  # of a file that cannot be read
-                raise error.__cause__ from None
+            failure = failure_of(request.body)
+            if failure is not None:
+                raise failure from None
+            if sending.expired():
+                raise answer_timed_out(request.url, timeout.idle) from error
             raise self._translate(error, request.url, deadline, proxy is not None) from error
         answer = AsyncAnswer(response, request.url, timeout.idle, deadline)
         self._open.add(answer)
@@ -229,18 +233,40 @@ class AsyncTransport:
         return cut_off(url)
 
 
-def _data(body: Body | None) -> bytes | AsyncIterator[bytes] | None:
-    return _pieces(body) if isinstance(body, FileBody) else body or None
+def _time_to_send(body: Body | None, timeout: Timeout) -> float | None:
+    """Return the seconds that connecting, sending and the wait for the head may take together."""
+    if timeout.idle is None or timeout.connect is None:
+        return None
+    return timeout.connect + timeout.idle * (1 if body is None else 2)
 
 
-async def _pieces(body: FileBody) -> AsyncIterator[bytes]:
+def _data(
+    body: Body | None, sending: asyncio.Timeout, idle: float | None
+) -> bytes | AsyncIterator[bytes] | None:
+    return _pieces(body, sending, idle) if isinstance(body, FileBody) else body or None
+
+
+async def _pieces(
+    body: FileBody, sending: asyncio.Timeout, idle: float | None
+) -> AsyncIterator[bytes]:
     pieces = pieces_of(body)
-    while True:
-        # Reading a file can block, so it must not be done in the event loop.
-        piece = await asyncio.to_thread(next, pieces, None)
-        if piece is None:
-            return
-        yield piece
+    reading: asyncio.Future[bytes | None] | None = None
+    try:
+        while True:
+            # Reading a file can block, so it must not be done in the event loop.
+            reading = asyncio.ensure_future(asyncio.to_thread(next, pieces, None))
+            piece = await asyncio.shield(reading)
+            if piece is None:
+                return
+            if idle is not None and not sending.expired():
+                with contextlib.suppress(RuntimeError):  # the head has come before the whole form
+                    sending.reschedule(asyncio.get_running_loop().time() + 2 * idle)
+            yield piece
+    finally:
+        # Another try may read the same file, so this one must have done with it.
+        if reading is not None:
+            await asyncio.wait([reading])
+        pieces.close()
 
 
 def _with_length(headers: Headers, body: Body | None) -> Headers:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import ipaddress
 import os
 import time
 import uuid
@@ -11,7 +10,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
-from urllib.parse import urlsplit
 
 from . import __version__
 from .errors import UsageError
@@ -21,12 +19,13 @@ from .protocol.address import origin, parse_address
 from .protocol.exchanges import Request
 from .protocol.files import Upload
 from .protocol.limits import Limits
+from .protocol.opening import SessionOpening
 from .protocol.prompt import Prompt, PromptInput, fold_prompt, read_prompt
 from .protocol.public_api import ApiTurn
 from .protocol.site import Site
 from .protocol.turn import Bot, Turn
 from .retries import RetryPolicy
-from .settings import HttpSettings, Timeout
+from .settings import HttpSettings, Timeout, is_private
 
 USER_AGENT = f"chatgpt4online/{__version__}"
 SITE_VARIABLE = "CHATGPT4ONLINE_SITE"
@@ -146,6 +145,7 @@ class BaseClient(ABC, Generic[SessionT]):
             verify=verify,
             headers={"User-Agent": USER_AGENT, **(headers or {})},
             timeout=timeout,
+            guarded=bool(self._credentials) and not allow_insecure_auth,
         )
         self._timeout = timeout
         self._retry = retry
@@ -184,8 +184,8 @@ class BaseClient(ABC, Generic[SessionT]):
             kind = ApiTurn
             if prompt.history:
                 # The public API takes no history.
-                latest = Message("user", prompt.new_message)
-                prompt = Prompt(fold_prompt([*prompt.history, latest]))
+                latest = [Message("user", prompt.new_message)] if prompt.new_message else []
+                prompt = Prompt(fold_prompt([*prompt.history, *latest]))
         return kind(
             self._site,
             prompt,
@@ -197,6 +197,9 @@ class BaseClient(ABC, Generic[SessionT]):
             files=files,
             greeted=plan.greeted,
         )
+
+    def _session_opening(self) -> SessionOpening | None:
+        return SessionOpening(self._site, self._limits) if self._site.session is None else None
 
     def _upload_call(self, file: LocalFile, purpose: str) -> Upload:
         return Upload(self._site, file, purpose, uuid.uuid4().hex, self._limits)
@@ -215,24 +218,15 @@ def credentials(auth: tuple[str, str] | None, token: str | None) -> dict[str, st
     if auth is not None and token is not None:
         raise UsageError("Pass auth or token, not both.")
     if token is not None:
-        if not (token.isascii() and token.isprintable() and token.strip()):
+        if not (
+            isinstance(token, str) and token.isascii() and token.isprintable() and token.strip()
+        ):
             raise UsageError("The token must be printable ASCII text.")
         return {"Authorization": f"Bearer {token}"}
     if auth is None:
         return {}
-    user, password = auth
-    if not user or ":" in user or not password:
+    valid = isinstance(auth, tuple | list) and len(auth) == 2
+    if not valid or not all(isinstance(item, str) and item for item in auth) or ":" in auth[0]:
         raise UsageError("auth must be a user, without a colon, and an application password.")
-    encoded = base64.b64encode(f"{user}:{password}".encode()).decode()
-    return {"Authorization": f"Basic {encoded}"}
-
-
-def is_private(url: str) -> bool:
-    """Whether nobody else can read what is sent to an address: https, or this machine."""
-    parts = urlsplit(url)
-    if parts.scheme == "https" or parts.hostname == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(parts.hostname or "").is_loopback
-    except ValueError:
-        return False
+    shown = ":".join(auth).encode("utf-8", "replace")
+    return {"Authorization": f"Basic {base64.b64encode(shown).decode()}"}

@@ -25,6 +25,7 @@ from .protocol.discovery import (
 )
 from .protocol.discussions import (
     Discussion,
+    Paging,
     delete_discussions,
     list_discussions,
     rename_discussion,
@@ -180,15 +181,19 @@ class Client(BaseClient[requests.Session]):
         Raises:
             ChatError: what went wrong; `ReplyError` for a guest.
         """
-        offset = 0
-        while True:
+        paging = Paging(page_size)
+        while not paging.done:
             page = self._ask(
-                partial(list_discussions, self._site, self._bot, offset, page_size, self._limits)
+                partial(
+                    list_discussions,
+                    self._site,
+                    self._bot,
+                    paging.offset,
+                    page_size,
+                    self._limits,
+                )
             )
-            yield from page.discussions
-            offset += len(page.discussions)
-            if not page.discussions or offset >= page.total:
-                return
+            yield from paging.take(page)
 
     def rename_discussion(self, chat_id: str, title: str) -> None:
         """Give a discussion of a signed-in user another title.
@@ -270,7 +275,8 @@ class Client(BaseClient[requests.Session]):
     def _stream(self, plan: TurnPlan) -> ReplyStream:
         self._check_open()
         chat_id = uuid.uuid4().hex
-        self._turn(plan, chat_id)  # what is wrong with it is known before a file is uploaded
+        # What is wrong with it must be known before a file is uploaded.
+        self._turn(plan, chat_id).check_against_page(len(plan.files))
         stored = [
             file if isinstance(file, StoredFile) else self._upload(file) for file in plan.files
         ]
@@ -301,7 +307,7 @@ class Client(BaseClient[requests.Session]):
         call = make()
         while True:
             if call.needs_opening:
-                self._open_session(deadline)
+                self._open_session(deadline, call.opening)
             request = call.next_request()
             if request is None:
                 continue  # the session was dropped by another thread
@@ -324,16 +330,22 @@ class Client(BaseClient[requests.Session]):
             has_plugin = question.result()
         return site_info(self._site, has_plugin)
 
-    def _open_session(self, deadline: Deadline) -> None:
-        """Open a session where none is open; of several threads only one does so."""
-        if self._site.session is not None:
-            return
+    def _open_session(
+        self, deadline: Deadline, opening: Callable[[], SessionOpening | None] | None = None
+    ) -> None:
+        """Run what `opening` returns, by default what opens a session where none is open.
+
+        Of several threads only one does so.
+        """
+        opening = opening or self._session_opening
         left = deadline.left()
         if not self._opening.acquire(timeout=-1 if left is None else left):
             raise deadline.passed()
         try:
-            if self._site.session is None:
-                self._run(SessionOpening(self._site, self._limits), deadline)
+            # Another thread may have done it while this one waited.
+            exchange = opening()
+            if exchange is not None:
+                self._run(exchange, deadline)
         finally:
             self._opening.release()
 

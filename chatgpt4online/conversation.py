@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import uuid
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from threading import Lock
 from typing import Any, Generic, Self, TypeVar
 
 from .base_client import BaseClient, TurnPlan, files_to_send, shortcut_message
@@ -25,10 +26,14 @@ StreamT = TypeVar("StreamT", bound=BaseReplyStream)
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """A message, and the model provider's id of it where it is a reply that has one."""
+    """A message, and the model provider's id of it where it is a reply that has one.
+
+    What went with files or pressed a shortcut is not `plain`: its text alone says not all.
+    """
 
     message: Message
     response_id: str | None = None
+    plain: bool = True
 
 
 class BaseConversation(Generic[ClientT]):
@@ -48,6 +53,7 @@ class BaseConversation(Generic[ClientT]):
         self.chat_id = chat_id or uuid.uuid4().hex
         self._entries = [_Entry(item) for item in read_messages(messages)] if messages else []
         self._current: weakref.ref[BaseReplyStream] | None = None
+        self._busy = Lock()
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} of {len(self._entries)} messages>"
@@ -73,8 +79,9 @@ class BaseConversation(Generic[ClientT]):
             characters: the most characters of text to keep; None for any number.
 
         Raises:
-            UsageError: a budget is below 0.
+            UsageError: a budget is below 0, or a reply is still arriving.
         """
+        self._check_quiet()
         if min(messages or 0, characters or 0) < 0:
             raise UsageError("A budget must not be below 0.")
         kept = [entry for entry in self._entries if entry.message.role == "system"]
@@ -123,7 +130,7 @@ class BaseConversation(Generic[ClientT]):
         """
         try:
             data = json.loads(text)
-        except (ValueError, RecursionError):
+        except (ValueError, RecursionError, TypeError):
             data = None
         if not isinstance(data, dict) or data.get("format") != FORMAT:
             raise UsageError("This is not a saved conversation.")
@@ -156,8 +163,7 @@ class BaseConversation(Generic[ClientT]):
         options: dict[str, Any],
     ) -> tuple[TurnPlan, list[_Entry]]:
         """Return what to send after `entries`, and those entries."""
-        if self._current is not None and (stream := self._current()) and not stream.done:
-            raise UsageError("The last reply of this conversation is still arriving; close it.")
+        self._check_quiet()
         last = entries[-1].response_id if entries else None
         plan = TurnPlan(
             prompt=Prompt(new_message, tuple(entry.message for entry in entries)),
@@ -168,10 +174,19 @@ class BaseConversation(Generic[ClientT]):
         )
         return plan, list(entries)
 
+    def _check_quiet(self) -> None:
+        stream = self._current() if self._current is not None else None
+        if self._busy.locked() or (stream is not None and not stream.done):
+            raise UsageError("The last reply of this conversation is still arriving; close it.")
+
     def _plan_again(self, options: dict[str, Any]) -> tuple[TurnPlan, list[_Entry], str]:
         roles = [entry.message.role for entry in self._entries[-2:]]
         if roles != ["user", "assistant"]:
             raise UsageError("The conversation does not end with a reply.")
+        if not self._entries[-2].plain:
+            raise UsageError(
+                "The last message had files, or pressed a shortcut; it cannot be sent again so."
+            )
         said = self._entries[-2].message.content
         plan, before = self._plan_after(self._entries[:-2], said, (), options)
         return plan, before, said
@@ -182,16 +197,31 @@ class BaseConversation(Generic[ClientT]):
         message, extra = shortcut_message(shortcut)
         return self._plan_after(self._entries, message, (), {**extra, **options})
 
-    def _keep(self, stream: StreamT, before: list[_Entry], said: str) -> StreamT:
-        """Have the turn enter the history when its reply is complete."""
+    def _send(
+        self, send: Callable[[TurnPlan], StreamT], plan: TurnPlan, before: list[_Entry], said: str
+    ) -> StreamT:
+        """Send a turn, and have it enter the history when its reply is complete."""
+        if not self._busy.acquire(blocking=False):
+            self._check_quiet()
+        try:
+            stream = send(plan)
+            self._current = weakref.ref(stream)
+        finally:
+            self._busy.release()
+        plain = not plan.files and "shortcutId" not in plan.options
 
         def enter(reply: Reply) -> None:
             if not before:
                 before.extend(_Entry(message) for message in stream.history)
-            user = [_Entry(Message("user", said))] if said else []
-            answer = _Entry(Message("assistant", reply.text), reply.response_id)
+            user = [_Entry(Message("user", said), plain=plain)] if said else []
+            answer = _Entry(Message("assistant", _whole(reply.text)), reply.response_id)
             self._entries = [*before, *user, answer]
+            self._current = None
 
         stream.on_reply = enter
-        self._current = weakref.ref(stream)
         return stream
+
+
+def _whole(text: str) -> str:
+    """A text that can be sent back: half a character in it is replaced."""
+    return text.encode("utf-8", "replace").decode()

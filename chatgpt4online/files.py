@@ -6,12 +6,12 @@ import contextlib
 import io
 import mimetypes
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import BinaryIO
 
 from .errors import UsageError
 from .messages import StoredFile
-from .protocol.exchanges import FileBody
+from .protocol.exchanges import Body, FileBody
 
 FileInput = str | os.PathLike[str] | bytes | BinaryIO
 """A path, the bytes themselves, or a file that is open for reading bytes."""
@@ -43,6 +43,8 @@ class LocalFile:
         self._file = file
         self._start = 0
         self.progress = progress
+        self.failure: Exception | None = None
+        """What went wrong while it was read, which the HTTP libraries would disguise."""
         if isinstance(file, bytes):
             name, self.size = "file", len(file)
         elif isinstance(file, str | os.PathLike):
@@ -54,6 +56,22 @@ class LocalFile:
         guessed = mimetypes.guess_type(self.filename)[0]
         self.content_type = guessed or "application/octet-stream"
 
+    def pieces(self) -> Iterator[bytes]:
+        """Return the file piece by piece. See `pieces_of` for what is raised."""
+        sent = 0
+        with self.open() as file:
+            while sent < self.size:
+                try:
+                    piece = file.read(min(PIECE, self.size - sent))
+                except OSError as error:
+                    raise UsageError(f"The file cannot be read: {error.strerror}.") from error
+                if not piece:
+                    raise UsageError("The file has become shorter while it was sent.")
+                yield piece
+                sent += len(piece)
+                if self.progress is not None:
+                    self.progress(sent, self.size)
+
     @contextlib.contextmanager
     def open(self) -> Iterator[BinaryIO]:
         """Open the file at its start."""
@@ -64,7 +82,12 @@ class LocalFile:
                 yield opened
         else:
             self._file.seek(self._start)
-            yield self._file
+            try:
+                yield self._file
+            finally:
+                # As it was given, so that another call can send it again.
+                with contextlib.suppress(OSError, ValueError):
+                    self._file.seek(self._start)
 
 
 def _opened(path: str | os.PathLike[str]) -> BinaryIO:
@@ -81,18 +104,22 @@ def _size_of(path: str | os.PathLike[str]) -> int:
 
 
 def _extent_of(file: BinaryIO) -> tuple[int, int]:
-    if isinstance(file, io.TextIOBase) or not hasattr(file, "read"):
-        raise UsageError("A file to upload must be a path, bytes, or a file open in binary mode.")
     try:
+        if not isinstance(file.read(0), bytes):
+            raise TypeError("not binary")
         start = file.tell()
         size = file.seek(0, os.SEEK_END) - start
         file.seek(start)
     except (OSError, ValueError) as error:
         raise UsageError("A file to upload must be open, and able to seek.") from error
+    except (AttributeError, TypeError) as error:
+        raise UsageError(
+            "A file to upload must be a path, bytes, or a file open in binary mode."
+        ) from error
     return start, size
 
 
-def pieces_of(body: FileBody) -> Iterator[bytes]:
+def pieces_of(body: FileBody) -> Generator[bytes]:
     """Return a form with a file in it, piece by piece.
 
     Raises:
@@ -100,17 +127,13 @@ def pieces_of(body: FileBody) -> Iterator[bytes]:
     """
     source = body.source
     assert isinstance(source, LocalFile)
+    source.failure = None
     yield body.before
-    sent = 0
-    with source.open() as file:
-        while sent < source.size:
-            piece = file.read(min(PIECE, source.size - sent))
-            if not piece:
-                raise UsageError("The file has become shorter while it was sent.")
-            yield piece
-            sent += len(piece)
-            if source.progress is not None:
-                source.progress(sent, source.size)
+    try:
+        yield from source.pieces()
+    except Exception as error:
+        source.failure = error
+        raise
     yield body.after
 
 
@@ -125,6 +148,12 @@ class SizedPieces:
 
     def __iter__(self) -> Iterator[bytes]:
         return pieces_of(self._body)
+
+
+def failure_of(body: Body | None) -> Exception | None:
+    """Return what went wrong while the file of a form was read; None where nothing did."""
+    source = body.source if isinstance(body, FileBody) else None
+    return source.failure if isinstance(source, LocalFile) else None
 
 
 def length_of(body: FileBody) -> int:

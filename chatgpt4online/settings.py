@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import re
 import time
@@ -95,12 +96,14 @@ class HttpSettings:
         verify: whether to check TLS certificates, or a file of certificates to trust.
         headers: the caller's own.
         timeout: times to wait.
+        guarded: whether no other machine than the site's may read what is sent.
     """
 
     proxy: str | None = field(repr=False)
     verify: bool | str
     headers: Mapping[str, str] = field(repr=False)
     timeout: Timeout
+    guarded: bool = False
 
     def __post_init__(self) -> None:
         if not isinstance(self.timeout, Timeout):
@@ -124,6 +127,15 @@ class HttpSettings:
         Raises:
             UsageError: it is not an http or https proxy.
         """
+        proxy = self._named_proxy(url)
+        if proxy and self.guarded and url.startswith("http:") and not is_private(proxy):
+            raise UsageError(
+                'Credentials would be sent in clear to the proxy. Use https, proxy="", or '
+                "allow_insecure_auth=True."
+            )
+        return proxy
+
+    def _named_proxy(self, url: str) -> str | None:
         if self.proxy is not None:
             return self.proxy or None
         parts = urlsplit(url)
@@ -167,6 +179,17 @@ def trusting(path: str, named_by: str) -> ssl.SSLContext:
         )
     except OSError as error:
         raise UsageError(f"{named_by} names no readable certificates.") from error
+
+
+def is_private(url: str) -> bool:
+    """Whether nobody else can read what is sent to an address: https, or this machine."""
+    parts = urlsplit(url)
+    if parts.scheme == "https" or parts.hostname == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(parts.hostname or "").is_loopback
+    except ValueError:
+        return False
 
 
 def _check_proxy(proxy: str, named_by: str) -> None:

@@ -28,7 +28,7 @@ class Conversation(BaseConversation[Client]):
     def stream(self, prompt: str, *, files: Sequence[AnyFile] = (), **options: Any) -> ReplyStream:
         """Say something and return the reply as it arrives; see `Client.stream`."""
         plan, before = self._plan(prompt, files, options)
-        return self._keep(self._client._stream(plan), before, prompt)
+        return self._send(self._client._stream, plan, before, prompt)
 
     def regenerate(self, **options: Any) -> Reply:
         """Ask for another reply in place of the last one.
@@ -37,9 +37,9 @@ class Conversation(BaseConversation[Client]):
             ChatError: as for `generate`; the last reply stays then.
         """
         plan, before, said = self._plan_again(options)
-        return self._keep(self._client._stream(plan), before, said).read()
+        return self._send(self._client._stream, plan, before, said).read()
 
     def send_shortcut(self, shortcut: Shortcut, **options: Any) -> Reply:
         """Press a shortcut of a reply and return what the chatbot says to it."""
         plan, before = self._plan_shortcut(shortcut, options)
-        return self._keep(self._client._stream(plan), before, shortcut.message).read()
+        return self._send(self._client._stream, plan, before, shortcut.message).read()

@@ -8,7 +8,7 @@ import time
 import weakref
 from collections import deque
 from email.utils import formatdate
-from threading import Timer
+from threading import Lock, Timer
 from typing import Any, NoReturn
 
 import requests
@@ -17,7 +17,7 @@ from requests.cookies import extract_cookies_to_jar
 
 from .errors import TransportError, UsageError
 from .failures import answer_timed_out, connect_failed, connect_timed_out, cut_off, untrusted
-from .files import SizedPieces
+from .files import SizedPieces, failure_of
 from .protocol.answers import Headers
 from .protocol.exchanges import Body, FileBody, Request
 from .settings import LINGER_SECONDS, Deadline, HttpSettings
@@ -135,6 +135,7 @@ class Transport:
         self._session = session if session is not None else _new_session()
         self._lingering: deque[Answer] = deque()
         self._open: weakref.WeakSet[Answer] = weakref.WeakSet()
+        self._lock = Lock()
         self._closed = False
 
     def send(self, request: Request, headers: Headers, deadline: Deadline) -> Answer:
@@ -157,12 +158,13 @@ class Transport:
                 prepared,
                 **environment,
             )
-        except UsageError:
-            raise
-        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
+        except Exception as error:
+            failure = failure_of(request.body)
+            if failure is not None:
+                raise failure from None
+            if not isinstance(error, _SEND_ERRORS):
+                raise
             raise self._translate(error, request.url, deadline, proxy is not None) from error
-        except ValueError as error:
-            raise cut_off(request.url) from error
         try:
             extract_cookies_to_jar(self._session.cookies, prepared, response.raw)  # type: ignore[no-untyped-call]
             if response.status_code < 200:
@@ -171,7 +173,12 @@ class Transport:
         except BaseException:
             response.close()
             raise
-        self._open.add(answer)
+        with self._lock:
+            self._open.add(answer)
+            closed = self._closed
+        if closed:
+            answer.close()
+            raise UsageError("This client is closed; make a new one.")
         return answer
 
     def _proxy_for(self, url: str) -> str | None:
@@ -215,10 +222,12 @@ class Transport:
 
         An injected session gets its connections back.
         """
-        self._closed = True
+        with self._lock:
+            self._closed = True
+            answers = list(self._open)
         if not self._owned:
             self._drain_lingering()
-        for answer in list(self._open):
+        for answer in answers:
             answer.close()
         if self._owned:
             self._session.close()
@@ -241,7 +250,7 @@ class Transport:
         reason = _reason(error)
         if isinstance(error, requests.ConnectTimeout):
             return connect_timed_out(url, timeout.connect)
-        if isinstance(error, requests.Timeout):
+        if isinstance(error, requests.Timeout) or isinstance(reason, TimeoutError):
             deadline.left()
             return answer_timed_out(url, timeout.idle)
         if isinstance(reason, ssl.SSLCertVerificationError):
@@ -251,6 +260,7 @@ class Transport:
         return cut_off(url)
 
 
+_SEND_ERRORS = (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError)
 _READ_ERRORS = (urllib3.exceptions.HTTPError, OSError, ValueError, RuntimeError)
 _NEVER_SENT = (
     urllib3.exceptions.NewConnectionError,

@@ -67,6 +67,7 @@ class AsyncDriver:
 
     def close(self) -> None:
         loop = self.runner.get_loop()
+        self.runner.run(_a_few_turns())
         leaked = asyncio.all_tasks(loop)
         self.runner.close()
         assert not leaked, f"tasks are left: {leaked}"
@@ -101,6 +102,12 @@ class _AsyncFace:
         if isinstance(made, AsyncConversation):
             return _AsyncFace(self._runner, made)
         return made
+
+
+async def _a_few_turns() -> None:
+    # What was cancelled last has had no turn of the loop yet to end in.
+    for _ in range(20):
+        await asyncio.sleep(0)
 
 
 async def _opened(stream: AsyncReplyStream) -> AsyncReplyStream:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
 from chatgpt4online import (
+    EndEvent,
     IncompleteReply,
     Message,
     QueryRejected,
@@ -305,3 +308,88 @@ def test_two_conversations_side_by_side_never_mix(site: LocalSite, driver: Drive
             assert talk.generate("more").text == "3: more"
             assert contents(talk)[0] == ("user", f"from {number}")
         assert site.app.sessions_opened == 1
+
+
+def test_two_turns_at_once_are_a_mistake(site: LocalSite, driver: Driver) -> None:
+    """Neither is lost: the second is not sent."""
+    with driver.client(site.url) as client:
+        talk = client.conversation()
+        if driver.name == "sync":
+            with ThreadPoolExecutor(8) as pool:
+                asked = [pool.submit(talk.generate, f"p{number}") for number in range(8)]
+            outcomes = [item.exception() for item in asked]
+        else:
+
+            async def ask_all() -> list[Any]:
+                asked = (talk.inner.generate(f"p{number}") for number in range(8))
+                return await asyncio.gather(*asked, return_exceptions=True)
+
+            outcomes = driver.runner.run(ask_all())  # type: ignore[attr-defined]
+        refused = [item for item in outcomes if isinstance(item, UsageError)]
+        done = 8 - len(refused)
+        assert done >= 1
+        assert len(talk.messages) == 2 * done
+        assert len(site.app.submissions) == done
+
+
+@pytest.mark.parametrize("text", ["", "half \ud83d"])
+def test_replies_of_images_or_with_half_a_character_can_be_saved(text: str, driver: Driver) -> None:
+    def submit(connection: Connection, request: Received) -> None:
+        body = end(text, images=["https://example.com/a.png"])
+        connection.send(CHUNKED + chunk(body) + chunk(b""))
+
+    with LoopbackServer(ai_site(submit)) as server, driver.client(server.url) as client:
+        talk = client.conversation()
+        for _ in range(2):
+            talk.generate("Hi")
+        saved = talk.to_json()
+        assert saved.encode()
+        loaded = client.load_conversation(saved)
+        assert loaded.messages == talk.messages
+        assert loaded.generate("more").images
+        assert len(server.prompts[-1].json["messages"]) == 4
+
+
+def test_a_turn_that_was_read_to_its_end_event_is_over(site: LocalSite, driver: Driver) -> None:
+    with driver.client(site.url) as client:
+        talk = client.conversation()
+        for event in talk.stream("one").events():
+            if isinstance(event, EndEvent):
+                break
+        assert talk.generate("two").text == "3: two"
+
+
+def test_what_regenerate_could_not_send_again_is_a_mistake(site: LocalSite, driver: Driver) -> None:
+    with driver.client(site.url) as client:
+        talk = client.conversation()
+        talk.generate("look", files=[b"x"])
+        with pytest.raises(UsageError, match="had files"):
+            talk.regenerate()
+        (shortcut,) = talk.generate("one").shortcuts
+        talk.send_shortcut(shortcut)
+        with pytest.raises(UsageError, match="pressed a shortcut"):
+            talk.regenerate()
+
+
+def test_a_greeting_that_was_not_sent_is_not_kept(site: LocalSite, driver: Driver) -> None:
+    with driver.client(site.url) as client:
+        talk = client.conversation()
+        stream = talk.stream("one")
+        client.discover()
+        assert "".join(stream) == "1: one"
+        assert contents(talk) == [("user", "one"), ("assistant", "1: one")]
+
+
+def test_trimming_waits_for_the_reply(driver: Driver) -> None:
+    def submit(connection: Connection, request: Received) -> None:
+        connection.send(CHUNKED + chunk(live("one")))
+        connection.wait_closed()
+        connection.close()
+
+    with LoopbackServer(ai_site(submit)) as server, driver.client(server.url) as client:
+        talk = client.conversation()
+        with talk.stream("Hi") as stream:
+            next(stream)
+            with pytest.raises(UsageError, match="still arriving"):
+                talk.trim(messages=0)
+        talk.trim(messages=0)

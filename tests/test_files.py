@@ -6,18 +6,26 @@ import io
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from chatgpt4online import QueryRejected, RouteNotFound, StoredFile, UsageError
+from chatgpt4online import (
+    QueryRejected,
+    RouteNotFound,
+    StoredFile,
+    Timeout,
+    TransportError,
+    UsageError,
+)
 from chatgpt4online.protocol.site import Era
 from chatgpt4online.server import LocalSite
 
 from .drivers import Driver
-from .loopback import SESSION, Connection, LoopbackServer, Received, ai_site, answer
+from .loopback import PATIENCE, SESSION, Connection, LoopbackServer, Received, ai_site, answer
 
 
 @pytest.fixture
@@ -220,6 +228,78 @@ def test_a_mistake_is_found_before_anything_is_uploaded(
             client.generate([], files=[picture])
         with pytest.raises(UsageError):
             client.generate("Hi", files=[picture, "nothing.png"])
+    assert not site.app.files.uploads
+
+
+class Stop(Exception):
+    """Raised by a caller's own function."""
+
+
+@pytest.mark.parametrize("kind", [Stop, ValueError, OSError])
+def test_what_the_callers_progress_raises_is_raised(
+    kind: type[Exception], site: LocalSite, picture: Path, driver: Driver
+) -> None:
+    def stop(sent: int, total: int) -> None:
+        raise kind("mine")
+
+    with driver.client(site.url) as client:
+        with pytest.raises(kind, match="mine"):
+            client.upload(picture, progress=stop)
+        assert client.upload(picture).id
+
+
+def test_an_open_file_can_be_sent_again(site: LocalSite, driver: Driver) -> None:
+    opened = io.BytesIO(b"skipped" + bytes(5000))
+    opened.seek(7)
+    with driver.client(site.url) as client:
+        for _ in range(2):
+            client.upload(opened)
+    assert [kept["size"] for kept in site.app.files.uploads.values()] == [5000, 5000]
+
+
+def test_an_early_refusal_and_the_second_try_do_not_mix(driver: Driver) -> None:
+    """The first try must have done with the file before the second reads it."""
+
+    class Slow(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            pause.wait(0.02)
+            return super().read(size)
+
+    pause = threading.Event()
+    content = bytes(range(256)) * 4096
+    refused = answer({"code": "rest_cookie_invalid_nonce", "message": "m"}, 403)
+    good = answer({"success": True, "data": {"id": "f1"}})
+
+    def upload(connection: Connection, request: Received) -> None:
+        connection.send(refused if len(server.requests) < 3 else good)
+
+    with LoopbackServer(ai_site(upload)) as server, driver.client(server.url) as client:
+        assert client.upload(Slow(content)).id == "f1"
+        assert content in server.requests[-1].body
+
+
+def test_an_upload_that_the_site_stops_reading_is_given_up(driver: Driver) -> None:
+    given_up = threading.Event()
+
+    def handle(connection: Connection, request: Received) -> None:
+        connection.send(answer(SESSION))
+        given_up.wait(PATIENCE)
+        connection.close()
+
+    timeout = Timeout(connect=0.2, idle=0.2)
+    with LoopbackServer(handle) as server, driver.client(server.url, timeout=timeout) as client:
+        with pytest.raises(TransportError):
+            client.upload(bytes(50_000_000))
+        given_up.set()
+
+
+def test_a_page_is_kept_to_before_a_file_is_uploaded(site: LocalSite, driver: Driver) -> None:
+    with driver.client(site.url) as client:
+        client.discover()
+        with pytest.raises(UsageError, match="the site takes 512"):
+            client.generate("x" * 600, files=[b"x"])
+        with pytest.raises(UsageError, match="4 files are too many"):
+            client.generate("Hi", files=[b"x"] * 4)
     assert not site.app.files.uploads
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from chatgpt4online import AsyncClient, Message, RouteNotFound
-from chatgpt4online.errors import QueryRejected, ReplyError, StatusError, UsageError
+from chatgpt4online import AsyncClient, Message, RetryPolicy, RouteNotFound, StoredFile
+from chatgpt4online.errors import ConnectError, QueryRejected, ReplyError, StatusError, UsageError
 from chatgpt4online.messages import EndEvent, TextEvent
 from chatgpt4online.protocol.site import Era
 from chatgpt4online.server import LocalSite
@@ -203,7 +203,7 @@ def test_the_public_api(site: LocalSite, driver: Driver) -> None:
     first, *_, plain, query, _, last = site.app.submissions
     assert (first["botId"], first["temperature"]) == ("b1", 1)
     assert plain == {"message": "Hi"}
-    assert query == {"message": "Hi", "options": {"max_tokens": 5}}
+    assert query == {"message": "Hi", "options": {"maxTokens": 5}}
     assert last["chatId"] == talk.chat_id
     assert last["message"].endswith("User: two\nAssistant:")
     assert site.app.sessions_opened == 0
@@ -270,8 +270,52 @@ def test_where_credentials_may_go(site: str, driver: Driver) -> None:
     [
         {"auth": ANN, "token": TOKEN}, {"auth": ("", "p")}, {"auth": ("a:b", "p")},
         {"auth": ("a", "")}, {"token": ""}, {"token": "a\nb"}, {"token": "\u041f"},
+        {"token": 5}, {"auth": ("a",)}, {"auth": "ab"}, {"auth": ("a", 5)},
     ],
 )  # fmt: skip
 def test_what_are_no_credentials(given: dict[str, Any], driver: Driver) -> None:
     with pytest.raises(UsageError):
         driver.client("https://example.com/", **given)
+
+
+def test_credentials_do_not_go_in_clear_to_a_proxy(driver: Driver) -> None:
+    for proxy, refused in (("http://10.0.0.1:1", True), ("http://127.0.0.1:1", False)):
+        site = "http://127.0.0.1:1/"
+        with driver.client(site, auth=ANN, proxy=proxy, retry=RetryPolicy(attempts=1)) as client:
+            with pytest.raises(UsageError if refused else ConnectError):
+                client.generate("Hi")
+
+
+def test_a_token_needs_no_session_on_a_site_that_lets_no_guest_in(driver: Driver) -> None:
+    def handle(connection: Connection, request: Received) -> None:
+        if "start_session" in request.target:
+            connection.send(answer({"code": "rest_forbidden", "data": {"status": 401}}, 401))
+        elif request.method == "GET":
+            connection.send(answer('<link rel="https://api.w.org/" href="/wp-json/">'))
+        else:
+            connection.send(answer({"success": True, "data": "Hello"}))
+
+    with LoopbackServer(handle) as server:
+        with driver.client(server.url + "/chat/", token="t") as client:
+            assert client.text_query("Hi") == "Hello"
+            assert client.generate("Hi").text == "Hello"
+
+
+def test_shortcuts_and_files_by_the_public_api(site: LocalSite, driver: Driver) -> None:
+    with driver.client(site.url, token=TOKEN) as client:
+        talk = client.conversation()
+        talk.generate("one")
+        talk.generate("", files=[StoredFile("f1")])
+        assert site.app.submissions[-1]["fileId"] == "f1"
+        assert site.app.submissions[-1]["message"].startswith("User: one")
+
+
+@pytest.mark.parametrize(
+    "options", [{"token": "x"}, {"timeout": 3}, {"x": object()}], ids=["token", "timeout", "x"]
+)
+def test_what_is_no_option_of_a_text_query(options: Any, site: LocalSite, driver: Driver) -> None:
+    with driver.client(site.url, token=TOKEN) as client:
+        with pytest.raises(UsageError):
+            client.text_query("Hi", **options)
+        client.text_query("Hi", model=None)
+    assert site.app.submissions[-1] == {"message": "Hi"}

@@ -23,6 +23,7 @@ from .exchanges import Body, Exchange, Request
 from .jsontext import find_object
 from .limits import Limits
 from .nonce import Session
+from .opening import RootFinding, SessionOpening
 from .site import Site
 from .steps import Outcome, Step
 
@@ -58,8 +59,15 @@ class Call(Exchange, Generic[Result]):
 
     @property
     def needs_opening(self) -> bool:
-        """Whether a `SessionOpening` must be run before the next request."""
+        """Whether an `opening` must be run before the next request."""
         return self._site.root is None or (self.with_session and self._site.session is None)
+
+    def opening(self) -> SessionOpening | None:
+        """Return the exchange to run before the next request; None where none is needed."""
+        if not self.needs_opening:
+            return None
+        kind = SessionOpening if self.with_session else RootFinding
+        return kind(self._site, self._limits)
 
     @property
     def accepted(self) -> bool:

@@ -46,11 +46,40 @@ class DiscussionPage:
 
     Attributes:
         discussions: those of the page.
-        total: how many there are in all.
+        total: how many there are in all; None where the site does not tell.
+        length: how many records the page had, odd ones included.
     """
 
     discussions: tuple[Discussion, ...]
-    total: int
+    total: int | None
+    length: int
+
+
+class Paging:
+    """Which page to ask for next. It ends on a site that gives the same page again, too.
+
+    Args:
+        size: how many discussions to ask for at once.
+
+    Attributes:
+        offset: where the next page begins.
+        done: whether there is no next page.
+    """
+
+    def __init__(self, size: int) -> None:
+        self.offset = 0
+        self.done = False
+        self._size = size
+        self._seen: set[str] = set()
+
+    def take(self, page: DiscussionPage) -> list[Discussion]:
+        """Take a page, and return what no page before it had."""
+        new = [item for item in page.discussions if item.chat_id not in self._seen]
+        self._seen.update(item.chat_id for item in new)
+        self.offset += page.length
+        more = page.length >= self._size if page.total is None else self.offset < page.total
+        self.done = not (new and more)
+        return new
 
 
 def list_discussions(
@@ -84,11 +113,12 @@ def _read_page(answer: dict[str, Any]) -> DiscussionPage | None:
     if not isinstance(records, list):
         return None
     found = tuple(_read_discussion(item) for item in records if isinstance(item, dict))
+    total: int | None
     try:
-        total = int(answer.get("total", len(found)))
-    except (TypeError, ValueError):
-        total = len(found)
-    return DiscussionPage(found, total)
+        total = int(answer["total"])
+    except (KeyError, TypeError, ValueError, OverflowError):
+        total = None
+    return DiscussionPage(found, total, len(records))
 
 
 def _read_discussion(record: dict[str, Any]) -> Discussion:

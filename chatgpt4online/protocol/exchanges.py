@@ -8,7 +8,7 @@ A transport needs one loop for all exchanges::
         exchange.receive_data(chunk)      for each chunk of the body
         exchange.receive_eof()            at the end of the body
 
-Before each `next_request` of a `Call` that `needs_opening` it runs a `SessionOpening`, an
+Before each `next_request` of a `Call` that `needs_opening` it runs the call's `opening`, an
 exchange too, one at a time for each site. When the connection fails it raises what
 `exchange.interrupted(error)` returns.
 """

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..messages import StoredFile
-from .call import JsonCall
+from .call import JsonCall, encode_json
 from .exchanges import Body, FileBody, FileSource
 from .limits import Limits
 from .nonce import Session
@@ -36,6 +36,8 @@ class Upload(JsonCall[StoredFile]):
         self._source = source
         self._boundary = boundary
         self._purpose = purpose
+        for text in (purpose, source.filename):
+            encode_json({"text": text}, "The file's name or purpose")
 
     def _request_headers(self) -> Mapping[str, str]:
         return {
@@ -77,11 +79,11 @@ def delete_files(site: Site, ids: Sequence[str], limits: Limits) -> JsonCall[int
 def _read_file(record: object) -> StoredFile | None:
     if not isinstance(record, dict):
         return None
-    file_id = record.get("refId") or record.get("id")
     url = record.get("url")
-    if not isinstance(file_id, str | int) or isinstance(file_id, bool):
-        return None
-    return StoredFile(str(file_id), url if isinstance(url, str) else "", record)
+    for file_id in (record.get("refId"), record.get("id")):
+        if file_id and isinstance(file_id, str | int) and file_id is not True:
+            return StoredFile(str(file_id), url if isinstance(url, str) else "", record)
+    return None
 
 
 def _read_upload(answer: dict[str, Any]) -> StoredFile | None:
@@ -97,5 +99,5 @@ def _read_list(answer: dict[str, Any]) -> tuple[StoredFile, ...] | None:
 
 
 def _read_deleted(answer: dict[str, Any]) -> int | None:
-    deleted = answer.get("deleted", 0)
-    return deleted if isinstance(deleted, int) else 0
+    deleted = answer.get("deleted")
+    return deleted if isinstance(deleted, int) and not isinstance(deleted, bool) else 0

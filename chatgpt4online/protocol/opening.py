@@ -178,3 +178,17 @@ class SessionOpening(Exchange):
         if isinstance(error, StatusError) and error.status in (502, 503, 504):
             error.retryable = True
         return error
+
+
+class RootFinding(SessionOpening):
+    """Find the REST root alone, for calls that need no session."""
+
+    def _advance(self, outcome: Outcome) -> bool:
+        if outcome in (Outcome.ROOT, Outcome.OPENED):
+            self.step = Step.OPEN
+            return True
+        return super()._advance(outcome)
+
+    def _hand_over(self) -> None:
+        self._site.page_url = self._page_url
+        self._site.root = self._root

@@ -52,7 +52,10 @@ def read_prompt(prompt: PromptInput, *, with_files: bool = False) -> Prompt:
 
 
 def read_messages(prompt: PromptInput) -> tuple[Message, ...]:
-    """Return a prompt as messages, each checked. See `read_prompt` for what is raised."""
+    """Return a prompt as messages, each checked. See `read_prompt` for what is raised.
+
+    The assistant's may be empty: a reply can be of images alone.
+    """
     if isinstance(prompt, str):
         return (_checked(Message("user", prompt), "The prompt"),)
     if not isinstance(prompt, Sequence) or isinstance(prompt, bytes | bytearray):
@@ -91,7 +94,7 @@ def _checked(message: Message, where: str) -> Message:
         raise UsageError(f"{where} has a role that is none of {', '.join(ROLES)}.")
     if not isinstance(message.content, str):
         raise UsageError(f"{where} must have a text or a list of text parts as content.")
-    if not message.content.strip():
+    if message.role != "assistant" and not message.content.strip():
         raise UsageError(f"{where} is empty.")
     try:
         message.content.encode()
@@ -114,5 +117,5 @@ def fold_prompt(prompt: PromptInput) -> str:
     messages = read_messages(prompt)
     if len(messages) == 1 and messages[0].role == "user":
         return messages[0].content
-    lines = [f"{_LABELS[message.role]}: {message.content}" for message in messages]
+    lines = [f"{_LABELS[item.role]}: {item.content}" for item in messages if item.content]
     return "\n".join([*lines, "Assistant:"])

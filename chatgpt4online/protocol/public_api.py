@@ -11,7 +11,7 @@ from .call import JsonCall, encode_json
 from .limits import Limits
 from .nonce import Session
 from .site import Site
-from .turn import DEFAULT_BOT, Turn
+from .turn import DEFAULT_BOT, Turn, read_options
 
 CHATBOT_QUERY = "mwai/v1/simpleChatbotQuery"
 TEXT_QUERY = "mwai/v1/simpleTextQuery"
@@ -76,7 +76,9 @@ def text_query(
     site: Site, message: str, options: Mapping[str, Any], limits: Limits
 ) -> JsonCall[str]:
     """Return the call that asks the site's model without a chatbot."""
-    body = {"message": message, "options": dict(options)} if options else {"message": message}
+    body: dict[str, Any] = {"message": message}
+    if chosen := read_options(options):
+        body["options"] = chosen
     return _ApiCall(site, TEXT_QUERY, body, _read_text, limits)
 
 

@@ -52,6 +52,25 @@ class Bot:
     custom_id: str | None = None
 
 
+def read_options(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return options under the plugin's names, those that are None left out.
+
+    Raises:
+        UsageError: one is no option of a prompt, or cannot be sent as JSON.
+    """
+    wrong = sorted(_NO_OPTIONS & options.keys())
+    if wrong:
+        raise UsageError(
+            f"{wrong[0]} is no option of a prompt: it is an argument of the client or of a "
+            "conversation."
+        )
+    for name, value in options.items():
+        encode_json({name: value}, f"The option {name}")
+    return {
+        _PARAMETERS.get(name, name): value for name, value in options.items() if value is not None
+    }
+
+
 class Turn(Call[Reply]):
     """Send a prompt and read the reply. See `exchanges` for how a transport drives it.
 
@@ -90,27 +109,16 @@ class Turn(Call[Reply]):
         greeted: bool = False,
     ) -> None:
         super().__init__(site, self.name, limits)
-        wrong = sorted(_NO_OPTIONS & options.keys())
-        if wrong:
-            raise UsageError(
-                f"{wrong[0]} is no option of a prompt: it is an argument of the client or of a "
-                "conversation."
-            )
         self._prompt = prompt
         self._bot = bot
         self._chat_id = chat_id
-        self._options = {
-            _PARAMETERS.get(name, name): value
-            for name, value in options.items()
-            if value is not None
-        }
+        self._options = read_options(options)
         self._now = now
         self._files = files
         self._greeted = greeted
+        self._sent_history: tuple[Message, ...] | None = None
         self._parser = ChunkParser(limits)
         self._pieces: list[str] = []
-        for name, value in options.items():
-            encode_json({name: value}, f"The option {name}")
 
     @property
     def text(self) -> str:
@@ -119,7 +127,9 @@ class Turn(Call[Reply]):
 
     @property
     def history(self) -> tuple[Message, ...]:
-        """What is sent as having been said before the prompt."""
+        """What is sent, or was sent, as having been said before the prompt."""
+        if self._sent_history is not None:
+            return self._sent_history
         shown = self._shown_bot()
         if self._greeted and not self._prompt.history and shown and shown.start_sentence:
             return (Message("assistant", shown.start_sentence),)
@@ -131,8 +141,11 @@ class Turn(Call[Reply]):
         Raises:
             UsageError: the page told that the site would refuse the message or its files.
         """
-        self._check_against_page()
-        return super().next_request()
+        self.check_against_page(len(self._files))
+        request = super().next_request()
+        if request is not None:
+            self._sent_history = self.history
+        return request
 
     def _take_data(self, data: bytes) -> Sequence[Event]:
         return self._conclude(self._parser.feed(data))
@@ -178,18 +191,23 @@ class Turn(Call[Reply]):
                 return shown
         return None
 
-    def _check_against_page(self) -> None:
+    def check_against_page(self, files: int) -> None:
+        """Check the message, and how many files go with it, against what a page told.
+
+        Raises:
+            UsageError: the site would refuse them.
+        """
         shown = self._shown_bot()
         if shown is None:
             return
         length, limit = len(self._prompt.new_message), shown.input_limit
         if limit is not None and length > limit:
             raise UsageError(f"The message has {length} characters; the site takes {limit}.")
-        if self._files and shown.uploads is False:
+        if files and shown.uploads is False:
             raise UsageError("The site's chatbot takes no files.")
-        if shown.max_uploads is not None and len(self._files) > shown.max_uploads:
+        if shown.max_uploads is not None and files > shown.max_uploads:
             raise UsageError(
-                f"{len(self._files)} files are too many; the site's chatbot takes "
+                f"{files} files are too many; the site's chatbot takes "
                 f"{shown.max_uploads} with a message."
             )
 

@@ -13,7 +13,6 @@ from chatgpt4online.protocol.call import Call
 from chatgpt4online.protocol.exchanges import Exchange, Request
 from chatgpt4online.protocol.limits import Limits
 from chatgpt4online.protocol.nonce import Session
-from chatgpt4online.protocol.opening import SessionOpening
 from chatgpt4online.protocol.prompt import PromptInput, read_prompt
 from chatgpt4online.protocol.site import Site
 from chatgpt4online.protocol.turn import Bot, Turn
@@ -62,11 +61,12 @@ class Script:
         while (request := exchange.next_request()) is not None:
             self.answer(exchange, request)
 
-    def run_call(self, call: Call[Any], site: Site, limits: Limits = Limits()) -> None:
+    def run_call(self, call: Call[Any]) -> None:
         """Run a call to its end, with the sessions that it needs."""
         while True:
-            if call.needs_opening:
-                self.run(SessionOpening(site, limits))
+            opening = call.opening()
+            if opening is not None:
+                self.run(opening)
             request = call.next_request()
             assert request is not None
             self.answer(call, request)
@@ -123,7 +123,7 @@ def run(
         site = new_site()
         site.session = Session("n1")
     turn, script = new_turn(site, limits=limits), Script(*answers)
-    script.run_call(turn, site, limits)
+    script.run_call(turn)
     assert not script.answers
     return turn, script
 

@@ -76,7 +76,7 @@ def test_a_refused_nonce_that_another_turn_renewed_needs_no_opening() -> None:
     assert request.headers["X-WP-Nonce"] == "old"
     assert turn.step is Step.RENEW
     site.session = Session("new")
-    script.run_call(turn, site)
+    script.run_call(turn)
     assert turn.result().text == HELLO
     assert script.requests[-1].headers["X-WP-Nonce"] == "new"
 

@@ -39,7 +39,7 @@ from chatgpt4online.protocol.turn import Bot
 
 from .scripted import BAD_NONCE, OPENED, Answer, Script, json_of, new_site, recorded
 
-LIMITS = Limits(page=100, reply=100_000)
+LIMITS = Limits(page=50_000, reply=100_000)
 ROOT = "http://a.b/wp-json/"
 FILE = {"id": 1, "refId": "f1", "url": "u"}
 BOT = {"id": "b", "name": "B"}
@@ -122,7 +122,7 @@ def run(name: str, *answers: Answer, site: Site | None = None) -> tuple[Call[Any
         site = new_site()
         site.session = Session("n1")
     call, script = CALLS[name][0](site), Script(*answers)
-    script.run_call(call, site)
+    script.run_call(call)
     assert not script.answers
     return call, script
 
@@ -167,7 +167,8 @@ def test_the_form_of_an_upload() -> None:
     ("name", "fields", "result"),
     [
         ("upload", {"data": FILE}, StoredFile("f1", "u", FILE)),
-        ("upload", {"data": {"id": 7}}, StoredFile("7", "", {"id": 7})),
+        ("upload", {"data": {"refId": [], "id": 7}}, StoredFile("7", "", {"refId": [], "id": 7})),
+        ("delete files", {"deleted": True}, 0),
         ("list files", {"data": {"files": [], "total": "0"}}, ()),
         (
             "list files",
@@ -195,6 +196,7 @@ def test_results(name: str, fields: dict[str, Any], result: Any) -> None:
     ("name", "fields"),
     [
         ("upload", {}), ("upload", {"data": {"id": None}}), ("upload", {"data": {"id": True}}),
+        ("upload", {"data": {"id": ""}}),
         ("list files", {"data": []}), ("list files", {"data": {"files": 5}}),
         ("list discussions", {}), ("list chatbots", {"data": "x"}), ("list chatbots", {}),
         ("check auth", {"data": []}), ("text query", {"data": None}),
@@ -284,9 +286,22 @@ def test_the_public_api_needs_no_session_and_renews_nothing(name: str) -> None:
 def test_the_public_api_finds_the_root_on_a_page() -> None:
     page = recorded("3.6.2/chunked/page-chat")
     site = new_site("http://a.b/chat/")
-    call, script = run("check auth", page, OPENED, answer(success=True, data={}), site=site)
+    call, script = run("check auth", page, answer(success=True, data={}), site=site)
     assert call.result() == {}
+    assert script.asked == ["GET http://a.b/chat/", f"GET {ROOT}mwai/v1/simpleAuthCheck"]
+    assert site.session is None
+    assert call.opening() is None
+    moved = Answer(301, b"", {"location": "/chat/"})
+    _, script = run(
+        "check auth", moved, page, answer(success=True, data={}), site=new_site("http://a.b/chat")
+    )
     assert len(script.requests) == 3
+
+
+def test_a_file_whose_name_cannot_be_sent() -> None:
+    for source, purpose in ((Source("a\ud83d.png"), "p"), (Source(), "p\ud83d")):
+        with pytest.raises(UsageError, match="name or purpose"):
+            files.Upload(new_site(), source, purpose, "b", LIMITS)
 
 
 def api_turn(site: Site, reply: Answer, **options: Any) -> tuple[public_api.ApiTurn, Script]:
@@ -302,7 +317,7 @@ def api_turn(site: Site, reply: Answer, **options: Any) -> tuple[public_api.ApiT
         files=stored,
     )
     script = Script(reply)
-    script.run_call(turn, site)
+    script.run_call(turn)
     return turn, script
 
 
@@ -352,10 +367,45 @@ def test_odd_discussions(messages: Any) -> None:
     assert (found.chat_id, found.title, found.messages) == ("", "", ())
 
 
-@pytest.mark.parametrize(("total", "count"), [("3", 3), (3, 3), (None, 0), ("x", 0)])
-def test_the_number_of_all_discussions(total: Any, count: int) -> None:
+@pytest.mark.parametrize(
+    ("total", "count"), [("3", 3), (3, 3), (None, None), ("x", None), (1e999, None)]
+)
+def test_the_number_of_all_discussions(total: Any, count: int | None) -> None:
     call, _ = run("list discussions", answer(success=True, total=total, chats=[]))
     assert call.result().total == count
+
+
+def page_of(*ids: str, total: int | None = None, length: int | None = None) -> Any:
+    call, _ = run(
+        "list discussions", answer(success=True, chats=[{"chatId": item} for item in ids])
+    )
+    page = call.result()
+    length = page.length if length is None else length
+    return discussions.DiscussionPage(page.discussions, total, length)
+
+
+def test_paging_goes_on_while_there_is_more() -> None:
+    paging = discussions.Paging(2)
+    assert [item.chat_id for item in paging.take(page_of("a", "b", total=3))] == ["a", "b"]
+    assert (paging.offset, paging.done) == (2, False)
+    assert [item.chat_id for item in paging.take(page_of("c", total=3))] == ["c"]
+    assert (paging.offset, paging.done) == (3, True)
+
+
+def test_paging_without_a_total_goes_on_while_pages_are_full() -> None:
+    paging = discussions.Paging(2)
+    paging.take(page_of("a", length=2))
+    assert not paging.done
+    paging.take(page_of("b"))
+    assert paging.done
+
+
+def test_paging_ends_where_a_site_repeats_itself() -> None:
+    paging = discussions.Paging(1)
+    paging.take(page_of("a", total=10**9))
+    assert not paging.done
+    assert paging.take(page_of("a", total=10**9)) == []
+    assert paging.done
 
 
 def opened_site(era: Era = Era.NO_NONCE) -> Site:
@@ -393,7 +443,7 @@ def test_whether_there_is_a_plugin(root: str, asked: str, has_plugin: bool) -> N
     question = PluginQuestion(site, LIMITS)
     spaces = ["wp/v2", *(["mwai-ui/v1"] if has_plugin else [])]
     script = Script(answer(namespaces=spaces))
-    script.run_call(question, site)
+    script.run_call(question)
     assert question.result() is has_plugin
     assert script.asked == [asked]
     assert question.next_request() is None

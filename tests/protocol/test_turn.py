@@ -144,7 +144,7 @@ def test_which_bot_is_asked(bot: Bot, address: str, sent: dict[str, Any]) -> Non
     site = new_site(address)
     answers = [Answer(200, page.encode())] if "chat" in address else [OPENED]
     turn, script = new_turn(site, bot=bot), Script(*answers, HELLO_ANSWER)
-    script.run_call(turn, site)
+    script.run_call(turn)
     body = json_of(script.requests[-1])
     assert {name: body.get(name) for name in ("botId", "customId")} == {
         name: sent[name] for name in ("botId", "customId")
@@ -380,7 +380,7 @@ def test_a_rejected_message_of_unusual_length_says_so() -> None:
         site = new_site()
         site.session = Session("n1")
         turn, script = new_turn(site, "x" * length), Script(rejected)
-        script.run_call(turn, site)
+        script.run_call(turn)
         with pytest.raises(QueryRejected) as caught:
             turn.result()
         assert (f"has {length} characters; most sites take 512" in str(caught.value)) is hint
