@@ -148,7 +148,8 @@ class AsyncClient(BaseClient[aiohttp.ClientSession]):
             UsageError: there is no such file, or it cannot be read.
             ChatError: what the site made of it; `QueryRejected` for a type that it refuses.
         """
-        return await self._upload(LocalFile(file, filename, progress), purpose)
+        local = LocalFile(file, filename, progress)
+        return await self._upload(local, self._deadline(), purpose)
 
     async def list_files(
         self, *, limit: int = 10, page: int = 1, purpose: str | None = None
@@ -255,7 +256,7 @@ class AsyncClient(BaseClient[aiohttp.ClientSession]):
         Raises:
             ChatError: what went wrong; `RouteNotFound` where no WordPress answers.
         """
-        return await self._retrying(self._discover)
+        return await self._retrying(self._deadline(), self._discover)
 
     async def open_session(self) -> str | None:
         """Open a session now, where none is open, rather than with the first prompt.
@@ -266,7 +267,7 @@ class AsyncClient(BaseClient[aiohttp.ClientSession]):
         Raises:
             ChatError: as for `generate`.
         """
-        await self._retrying(self._open_session)
+        await self._retrying(self._deadline(), self._open_session)
         session = self._site.session
         return session.nonce if session else None
 
@@ -286,33 +287,40 @@ class AsyncClient(BaseClient[aiohttp.ClientSession]):
         chat_id = uuid.uuid4().hex
 
         async def open_turn() -> tuple[Turn, AsyncAnswer]:
+            deadline = self._deadline()
             stored = [
-                file if isinstance(file, StoredFile) else await self._upload(file)
+                file if isinstance(file, StoredFile) else await self._upload(file, deadline)
                 for file in plan.files
             ]
-            return await self._retrying(self._start, lambda: self._turn(plan, chat_id, stored))
+            return await self._retrying(
+                deadline, self._start, lambda: self._turn(plan, chat_id, stored)
+            )
 
         turn = self._turn(plan, chat_id)
         turn.check_against_page(len(plan.files))  # before a file is uploaded
         return AsyncReplyStream(turn, open_turn, self._transport)
 
-    async def _upload(self, file: LocalFile, purpose: str = NO_PURPOSE) -> StoredFile:
-        return await self._ask(lambda: self._upload_call(file, purpose))
+    async def _upload(
+        self, file: LocalFile, deadline: Deadline, purpose: str = NO_PURPOSE
+    ) -> StoredFile:
+        return await self._ask(lambda: self._upload_call(file, purpose), deadline)
 
     async def _retrying(
-        self, opening: Callable[..., Awaitable[_Opened]], *arguments: Any
+        self, deadline: Deadline, opening: Callable[..., Awaitable[_Opened]], *arguments: Any
     ) -> _Opened:
         """Call ``opening(*arguments, deadline)``, again where the policy allows it."""
         from tenacity import AsyncRetrying
 
         self._check_open()
-        deadline = Deadline(self._timeout.total)
-        retrying = AsyncRetrying(**retrying_options(self._retry, self._timeout.total))
+        retrying = AsyncRetrying(**retrying_options(self._retry, deadline.left()))
         return await retrying(opening, *arguments, deadline)
 
-    async def _ask(self, make: Callable[[], Call[_Result]]) -> _Result:
+    async def _ask(
+        self, make: Callable[[], Call[_Result]], deadline: Deadline | None = None
+    ) -> _Result:
         """Make a call and return its result."""
-        call, answer = await self._retrying(self._start, make)
+        deadline = deadline or self._deadline()
+        call, answer = await self._retrying(deadline, self._start, make)
         await self._read_all(call, answer)
         result: _Result = call.result()
         return result

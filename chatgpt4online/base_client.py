@@ -25,7 +25,7 @@ from .protocol.public_api import ApiTurn
 from .protocol.site import Site
 from .protocol.turn import Bot, Turn
 from .retries import RetryPolicy
-from .settings import HttpSettings, Timeout, is_private
+from .settings import Deadline, HttpSettings, Timeout, is_private
 
 USER_AGENT = f"chatgpt4online/{__version__}"
 SITE_VARIABLE = "CHATGPT4ONLINE_SITE"
@@ -197,6 +197,9 @@ class BaseClient(ABC, Generic[SessionT]):
             files=files,
             greeted=plan.greeted,
         )
+
+    def _deadline(self) -> Deadline:
+        return Deadline(self._timeout.total)
 
     def _session_opening(self) -> SessionOpening | None:
         return SessionOpening(self._site, self._limits) if self._site.session is None else None

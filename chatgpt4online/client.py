@@ -144,7 +144,8 @@ class Client(BaseClient[requests.Session]):
             UsageError: there is no such file, or it cannot be read.
             ChatError: what the site made of it; `QueryRejected` for a type that it refuses.
         """
-        return self._upload(LocalFile(file, filename, progress), purpose)
+        local = LocalFile(file, filename, progress)
+        return self._upload(local, self._deadline(), purpose)
 
     def list_files(
         self, *, limit: int = 10, page: int = 1, purpose: str | None = None
@@ -246,7 +247,7 @@ class Client(BaseClient[requests.Session]):
         Raises:
             ChatError: what went wrong; `RouteNotFound` where no WordPress answers.
         """
-        return self._retrying(self._discover)
+        return self._retrying(self._deadline(), self._discover)
 
     def open_session(self) -> str | None:
         """Open a session now, where none is open, rather than with the first prompt.
@@ -257,7 +258,7 @@ class Client(BaseClient[requests.Session]):
         Raises:
             ChatError: as for `generate`.
         """
-        self._retrying(self._open_session)
+        self._retrying(self._deadline(), self._open_session)
         session = self._site.session
         return session.nonce if session else None
 
@@ -274,30 +275,35 @@ class Client(BaseClient[requests.Session]):
 
     def _stream(self, plan: TurnPlan) -> ReplyStream:
         self._check_open()
-        chat_id = uuid.uuid4().hex
+        chat_id, deadline = uuid.uuid4().hex, self._deadline()
         # What is wrong with it must be known before a file is uploaded.
         self._turn(plan, chat_id).check_against_page(len(plan.files))
         stored = [
-            file if isinstance(file, StoredFile) else self._upload(file) for file in plan.files
+            file if isinstance(file, StoredFile) else self._upload(file, deadline)
+            for file in plan.files
         ]
-        turn, answer = self._retrying(self._start, lambda: self._turn(plan, chat_id, stored))
+        turn, answer = self._retrying(
+            deadline, self._start, lambda: self._turn(plan, chat_id, stored)
+        )
         return ReplyStream(turn, answer, self._transport)
 
-    def _upload(self, file: LocalFile, purpose: str = NO_PURPOSE) -> StoredFile:
-        return self._ask(lambda: self._upload_call(file, purpose))
+    def _upload(self, file: LocalFile, deadline: Deadline, purpose: str = NO_PURPOSE) -> StoredFile:
+        return self._ask(lambda: self._upload_call(file, purpose), deadline)
 
-    def _retrying(self, opening: Callable[..., _Opened], *arguments: Any) -> _Opened:
+    def _retrying(
+        self, deadline: Deadline, opening: Callable[..., _Opened], *arguments: Any
+    ) -> _Opened:
         """Call ``opening(*arguments, deadline)``, again where the policy allows it."""
         from tenacity import Retrying
 
         self._check_open()
-        deadline = Deadline(self._timeout.total)
-        retrying = Retrying(**retrying_options(self._retry, self._timeout.total))
+        retrying = Retrying(**retrying_options(self._retry, deadline.left()))
         return retrying(opening, *arguments, deadline)
 
-    def _ask(self, make: Callable[[], Call[_Result]]) -> _Result:
+    def _ask(self, make: Callable[[], Call[_Result]], deadline: Deadline | None = None) -> _Result:
         """Make a call and return its result."""
-        call, answer = self._retrying(self._start, make)
+        deadline = deadline or self._deadline()
+        call, answer = self._retrying(deadline, self._start, make)
         self._read_all(call, answer)
         result: _Result = call.result()
         return result

@@ -67,7 +67,7 @@ class AsyncDriver:
 
     def close(self) -> None:
         loop = self.runner.get_loop()
-        self.runner.run(_a_few_turns())
+        self.runner.run(_ended())
         leaked = asyncio.all_tasks(loop)
         self.runner.close()
         assert not leaked, f"tasks are left: {leaked}"
@@ -104,10 +104,11 @@ class _AsyncFace:
         return made
 
 
-async def _a_few_turns() -> None:
-    # What was cancelled last has had no turn of the loop yet to end in.
-    for _ in range(20):
-        await asyncio.sleep(0)
+async def _ended() -> None:
+    """Let what was cancelled last come to its end."""
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    if tasks:
+        await asyncio.wait(tasks, timeout=5)
 
 
 async def _opened(stream: AsyncReplyStream) -> AsyncReplyStream:

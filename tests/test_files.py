@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from chatgpt4online import (
+    ChatTimeout,
     QueryRejected,
     RouteNotFound,
     StoredFile,
@@ -291,6 +292,25 @@ def test_an_upload_that_the_site_stops_reading_is_given_up(driver: Driver) -> No
         with pytest.raises(TransportError):
             client.upload(bytes(50_000_000))
         given_up.set()
+
+
+def test_the_total_time_is_that_of_prompt_and_files_together(driver: Driver) -> None:
+    def handle(connection: Connection, request: Received) -> None:
+        if "start_session" in request.target:
+            connection.send(answer(SESSION))
+        elif len(server.requests) == 2:
+            connection.send(answer({"success": True, "data": {"id": "f1"}}))
+        else:
+            connection.wait_closed()
+            connection.close()
+
+    with (
+        LoopbackServer(handle) as server,
+        driver.client(server.url, timeout=Timeout(total=0.3)) as client,
+    ):
+        with pytest.raises(ChatTimeout, match=r"longer than 0\.3 seconds"):
+            client.generate("Hi", files=[b"x", b"y"])
+        assert server.prompts == []
 
 
 def test_a_page_is_kept_to_before_a_file_is_uploaded(site: LocalSite, driver: Driver) -> None:

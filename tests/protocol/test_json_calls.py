@@ -1,4 +1,4 @@
-"""Calls that are answered by one JSON object: files, discussions, the public API, discovery."""
+"""Calls that are answered by one JSON object, and the turns of the public API."""
 
 from __future__ import annotations
 
@@ -20,21 +20,14 @@ from chatgpt4online.errors import (
     StatusError,
     UsageError,
 )
-from chatgpt4online.messages import EndEvent, Message, StoredFile, TextEvent
+from chatgpt4online.messages import EndEvent, StoredFile, TextEvent
 from chatgpt4online.protocol import discussions, files, public_api
 from chatgpt4online.protocol.call import Call
-from chatgpt4online.protocol.discovery import (
-    PageReading,
-    PluginQuestion,
-    SiteInfo,
-    plugin_is_known,
-    site_info,
-)
 from chatgpt4online.protocol.exchanges import FileBody
 from chatgpt4online.protocol.limits import Limits
 from chatgpt4online.protocol.nonce import Session
 from chatgpt4online.protocol.prompt import read_prompt
-from chatgpt4online.protocol.site import Era, Site
+from chatgpt4online.protocol.site import Site
 from chatgpt4online.protocol.turn import Bot
 
 from .scripted import BAD_NONCE, OPENED, Answer, Script, json_of, new_site, recorded
@@ -341,109 +334,3 @@ def test_a_turn_by_the_public_api_without_a_reply(body: bytes) -> None:
     turn, _ = api_turn(new_site(), Answer(200, body))
     with pytest.raises(ProtocolError):
         turn.result()
-
-
-def listed(**record: Any) -> discussions.Discussion:
-    call, _ = run("list discussions", answer(success=True, total="1", chats=[record, 5]))
-    (found,) = call.result().discussions
-    assert isinstance(found, discussions.Discussion)
-    return found
-
-
-def test_discussions() -> None:
-    said = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b", "extra": {}}]
-    found = listed(chatId="c", title="t", messages=json.dumps(said), created="x", updated="y")
-    assert (found.chat_id, found.title, found.created, found.updated) == ("c", "t", "x", "y")
-    assert found.messages == (Message("user", "a"), Message("assistant", "b"))
-    assert listed(messages=said).messages == found.messages
-    assert found.raw["chatId"] == "c"
-
-
-@pytest.mark.parametrize(
-    "messages", ["{cut", "5", None, [5, {}, {"role": "bot"}, {"role": "user"}]]
-)
-def test_odd_discussions(messages: Any) -> None:
-    found = listed(chatId=5, title=None, messages=messages)
-    assert (found.chat_id, found.title, found.messages) == ("", "", ())
-
-
-@pytest.mark.parametrize(
-    ("total", "count"), [("3", 3), (3, 3), (None, None), ("x", None), (1e999, None)]
-)
-def test_the_number_of_all_discussions(total: Any, count: int | None) -> None:
-    call, _ = run("list discussions", answer(success=True, total=total, chats=[]))
-    assert call.result().total == count
-
-
-def page_of(*ids: str, total: int | None = None, length: int | None = None) -> Any:
-    call, _ = run(
-        "list discussions", answer(success=True, chats=[{"chatId": item} for item in ids])
-    )
-    page = call.result()
-    length = page.length if length is None else length
-    return discussions.DiscussionPage(page.discussions, total, length)
-
-
-def test_paging_goes_on_while_there_is_more() -> None:
-    paging = discussions.Paging(2)
-    assert [item.chat_id for item in paging.take(page_of("a", "b", total=3))] == ["a", "b"]
-    assert (paging.offset, paging.done) == (2, False)
-    assert [item.chat_id for item in paging.take(page_of("c", total=3))] == ["c"]
-    assert (paging.offset, paging.done) == (3, True)
-
-
-def test_paging_without_a_total_goes_on_while_pages_are_full() -> None:
-    paging = discussions.Paging(2)
-    paging.take(page_of("a", length=2))
-    assert not paging.done
-    paging.take(page_of("b"))
-    assert paging.done
-
-
-def test_paging_ends_where_a_site_repeats_itself() -> None:
-    paging = discussions.Paging(1)
-    paging.take(page_of("a", total=10**9))
-    assert not paging.done
-    assert paging.take(page_of("a", total=10**9)) == []
-    assert paging.done
-
-
-def opened_site(era: Era = Era.NO_NONCE) -> Site:
-    site = new_site()
-    site.session, site.era = Session(), era
-    return site
-
-
-def test_a_page_is_read_for_what_it_tells() -> None:
-    site, script = opened_site(), Script(recorded("3.6.2/chunked/page-chat"))
-    assert not plugin_is_known(site)
-    session = site.session
-    script.run(PageReading(site, Limits()))
-    assert script.asked == ["GET http://a.b/"]
-    assert site.session is session
-    assert plugin_is_known(site)
-    info = site_info(site, has_plugin=True)
-    assert info == SiteInfo(ROOT, Era.NO_NONCE, True, site.page.bots if site.page else ())
-    assert len(info.bots) == 1
-    assert plugin_is_known(opened_site(Era.START_SESSION))
-    assert site_info(opened_site(), has_plugin=False).bots == ()
-
-
-@pytest.mark.parametrize(
-    ("root", "asked"),
-    [
-        (ROOT, f"GET {ROOT}?_fields=namespaces"),
-        ("http://a.b/?rest_route=/", "GET http://a.b/?rest_route=/&_fields=namespaces"),
-    ],
-)
-@pytest.mark.parametrize("has_plugin", [True, False])
-def test_whether_there_is_a_plugin(root: str, asked: str, has_plugin: bool) -> None:
-    site = opened_site()
-    site.root = root
-    question = PluginQuestion(site, LIMITS)
-    spaces = ["wp/v2", *(["mwai-ui/v1"] if has_plugin else [])]
-    script = Script(answer(namespaces=spaces))
-    script.run_call(question)
-    assert question.result() is has_plugin
-    assert script.asked == [asked]
-    assert question.next_request() is None
