@@ -210,9 +210,9 @@ class BaseConversation(Generic[ClientT]):
             self._busy.release()
         plain = not plan.files and "shortcutId" not in plan.options
 
-        def enter(reply: Reply) -> None:
+        def enter(reply: Reply, history: tuple[Message, ...]) -> None:
             if not before:
-                before.extend(_Entry(message) for message in stream.history)
+                before.extend(_Entry(message) for message in history)
             user = [_Entry(Message("user", said), plain=plain)] if said else []
             answer = _Entry(Message("assistant", _whole(reply.text)), reply.response_id)
             self._entries = [*before, *user, answer]

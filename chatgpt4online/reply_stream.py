@@ -27,18 +27,13 @@ class BaseReplyStream:
         self._opening_error: ChatError | None = None
         self.owner: Owner | None = None
         """A client that is closed with the stream; None where it goes on."""
-        self.on_reply: Callable[[Reply], None] | None = None
-        """Called with the reply when it is complete and handed out; None for nobody."""
+        self.on_reply: Callable[[Reply, tuple[Message, ...]], None] | None = None
+        """Called with a complete reply that is handed out, and the history sent before it."""
 
     @property
     def done(self) -> bool:
         """Whether nothing more can be read."""
         raise NotImplementedError
-
-    @property
-    def history(self) -> tuple[Message, ...]:
-        """What was sent as having been said before the prompt."""
-        return self._turn.history
 
     @property
     def text(self) -> str:
@@ -69,7 +64,7 @@ class BaseReplyStream:
     def _hand_out(self) -> Event:
         event = self._ready.popleft()
         if isinstance(event, EndEvent) and self.on_reply is not None:
-            self.on_reply(event.reply)
+            self.on_reply(event.reply, self._turn.history)
         return event
 
     def _take(self, data: bytes) -> None:

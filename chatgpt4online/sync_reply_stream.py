@@ -63,6 +63,14 @@ class ReplyStream(BaseReplyStream, Iterator[str]):
         if self.owner is not None:
             self.owner.close()
 
+    def __del__(self) -> None:
+        # A loop that is left by `break` has no other way to give the connection up. It must
+        # not linger: the socket of a forgotten stream may be closed already.
+        if self._answer is not None:
+            self._answer.close()
+        if self.owner is not None:
+            self.owner.close()
+
     def __enter__(self) -> Self:
         return self
 

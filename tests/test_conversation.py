@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import subprocess
 import sys
 import threading
+import weakref
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -14,12 +16,11 @@ from typing import Any
 import pytest
 
 from chatgpt4online import (
+    Client,
     EndEvent,
     IncompleteReply,
     Message,
-    QueryRejected,
     ReplyError,
-    Shortcut,
     UsageError,
 )
 from chatgpt4online.server import LocalSite
@@ -266,34 +267,6 @@ def test_a_conversation_takes_a_text_alone(prompt: Any, driver: Driver) -> None:
             client.conversation().generate(prompt)
 
 
-def test_shortcuts(site: LocalSite, driver: Driver) -> None:
-    with driver.client(site.url) as client:
-        talk = client.conversation()
-        (shortcut,) = talk.generate("one").shortcuts
-        assert (shortcut.label, shortcut.shortcut_id) == ("Tell me more", "tell-me-more")
-        assert talk.send_shortcut(shortcut).text == "3: Tell me more"
-        assert contents(talk)[2:] == [("user", "Tell me more"), ("assistant", "3: Tell me more")]
-        assert client.send_shortcut(shortcut).text == "1: Tell me more"
-        told = Shortcut("message", {"label": "L", "message": "M"})
-        assert client.send_shortcut(told).text == "1: M"
-        with pytest.raises(QueryRejected, match="expired"):
-            client.send_shortcut(Shortcut("message", {"shortcutId": "old"}))
-        with pytest.raises(UsageError, match="nothing"):
-            client.send_shortcut(Shortcut("message", {}))
-
-
-def test_a_shortcut_without_a_label_leaves_no_message_behind(driver: Driver) -> None:
-    def submit(connection: Connection, request: Received) -> None:
-        connection.send(CHUNKED + chunk(end("Hello")) + chunk(b""))
-
-    with LoopbackServer(ai_site(submit)) as server, driver.client(server.url) as client:
-        talk = client.conversation()
-        talk.send_shortcut(Shortcut("message", {"shortcutId": "s1"}))
-        assert contents(talk) == [("assistant", "Hello")]
-        assert server.prompts[0].json["newMessage"] == ""
-        assert server.prompts[0].json["shortcutId"] == "s1"
-
-
 def test_two_conversations_side_by_side_never_mix(site: LocalSite, driver: Driver) -> None:
     with driver.client(site.url) as client:
         talks = [client.conversation() for _ in range(2)]
@@ -357,6 +330,21 @@ def test_a_turn_that_was_read_to_its_end_event_is_over(site: LocalSite, driver: 
             if isinstance(event, EndEvent):
                 break
         assert talk.generate("two").text == "3: two"
+
+
+def test_a_forgotten_stream_is_no_garbage_that_waits(site: LocalSite) -> None:
+    """Its connection must be given up at once, not at some later collection."""
+    with Client(site.url) as client:
+        talk = client.conversation()
+        gc.disable()
+        try:
+            stream = talk.stream("one")
+            next(stream)
+            forgotten = weakref.ref(stream)
+            del stream
+            assert forgotten() is None
+        finally:
+            gc.enable()
 
 
 def test_what_regenerate_could_not_send_again_is_a_mistake(site: LocalSite, driver: Driver) -> None:

@@ -31,6 +31,13 @@ def test_stream() -> None:
             assert next(stream) == "You"
 
 
+def test_a_stream_that_is_left_closes_its_client() -> None:
+    with LocalSite() as site:
+        for piece in chatgpt4online.stream("Hi", site.url):
+            assert piece == "You"
+            break
+
+
 def test_agenerate_and_astream() -> None:
     async def run() -> None:
         async with LocalSite() as site:
