@@ -134,8 +134,8 @@ class AsyncTransport:
             self._session = _new_session()
             self._loop = asyncio.get_running_loop()
         timeout = self._settings.timeout
-        proxy = self._settings.proxy_for(request.url) if self._owned else self._settings.proxy
-        address, authorization = _proxy_parts(proxy or None)
+        proxy = self._settings.proxy_for(request.url, owned=self._owned)
+        address, authorization = _proxy_parts(proxy)
         tls = self._tls(request.url)
         limits = aiohttp.ClientTimeout(
             total=deadline.left(),

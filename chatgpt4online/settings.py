@@ -119,15 +119,20 @@ class HttpSettings:
         for name, value in self.headers.items():
             _check_header(name, value)
 
-    def proxy_for(self, url: str) -> str | None:
+    def proxy_for(self, url: str, *, owned: bool) -> str | None:
         """Return the proxy for an address: the caller's, else that of the environment.
 
         The variables are HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY, in either case.
 
+        Args:
+            url: the address.
+            owned: whether the session is the client's own. An injected one reads the
+                environment itself, where it wants to.
+
         Raises:
-            UsageError: it is not an http or https proxy.
+            UsageError: it is not an http or https proxy, or would see credentials.
         """
-        proxy = self._named_proxy(url)
+        proxy = self._named_proxy(url) if owned else self.proxy or None
         if proxy and self.guarded and url.startswith("http:") and not is_private(proxy):
             raise UsageError(
                 'Credentials would be sent in clear to the proxy. Use https, proxy="", or '

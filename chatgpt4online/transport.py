@@ -149,7 +149,7 @@ class Transport:
         if self._closed:
             raise UsageError("This client is closed; make a new one.")
         timeout = self._settings.timeout
-        proxy = self._proxy_for(request.url)
+        proxy = self._settings.proxy_for(request.url, owned=self._owned)
         prepared, environment = self._prepare(request, headers, proxy)
         environment["timeout"] = (deadline.cap(timeout.connect), deadline.cap(timeout.idle))
         try:
@@ -180,9 +180,6 @@ class Transport:
             answer.close()
             raise UsageError("This client is closed; make a new one.")
         return answer
-
-    def _proxy_for(self, url: str) -> str | None:
-        return self._settings.proxy_for(url) if self._owned else self._settings.proxy or None
 
     def _prepare(
         self, request: Request, headers: Headers, proxy: str | None
