@@ -2,28 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
-import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-import aiohttp
-
+from .async_engine import AsyncEngine
 from .async_reply_stream import AsyncReplyStream
-from .async_transport import AsyncAnswer, AsyncTransport
-from .base_client import BaseClient, TurnPlan
-from .errors import TransportError
+from .discretion import discreet
 from .files import AnyFile, FileInput, LocalFile, Progress
 from .messages import Reply, Shortcut, StoredFile
 from .protocol import files, public_api
 from .protocol.call import Call
 from .protocol.discovery import (
-    PageReading,
-    PluginQuestion,
     SiteInfo,
-    plugin_is_known,
-    site_info,
 )
 from .protocol.discussions import (
     Discussion,
@@ -32,15 +23,9 @@ from .protocol.discussions import (
     list_discussions,
     rename_discussion,
 )
-from .protocol.exchanges import Exchange, Request
 from .protocol.files import NO_PURPOSE
-from .protocol.opening import SessionOpening
 from .protocol.prompt import PromptInput, read_prompt
 from .protocol.public_api import Chatbot
-from .protocol.turn import Turn
-from .reply_stream import raise_interrupted
-from .retries import retrying_options
-from .settings import Deadline
 
 if TYPE_CHECKING:
     from .async_conversation import AsyncConversation
@@ -50,7 +35,7 @@ _Result = TypeVar("_Result")
 _CallT = TypeVar("_CallT", bound=Call[Any])
 
 
-class AsyncClient(BaseClient[aiohttp.ClientSession]):
+class AsyncClient(AsyncEngine):
     """An asyncio client of one site. It keeps what it learns of the site, cookies and connections.
 
     The tasks of one event loop may share it. Close it, or use it as a context manager::
@@ -60,10 +45,7 @@ class AsyncClient(BaseClient[aiohttp.ClientSession]):
                 print(piece, end="", flush=True)
     """
 
-    def _connect(self, session: aiohttp.ClientSession | None) -> None:
-        self._transport = AsyncTransport(self._settings, session)
-        self._opening = asyncio.Lock()
-
+    @discreet
     async def generate(
         self, prompt: PromptInput, *, files: Sequence[AnyFile] = (), **options: Any
     ) -> Reply:
@@ -83,6 +65,7 @@ class AsyncClient(BaseClient[aiohttp.ClientSession]):
         """
         return await self.stream(prompt, files=files, **options).read()
 
+    @discreet
     def stream(
         self, prompt: PromptInput, *, files: Sequence[AnyFile] = (), **options: Any
     ) -> AsyncReplyStream:
@@ -94,6 +77,7 @@ class AsyncClient(BaseClient[aiohttp.ClientSession]):
         """
         return self._stream(self._turn_plan(prompt, files, options))
 
+    @discreet
     async def send_shortcut(self, shortcut: Shortcut, **options: Any) -> Reply:
         """Press a shortcut of a reply and return what the chatbot says to it.
 
@@ -102,6 +86,7 @@ class AsyncClient(BaseClient[aiohttp.ClientSession]):
         """
         return await self._stream(self._shortcut_plan(shortcut, options)).read()
 
+    @discreet
     def conversation(
         self, chat_id: str | None = None, messages: PromptInput = ()
     ) -> AsyncConversation:
@@ -118,6 +103,7 @@ class AsyncClient(BaseClient[aiohttp.ClientSession]):
 
         return AsyncConversation(self, chat_id, messages)
 
+    @discreet
     def load_conversation(self, text: str) -> AsyncConversation:
         """Return the conversation that its `to_json` saved.
 
@@ -128,6 +114,7 @@ class AsyncClient(BaseClient[aiohttp.ClientSession]):
 
         return AsyncConversation.from_json(self, text)
 
+    @discreet
     async def upload(
         self,
         file: FileInput,
@@ -151,6 +138,7 @@ class AsyncClient(BaseClient[aiohttp.ClientSession]):
         local = LocalFile(file, filename, progress)
         return await self._upload(local, self._deadline(), purpose)
 
+    @discreet
     async def list_files(
         self, *, limit: int = 10, page: int = 1, purpose: str | None = None
     ) -> tuple[StoredFile, ...]:
@@ -168,6 +156,7 @@ class AsyncClient(BaseClient[aiohttp.ClientSession]):
             lambda: files.list_files(self._site, limit, page, purpose, self._limits)
         )
 
+    @discreet
     async def delete_files(self, *stored: StoredFile | str) -> int:
         """Delete files, given as such or by their ids, and return how many were deleted.
 
@@ -203,6 +192,7 @@ class AsyncClient(BaseClient[aiohttp.ClientSession]):
             for discussion in paging.take(page):
                 yield discussion
 
+    @discreet
     async def rename_discussion(self, chat_id: str, title: str) -> None:
         """Give a discussion of a signed-in user another title.
 
@@ -211,6 +201,7 @@ class AsyncClient(BaseClient[aiohttp.ClientSession]):
         """
         await self._ask(partial(rename_discussion, self._site, chat_id, title, self._limits))
 
+    @discreet
     async def delete_discussions(self, *chat_ids: str) -> None:
         """Delete discussions of a signed-in user.
 
@@ -219,6 +210,7 @@ class AsyncClient(BaseClient[aiohttp.ClientSession]):
         """
         await self._ask(partial(delete_discussions, self._site, chat_ids, self._limits))
 
+    @discreet
     async def list_chatbots(self) -> tuple[Chatbot, ...]:
         """Return the site's chatbots, by its public API.
 
@@ -227,6 +219,7 @@ class AsyncClient(BaseClient[aiohttp.ClientSession]):
         """
         return await self._ask(lambda: public_api.list_chatbots(self._site, self._limits))
 
+    @discreet
     async def check_auth(self) -> Mapping[str, Any]:
         """Return as whom the site knows the token or the user, by its public API.
 
@@ -235,6 +228,7 @@ class AsyncClient(BaseClient[aiohttp.ClientSession]):
         """
         return await self._ask(lambda: public_api.check_auth(self._site, self._limits))
 
+    @discreet
     async def text_query(self, message: str, **options: Any) -> str:
         """Ask the site's model, not a chatbot, by the site's public API.
 
@@ -250,6 +244,7 @@ class AsyncClient(BaseClient[aiohttp.ClientSession]):
             lambda: public_api.text_query(self._site, message, options, self._limits)
         )
 
+    @discreet
     async def discover(self) -> SiteInfo:
         """Find out about the site and the chatbots on its page, without a prompt.
 
@@ -258,6 +253,7 @@ class AsyncClient(BaseClient[aiohttp.ClientSession]):
         """
         return await self._retrying(self._deadline(), self._discover)
 
+    @discreet
     async def open_session(self) -> str | None:
         """Open a session now, where none is open, rather than with the first prompt.
 
@@ -273,7 +269,7 @@ class AsyncClient(BaseClient[aiohttp.ClientSession]):
 
     async def close(self) -> None:
         """Close the connections; an injected session stays open."""
-        self._closed = True
+        self._closing.set()
         await self._transport.close()
 
     async def __aenter__(self) -> Self:
@@ -281,119 +277,3 @@ class AsyncClient(BaseClient[aiohttp.ClientSession]):
 
     async def __aexit__(self, *exc_info: object) -> None:
         await self.close()
-
-    def _stream(self, plan: TurnPlan) -> AsyncReplyStream:
-        self._check_open()
-        chat_id = uuid.uuid4().hex
-
-        async def open_turn() -> tuple[Turn, AsyncAnswer]:
-            deadline = self._deadline()
-            stored = [
-                file if isinstance(file, StoredFile) else await self._upload(file, deadline)
-                for file in plan.files
-            ]
-            return await self._retrying(
-                deadline, self._start, lambda: self._turn(plan, chat_id, stored)
-            )
-
-        turn = self._turn(plan, chat_id)
-        turn.check_against_page(len(plan.files))  # before a file is uploaded
-        return AsyncReplyStream(turn, open_turn, self._transport)
-
-    async def _upload(
-        self, file: LocalFile, deadline: Deadline, purpose: str = NO_PURPOSE
-    ) -> StoredFile:
-        return await self._ask(lambda: self._upload_call(file, purpose), deadline)
-
-    async def _retrying(
-        self, deadline: Deadline, opening: Callable[..., Awaitable[_Opened]], *arguments: Any
-    ) -> _Opened:
-        """Call ``opening(*arguments, deadline)``, again where the policy allows it."""
-        from tenacity import AsyncRetrying
-
-        self._check_open()
-        retrying = AsyncRetrying(**retrying_options(self._retry, deadline.left()))
-        return await retrying(opening, *arguments, deadline)
-
-    async def _ask(
-        self, make: Callable[[], Call[_Result]], deadline: Deadline | None = None
-    ) -> _Result:
-        """Make a call and return its result."""
-        deadline = deadline or self._deadline()
-        call, answer = await self._retrying(deadline, self._start, make)
-        await self._read_all(call, answer)
-        result: _Result = call.result()
-        return result
-
-    async def _start(
-        self, make: Callable[[], _CallT], deadline: Deadline
-    ) -> tuple[_CallT, AsyncAnswer]:
-        """Send a call; return it with its answer once the site has accepted it."""
-        call = make()
-        while True:
-            if call.needs_opening:
-                await self._open_session(deadline, call.opening)
-            request = call.next_request()
-            if request is None:
-                continue  # the session was dropped by another task
-            answer = await self._send(call, request, deadline)
-            if call.accepted:
-                return call, answer
-            await self._read_all(call, answer)
-            if call.finished:
-                call.result()
-
-    async def _discover(self, deadline: Deadline) -> SiteInfo:
-        await self._open_session(deadline)
-        if self._site.page is None:
-            await self._run(PageReading(self._site, self._limits), deadline)
-        has_plugin = plugin_is_known(self._site)
-        if not has_plugin:
-            question = PluginQuestion(self._site, self._limits)
-            _, answer = await self._start(lambda: question, deadline)
-            await self._read_all(question, answer)
-            has_plugin = question.result()
-        return site_info(self._site, has_plugin)
-
-    async def _open_session(
-        self, deadline: Deadline, opening: Callable[[], SessionOpening | None] | None = None
-    ) -> None:
-        """Run what `opening` returns, by default what opens a session where none is open.
-
-        Of several tasks only one does so.
-        """
-        opening = opening or self._session_opening
-        try:
-            async with asyncio.timeout(deadline.left()):
-                await self._opening.acquire()
-        except TimeoutError as error:
-            raise deadline.passed() from error
-        try:
-            # Another task may have done it while this one waited.
-            exchange = opening()
-            if exchange is not None:
-                await self._run(exchange, deadline)
-        finally:
-            self._opening.release()
-
-    async def _run(self, exchange: Exchange, deadline: Deadline) -> None:
-        while (request := exchange.next_request()) is not None:
-            await self._read_all(exchange, await self._send(exchange, request, deadline))
-
-    async def _send(self, exchange: Exchange, request: Request, deadline: Deadline) -> AsyncAnswer:
-        try:
-            answer = await self._transport.send(request, self._headers(request), deadline)
-        except TransportError as error:
-            raise_interrupted(exchange, error)
-        exchange.receive_head(answer.status, answer.headers)
-        return answer
-
-    async def _read_all(self, exchange: Exchange, answer: AsyncAnswer) -> None:
-        try:
-            while not exchange.has_enough and (data := await answer.read()):
-                exchange.receive_data(data)
-        except TransportError as error:
-            raise_interrupted(exchange, error)
-        finally:
-            answer.close()
-        exchange.receive_eof()

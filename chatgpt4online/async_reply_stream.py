@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Generator
 from typing import Any, Self
 
 from .async_transport import AsyncAnswer, AsyncTransport
+from .discretion import discreet
 from .errors import ChatError, TransportError
 from .messages import Event, Reply, TextEvent
 from .protocol.turn import Turn
@@ -42,6 +43,7 @@ class AsyncReplyStream(BaseReplyStream, AsyncIterator[str]):
         while (event := await self._next_event()) is not None:
             yield event
 
+    @discreet
     async def read(self) -> Reply:
         """Read to the end, close, and return the complete reply.
 
@@ -75,6 +77,8 @@ class AsyncReplyStream(BaseReplyStream, AsyncIterator[str]):
         # A loop that is left by `break` has no other way to give the connection up.
         if self._answer is not None:
             self._answer.close()
+        if self.owner is not None:
+            self._transport.abandon()
 
     def __await__(self) -> Generator[Any, None, Self]:
         return self._opened().__await__()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
+import os
 import ssl
 import time
 import weakref
@@ -16,11 +17,25 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 import aiohttp
 
 from .errors import TransportError, UsageError
-from .failures import answer_timed_out, connect_failed, connect_timed_out, cut_off, untrusted
+from .failures import (
+    answer_timed_out,
+    closed_meanwhile,
+    connect_failed,
+    connect_timed_out,
+    connection_lost,
+    untrusted,
+)
 from .files import failure_of, length_of, pieces_of
 from .protocol.answers import Headers
 from .protocol.exchanges import Body, FileBody, Request
-from .settings import LINGER_SECONDS, Deadline, HttpSettings, Timeout, trusting
+from .settings import (
+    LINGER_SECONDS,
+    Deadline,
+    HttpSettings,
+    Timeout,
+    cookie_values,
+    trusting,
+)
 
 _NO_ROUNDING = 86400.0
 """aiohttp rounds longer timeouts up to whole seconds; seconds."""
@@ -32,6 +47,7 @@ class AsyncAnswer:
     Attributes:
         status: the HTTP status.
         headers: by lower-case name.
+        cookies: the values of the cookies that were sent for it.
     """
 
     def __init__(
@@ -42,12 +58,15 @@ class AsyncAnswer:
             "date": formatdate(usegmt=True),
             **{name.lower(): ", ".join(response.headers.getall(name)) for name in response.headers},
         }
+        self.cookies = cookie_values(response.request_info.headers.get("Cookie"))
         self._response = response
         self._url = url
         self._idle = idle
         self._deadline = deadline
         self._failure: TransportError | None = None
         self._linger_until = 0.0
+        self._closed_by_client = False
+        self._pid = os.getpid()
 
     async def read(self) -> bytes:
         """Return bytes as soon as there are any, decompressed; b'' at the end of the body.
@@ -62,7 +81,7 @@ class AsyncAnswer:
             return await self._response.content.readany()
         except (aiohttp.ClientError, OSError, ValueError, RuntimeError) as error:
             self._failure = self._translate(error)
-            self._failure.__cause__ = error
+            self._failure.__cause__ = without_secrets(error)
         return self._received_before() or await self.read()
 
     def _received_before(self) -> bytes:
@@ -74,15 +93,24 @@ class AsyncAnswer:
         return content.read_nowait()
 
     def _translate(self, error: Exception) -> TransportError:
+        if self._closed_by_client:
+            return closed_meanwhile(self._url)
         if isinstance(error, aiohttp.SocketTimeoutError):
             return answer_timed_out(self._url, self._idle)
         if isinstance(error, TimeoutError):
             return self._deadline.passed()
-        return cut_off(self._url)
+        return connection_lost(self._url)
 
     def close(self) -> None:
         """Close the answer, and its connection unless the body has been read to its end."""
-        self._response.close()
+        # In a fork this would take the connection from the event loop of the other process.
+        if self._pid == os.getpid():
+            self._response.close()
+
+    def abort(self) -> None:
+        """Close the answer for the client, while another task may be reading it."""
+        self._closed_by_client = True
+        self.close()
 
     def linger(self) -> bool:
         """Keep the answer open until its body ends; False where that saves no connection."""
@@ -101,7 +129,7 @@ class AsyncAnswer:
                     while await self._response.content.readany():
                         pass
         finally:
-            self._response.close()
+            self.close()
 
 
 class AsyncTransport:
@@ -119,6 +147,7 @@ class AsyncTransport:
         self._lingering: deque[AsyncAnswer] = deque()
         self._open: weakref.WeakSet[AsyncAnswer] = weakref.WeakSet()
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._pid = os.getpid()
         self._closed = False
 
     async def send(self, request: Request, headers: Headers, deadline: Deadline) -> AsyncAnswer:
@@ -128,11 +157,12 @@ class AsyncTransport:
             TransportError: there is no answer; `retryable` says whether anything was sent.
             UsageError: the address or the proxy cannot be used.
         """
-        self._check_usable()
+        self.check_usable()
         await self._drain_lingering()
         if self._session is None:
             self._session = _new_session()
             self._loop = asyncio.get_running_loop()
+            self._pid = os.getpid()
         timeout = self._settings.timeout
         proxy = self._settings.proxy_for(request.url, owned=self._owned)
         address, authorization = _proxy_parts(proxy)
@@ -162,20 +192,32 @@ class AsyncTransport:
                     proxy_headers=authorization or None,
                 )
         except (aiohttp.ClientError, OSError, ValueError, RuntimeError) as error:
-            self._check_usable()
             failure = failure_of(request.body)
             if failure is not None:
                 raise failure from None
+            if isinstance(error, ValueError) and not isinstance(error, ssl.CertificateError):
+                # From None: the cause can show the header.
+                text = "The site's address, the proxy or a header cannot be used."
+                raise UsageError(text) from None
+            cause = without_secrets(error)
+            if self._closed:
+                raise closed_meanwhile(request.url) from cause
+            self.check_usable()
             if sending.expired():
-                raise answer_timed_out(request.url, timeout.idle) from error
-            raise self._translate(error, request.url, deadline, proxy is not None) from error
+                raise answer_timed_out(request.url, timeout.idle) from cause
+            raise self._translate(error, request.url, deadline, proxy is not None) from cause
         answer = AsyncAnswer(response, request.url, timeout.idle, deadline)
         self._open.add(answer)
         return answer
 
-    def _check_usable(self) -> None:
+    def check_closed(self) -> None:
+        """Raise a `UsageError` where the client is closed."""
         if self._closed:
             raise UsageError("This client is closed; make a new one.")
+
+    def check_usable(self) -> None:
+        """Raise a `UsageError` where nothing can be sent, which says why."""
+        self.check_closed()
         if self._session is not None and self._session.closed:
             raise UsageError("The session of this client is closed.")
         if self._loop is not None and self._loop is not asyncio.get_running_loop():
@@ -198,12 +240,22 @@ class AsyncTransport:
         An injected session gets its connections back.
         """
         self._closed = True
-        if not self._owned:
+        if not self._owned and self._pid == os.getpid():
             await self._drain_lingering()
         for answer in list(self._open):
-            answer.close()
+            answer.abort()
+        if self._pid != os.getpid():
+            return  # closing would take the connections from the event loop of the other process
         if self._owned and self._session is not None:
             await self._session.close()
+
+    def abandon(self) -> None:
+        """Close at once, for a stream that was forgotten: nobody is left to await it."""
+        closing = self.close()
+        # The first step closes all sockets; what would follow only waits until they are.
+        with contextlib.suppress(StopIteration, RuntimeError):
+            closing.send(None)
+        closing.close()
 
     async def _drain_lingering(self) -> None:
         while self._lingering:
@@ -216,7 +268,7 @@ class AsyncTransport:
 
     def _translate(
         self, error: Exception, url: str, deadline: Deadline, through_proxy: bool
-    ) -> TransportError | UsageError:
+    ) -> TransportError:
         timeout = self._settings.timeout
         if isinstance(error, aiohttp.ConnectionTimeoutError):
             return connect_timed_out(url, timeout.connect)
@@ -228,9 +280,22 @@ class AsyncTransport:
             return untrusted(url)
         if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ClientHttpProxyError):
             return connect_failed(url, through_proxy=through_proxy)
-        if isinstance(error, ValueError):
-            return UsageError("The site's address, the proxy or a header cannot be used.")
-        return cut_off(url)
+        return connection_lost(url)
+
+
+def without_secrets(error: Exception) -> Exception:
+    """Return an error of aiohttp that shows neither the headers sent nor a proxy's password."""
+    if isinstance(error, aiohttp.ClientResponseError):
+        info = error.request_info
+        none = info.headers.copy()
+        none.clear()
+        headers = type(info.headers)(none)
+        error.request_info = aiohttp.RequestInfo(info.url, info.method, headers, info.real_url)
+        error.headers = None
+        error.history = ()
+    if isinstance(error, aiohttp.ClientError):
+        error.args = (str(error),)
+    return error
 
 
 def _time_to_send(body: Body | None, timeout: Timeout) -> float | None:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import base64
+import copy
 import os
 import time
 import uuid
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from . import __version__
-from .errors import UsageError
+from .errors import ChatError, UsageError
 from .files import AnyFile, LocalFile
 from .messages import Message, Shortcut, StoredFile
 from .protocol.address import origin, parse_address
@@ -150,7 +151,10 @@ class BaseClient(ABC, Generic[SessionT]):
         self._timeout = timeout
         self._retry = retry
         self._limits = limits
-        self._closed = False
+        self._secrets = frozenset(credential_values(auth, token, self._credentials))
+        self._site.secrets = self._secrets
+        self._failed_openings = 0
+        self._opening_failure: ChatError | None = None
         self._connect(session)
 
     @abstractmethod
@@ -159,9 +163,21 @@ class BaseClient(ABC, Generic[SessionT]):
     def __repr__(self) -> str:
         return f"<{type(self).__name__} of {origin(self._site.page_url)}>"
 
-    def _check_open(self) -> None:
-        if self._closed:
-            raise UsageError("This client is closed; make a new one.")
+    def _check_opening(self, failed_before: int) -> None:
+        """Raise the failure of an opening that was waited for, rather than fail as slowly again.
+
+        Args:
+            failed_before: how many had failed when the wait began.
+        """
+        if self._opening_failure is not None and self._failed_openings > failed_before:
+            failure = copy.copy(self._opening_failure)
+            raise failure from self._opening_failure.__cause__
+
+    def _opening_failed(self, error: ChatError, failed_before: int) -> None:
+        if self._failed_openings == failed_before:
+            self._failed_openings += 1
+            self._opening_failure = copy.copy(error)
+            self._opening_failure.__cause__ = error.__cause__
 
     def _turn_plan(
         self, prompt: PromptInput, files: Sequence[AnyFile], options: Mapping[str, Any]
@@ -210,6 +226,17 @@ class BaseClient(ABC, Generic[SessionT]):
     def _headers(self, request: Request) -> dict[str, str]:
         """Return all headers of a request: the protocol's come before the caller's."""
         return {**self._settings.headers, **self._credentials, **request.headers}
+
+
+def credential_values(
+    auth: tuple[str, str] | None, token: str | None, header: Mapping[str, str]
+) -> Iterator[str]:
+    """Give each secret among credentials, as it is and as it is sent."""
+    yield from (value.partition(" ")[2] for value in header.values())
+    if auth is not None:
+        yield auth[1]
+    if token is not None:
+        yield token
 
 
 def credentials(auth: tuple[str, str] | None, token: str | None) -> dict[str, str]:

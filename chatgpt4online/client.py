@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
-from threading import Lock
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-import requests
-
-from .base_client import BaseClient, TurnPlan
-from .errors import TransportError
+from .discretion import discreet
 from .files import AnyFile, FileInput, LocalFile, Progress
 from .messages import Reply, Shortcut, StoredFile
 from .protocol import files, public_api
 from .protocol.call import Call
 from .protocol.discovery import (
-    PageReading,
-    PluginQuestion,
     SiteInfo,
-    plugin_is_known,
-    site_info,
 )
 from .protocol.discussions import (
     Discussion,
@@ -30,16 +21,11 @@ from .protocol.discussions import (
     list_discussions,
     rename_discussion,
 )
-from .protocol.exchanges import Exchange, Request
 from .protocol.files import NO_PURPOSE
-from .protocol.opening import SessionOpening
 from .protocol.prompt import PromptInput, read_prompt
 from .protocol.public_api import Chatbot
-from .reply_stream import raise_interrupted
-from .retries import retrying_options
-from .settings import Deadline
+from .sync_engine import SyncEngine
 from .sync_reply_stream import ReplyStream
-from .transport import Answer, Transport
 
 if TYPE_CHECKING:
     from .sync_conversation import Conversation
@@ -49,7 +35,7 @@ _Result = TypeVar("_Result")
 _CallT = TypeVar("_CallT", bound=Call[Any])
 
 
-class Client(BaseClient[requests.Session]):
+class Client(SyncEngine):
     """A blocking client of one site. It keeps what it learns of the site, cookies and connections.
 
     Threads may share it. Close it, or use it as a context manager::
@@ -59,10 +45,7 @@ class Client(BaseClient[requests.Session]):
                 print(piece, end="", flush=True)
     """
 
-    def _connect(self, session: requests.Session | None) -> None:
-        self._transport = Transport(self._settings, session)
-        self._opening = Lock()
-
+    @discreet
     def generate(
         self, prompt: PromptInput, *, files: Sequence[AnyFile] = (), **options: Any
     ) -> Reply:
@@ -82,6 +65,7 @@ class Client(BaseClient[requests.Session]):
         """
         return self.stream(prompt, files=files, **options).read()
 
+    @discreet
     def stream(
         self, prompt: PromptInput, *, files: Sequence[AnyFile] = (), **options: Any
     ) -> ReplyStream:
@@ -92,6 +76,7 @@ class Client(BaseClient[requests.Session]):
         """
         return self._stream(self._turn_plan(prompt, files, options))
 
+    @discreet
     def send_shortcut(self, shortcut: Shortcut, **options: Any) -> Reply:
         """Press a shortcut of a reply and return what the chatbot says to it.
 
@@ -100,6 +85,7 @@ class Client(BaseClient[requests.Session]):
         """
         return self._stream(self._shortcut_plan(shortcut, options)).read()
 
+    @discreet
     def conversation(self, chat_id: str | None = None, messages: PromptInput = ()) -> Conversation:
         """Return a conversation, which keeps its history.
 
@@ -114,6 +100,7 @@ class Client(BaseClient[requests.Session]):
 
         return Conversation(self, chat_id, messages)
 
+    @discreet
     def load_conversation(self, text: str) -> Conversation:
         """Return the conversation that its `to_json` saved.
 
@@ -124,6 +111,7 @@ class Client(BaseClient[requests.Session]):
 
         return Conversation.from_json(self, text)
 
+    @discreet
     def upload(
         self,
         file: FileInput,
@@ -147,6 +135,7 @@ class Client(BaseClient[requests.Session]):
         local = LocalFile(file, filename, progress)
         return self._upload(local, self._deadline(), purpose)
 
+    @discreet
     def list_files(
         self, *, limit: int = 10, page: int = 1, purpose: str | None = None
     ) -> tuple[StoredFile, ...]:
@@ -162,6 +151,7 @@ class Client(BaseClient[requests.Session]):
         """
         return self._ask(lambda: files.list_files(self._site, limit, page, purpose, self._limits))
 
+    @discreet
     def delete_files(self, *stored: StoredFile | str) -> int:
         """Delete files, given as such or by their ids, and return how many were deleted.
 
@@ -196,6 +186,7 @@ class Client(BaseClient[requests.Session]):
             )
             yield from paging.take(page)
 
+    @discreet
     def rename_discussion(self, chat_id: str, title: str) -> None:
         """Give a discussion of a signed-in user another title.
 
@@ -204,6 +195,7 @@ class Client(BaseClient[requests.Session]):
         """
         self._ask(partial(rename_discussion, self._site, chat_id, title, self._limits))
 
+    @discreet
     def delete_discussions(self, *chat_ids: str) -> None:
         """Delete discussions of a signed-in user.
 
@@ -212,6 +204,7 @@ class Client(BaseClient[requests.Session]):
         """
         self._ask(partial(delete_discussions, self._site, chat_ids, self._limits))
 
+    @discreet
     def list_chatbots(self) -> tuple[Chatbot, ...]:
         """Return the site's chatbots, by its public API.
 
@@ -220,6 +213,7 @@ class Client(BaseClient[requests.Session]):
         """
         return self._ask(lambda: public_api.list_chatbots(self._site, self._limits))
 
+    @discreet
     def check_auth(self) -> Mapping[str, Any]:
         """Return as whom the site knows the token or the user, by its public API.
 
@@ -228,6 +222,7 @@ class Client(BaseClient[requests.Session]):
         """
         return self._ask(lambda: public_api.check_auth(self._site, self._limits))
 
+    @discreet
     def text_query(self, message: str, **options: Any) -> str:
         """Ask the site's model, not a chatbot, by the site's public API.
 
@@ -241,6 +236,7 @@ class Client(BaseClient[requests.Session]):
         read_prompt(message)
         return self._ask(lambda: public_api.text_query(self._site, message, options, self._limits))
 
+    @discreet
     def discover(self) -> SiteInfo:
         """Find out about the site and the chatbots on its page, without a prompt.
 
@@ -249,6 +245,7 @@ class Client(BaseClient[requests.Session]):
         """
         return self._retrying(self._deadline(), self._discover)
 
+    @discreet
     def open_session(self) -> str | None:
         """Open a session now, where none is open, rather than with the first prompt.
 
@@ -264,7 +261,7 @@ class Client(BaseClient[requests.Session]):
 
     def close(self) -> None:
         """Close the connections; an injected session stays open."""
-        self._closed = True
+        self._closing.set()
         self._transport.close()
 
     def __enter__(self) -> Self:
@@ -272,107 +269,3 @@ class Client(BaseClient[requests.Session]):
 
     def __exit__(self, *exc_info: object) -> None:
         self.close()
-
-    def _stream(self, plan: TurnPlan) -> ReplyStream:
-        self._check_open()
-        chat_id, deadline = uuid.uuid4().hex, self._deadline()
-        # What is wrong with it must be known before a file is uploaded.
-        self._turn(plan, chat_id).check_against_page(len(plan.files))
-        stored = [
-            file if isinstance(file, StoredFile) else self._upload(file, deadline)
-            for file in plan.files
-        ]
-        turn, answer = self._retrying(
-            deadline, self._start, lambda: self._turn(plan, chat_id, stored)
-        )
-        return ReplyStream(turn, answer, self._transport)
-
-    def _upload(self, file: LocalFile, deadline: Deadline, purpose: str = NO_PURPOSE) -> StoredFile:
-        return self._ask(lambda: self._upload_call(file, purpose), deadline)
-
-    def _retrying(
-        self, deadline: Deadline, opening: Callable[..., _Opened], *arguments: Any
-    ) -> _Opened:
-        """Call ``opening(*arguments, deadline)``, again where the policy allows it."""
-        from tenacity import Retrying
-
-        self._check_open()
-        retrying = Retrying(**retrying_options(self._retry, deadline.left()))
-        return retrying(opening, *arguments, deadline)
-
-    def _ask(self, make: Callable[[], Call[_Result]], deadline: Deadline | None = None) -> _Result:
-        """Make a call and return its result."""
-        deadline = deadline or self._deadline()
-        call, answer = self._retrying(deadline, self._start, make)
-        self._read_all(call, answer)
-        result: _Result = call.result()
-        return result
-
-    def _start(self, make: Callable[[], _CallT], deadline: Deadline) -> tuple[_CallT, Answer]:
-        """Send a call; return it with its answer once the site has accepted it."""
-        call = make()
-        while True:
-            if call.needs_opening:
-                self._open_session(deadline, call.opening)
-            request = call.next_request()
-            if request is None:
-                continue  # the session was dropped by another thread
-            answer = self._send(call, request, deadline)
-            if call.accepted:
-                return call, answer
-            self._read_all(call, answer)
-            if call.finished:
-                call.result()
-
-    def _discover(self, deadline: Deadline) -> SiteInfo:
-        self._open_session(deadline)
-        if self._site.page is None:
-            self._run(PageReading(self._site, self._limits), deadline)
-        has_plugin = plugin_is_known(self._site)
-        if not has_plugin:
-            question = PluginQuestion(self._site, self._limits)
-            _, answer = self._start(lambda: question, deadline)
-            self._read_all(question, answer)
-            has_plugin = question.result()
-        return site_info(self._site, has_plugin)
-
-    def _open_session(
-        self, deadline: Deadline, opening: Callable[[], SessionOpening | None] | None = None
-    ) -> None:
-        """Run what `opening` returns, by default what opens a session where none is open.
-
-        Of several threads only one does so.
-        """
-        opening = opening or self._session_opening
-        left = deadline.left()
-        if not self._opening.acquire(timeout=-1 if left is None else left):
-            raise deadline.passed()
-        try:
-            # Another thread may have done it while this one waited.
-            exchange = opening()
-            if exchange is not None:
-                self._run(exchange, deadline)
-        finally:
-            self._opening.release()
-
-    def _run(self, exchange: Exchange, deadline: Deadline) -> None:
-        while (request := exchange.next_request()) is not None:
-            self._read_all(exchange, self._send(exchange, request, deadline))
-
-    def _send(self, exchange: Exchange, request: Request, deadline: Deadline) -> Answer:
-        try:
-            answer = self._transport.send(request, self._headers(request), deadline)
-        except TransportError as error:
-            raise_interrupted(exchange, error)
-        exchange.receive_head(answer.status, answer.headers)
-        return answer
-
-    def _read_all(self, exchange: Exchange, answer: Answer) -> None:
-        try:
-            while not exchange.has_enough and (data := answer.read()):
-                exchange.receive_data(data)
-        except TransportError as error:
-            raise_interrupted(exchange, error)
-        finally:
-            answer.close()
-        exchange.receive_eof()

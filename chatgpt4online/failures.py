@@ -42,6 +42,11 @@ def answer_timed_out(url: str, seconds: float | None) -> ChatTimeout:
     )
 
 
-def cut_off(url: str) -> TransportError:
+def connection_lost(url: str) -> TransportError:
     """The connection was lost, or what came over it was not HTTP."""
     return TransportError(f"The connection to {origin(url)} was cut, or did not carry HTTP.")
+
+
+def closed_meanwhile(url: str) -> TransportError:
+    """The caller closed the client while it waited for the site."""
+    return TransportError(f"The client was closed while it waited for {origin(url)}.")

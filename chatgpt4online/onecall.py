@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from typing import TYPE_CHECKING, Any
 
+from .discretion import discreet
 from .messages import Reply
 from .protocol.prompt import PromptInput
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from .sync_reply_stream import ReplyStream
 
 
+@discreet
 def generate(prompt: PromptInput, site: str | None = None, **options: Any) -> Reply:
     """Send one prompt and return the complete reply.
 
@@ -31,6 +33,7 @@ def generate(prompt: PromptInput, site: str | None = None, **options: Any) -> Re
         return client.generate(prompt, **options)
 
 
+@discreet
 def stream(prompt: PromptInput, site: str | None = None, **options: Any) -> ReplyStream:
     """Send one prompt and return its reply as it arrives; see `generate`."""
     from .client import Client
@@ -46,6 +49,7 @@ def stream(prompt: PromptInput, site: str | None = None, **options: Any) -> Repl
     return replies
 
 
+@discreet
 async def agenerate(prompt: PromptInput, site: str | None = None, **options: Any) -> Reply:
     """Send one prompt and return the complete reply; see `generate`."""
     from .async_client import AsyncClient
@@ -55,6 +59,7 @@ async def agenerate(prompt: PromptInput, site: str | None = None, **options: Any
         return await client.generate(prompt, **options)
 
 
+@discreet
 def astream(prompt: PromptInput, site: str | None = None, **options: Any) -> AsyncReplyStream:
     """Return the reply to one prompt as it arrives; see `generate`.
 

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, NoReturn, Protocol
 
+from .discretion import empty_frames
 from .errors import ChatError, IncompleteReply, TransportError
 from .messages import EndEvent, Event, Message, Reply
 from .protocol.exchanges import Exchange
@@ -76,6 +77,7 @@ def interrupted(exchange: Exchange, error: TransportError) -> ChatError:
 
     Its cause is the HTTP library's own error where there is one.
     """
+    empty_frames(error)
     raised = exchange.interrupted(error)
     if raised is not error:
         raised.__cause__ = error.__cause__ or error

@@ -64,6 +64,10 @@ class Deadline:
         self.seconds = seconds
         self._end = None if seconds is None else time.monotonic() + seconds
 
+    def is_over(self) -> bool:
+        """Whether no time is left."""
+        return self._end is not None and time.monotonic() >= self._end
+
     def left(self) -> float | None:
         """Return the seconds that are left; None where there is no end.
 
@@ -195,6 +199,12 @@ def is_private(url: str) -> bool:
         return ipaddress.ip_address(parts.hostname or "").is_loopback
     except ValueError:
         return False
+
+
+def cookie_values(header: str | None) -> frozenset[str]:
+    """Return the values of a `Cookie` header."""
+    pairs = (pair.strip().partition("=") for pair in (header or "").split(";"))
+    return frozenset(value for _, _, value in pairs if value)
 
 
 def _check_proxy(proxy: str, named_by: str) -> None:

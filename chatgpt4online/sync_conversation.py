@@ -7,6 +7,7 @@ from typing import Any
 
 from .client import Client
 from .conversation import BaseConversation
+from .discretion import discreet
 from .files import AnyFile
 from .messages import Reply, Shortcut
 from .sync_reply_stream import ReplyStream
@@ -21,15 +22,18 @@ class Conversation(BaseConversation[Client]):
         chat_id: the id of the conversation.
     """
 
+    @discreet
     def generate(self, prompt: str, *, files: Sequence[AnyFile] = (), **options: Any) -> Reply:
         """Say something and return the complete reply; see `Client.generate`."""
         return self.stream(prompt, files=files, **options).read()
 
+    @discreet
     def stream(self, prompt: str, *, files: Sequence[AnyFile] = (), **options: Any) -> ReplyStream:
         """Say something and return the reply as it arrives; see `Client.stream`."""
         plan, before = self._plan(prompt, files, options)
         return self._send(self._client._stream, plan, before, prompt)
 
+    @discreet
     def regenerate(self, **options: Any) -> Reply:
         """Ask for another reply in place of the last one.
 
@@ -39,6 +43,7 @@ class Conversation(BaseConversation[Client]):
         plan, before, said = self._plan_again(options)
         return self._send(self._client._stream, plan, before, said).read()
 
+    @discreet
     def send_shortcut(self, shortcut: Shortcut, **options: Any) -> Reply:
         """Press a shortcut of a reply and return what the chatbot says to it."""
         plan, before = self._plan_shortcut(shortcut, options)

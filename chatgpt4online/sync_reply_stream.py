@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Self
 
+from .discretion import discreet
 from .errors import TransportError
 from .messages import Event, Reply, TextEvent
 from .protocol.turn import Turn
@@ -35,6 +36,7 @@ class ReplyStream(BaseReplyStream, Iterator[str]):
         while (event := self._next_event()) is not None:
             yield event
 
+    @discreet
     def read(self) -> Reply:
         """Read to the end, close, and return the complete reply.
 

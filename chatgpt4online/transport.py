@@ -3,27 +3,35 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import ssl
 import time
 import weakref
 from collections import deque
 from email.utils import formatdate
-from threading import Lock, Timer
+from threading import Lock
 from typing import Any, NoReturn
 
 import requests
 import urllib3
 from requests.cookies import extract_cookies_to_jar
 
+from .connections import CutOff, CuttableAdapter
 from .errors import TransportError, UsageError
-from .failures import answer_timed_out, connect_failed, connect_timed_out, cut_off, untrusted
+from .failures import (
+    answer_timed_out,
+    closed_meanwhile,
+    connect_failed,
+    connect_timed_out,
+    connection_lost,
+    untrusted,
+)
 from .files import SizedPieces, failure_of
 from .protocol.answers import Headers
 from .protocol.exchanges import Body, FileBody, Request
-from .settings import LINGER_SECONDS, Deadline, HttpSettings
+from .settings import LINGER_SECONDS, Deadline, HttpSettings, cookie_values
 
 READ_SIZE = 65536
-_POOL_SIZE = 100
 
 
 class Answer:
@@ -32,54 +40,78 @@ class Answer:
     Attributes:
         status: the HTTP status.
         headers: by lower-case name.
+        cookies: the values of the cookies that were sent for it.
     """
 
     def __init__(
-        self, response: requests.Response, url: str, idle: float | None, deadline: Deadline
+        self,
+        response: requests.Response,
+        url: str,
+        idle: float | None,
+        deadline: Deadline,
+        cut_off: CutOff,
     ) -> None:
         self.status = response.status_code
         self.headers: Headers = {
             "date": formatdate(usegmt=True),
             **{name.lower(): value for name, value in response.headers.items()},
         }
+        self.cookies = cookie_values(response.request.headers.get("Cookie"))
         self._response = response
         self._url = url
         self._idle = idle
         self._deadline = deadline
         self._linger_until = 0.0
-        self._timer: Timer | None = None
-        left = deadline.left()
-        if left is not None:
-            self._cut_off_after(left)
+        self._closed_by_client = False
+        self._pid = os.getpid()
+        self._cut_off = cut_off
+        cut_off.aim(response.raw.shutdown)
+        weakref.finalize(self, cut_off.disarm)
 
     def read(self) -> bytes:
         """Return bytes as soon as there are any, decompressed; b'' at the end of the body.
 
         Raises:
-            TransportError: the connection failed, or a time is over.
+            TransportError: the connection failed, a time is over, or the client was closed.
         """
-        self._deadline.left()
+        if self._is_over():
+            raise self._failure(connection_lost(self._url))
         try:
             # Of the ways to read, only read1 hands bytes out at once in every framing.
             data: bytes = self._response.raw.read1(READ_SIZE, decode_content=True)
         except urllib3.exceptions.ReadTimeoutError as error:
-            self._deadline.left()
-            raise answer_timed_out(self._url, self._idle) from error
+            raise self._failure(answer_timed_out(self._url, self._idle)) from error
         except _READ_ERRORS as error:
-            self._deadline.left()
-            raise cut_off(self._url) from error
-        if not data:
-            self._deadline.left()
+            raise self._failure(connection_lost(self._url)) from error
+        if not data and self._is_over():
+            raise self._failure(connection_lost(self._url))
         return data
+
+    def _is_over(self) -> bool:
+        return self._closed_by_client or self._deadline.is_over()
+
+    def _failure(self, seen: TransportError) -> TransportError:
+        """Return why reading failed, where `seen` is what it looked like."""
+        if self._closed_by_client:
+            return closed_meanwhile(self._url)
+        return self._deadline.passed() if self._deadline.is_over() else seen
 
     def close(self) -> None:
         """Close the answer, and its connection unless the body has been read to its end."""
-        self._stop_timer()
+        self._cut_off.disarm()
         self._response.close()
+
+    def abort(self) -> None:
+        """Close the answer for the client, while another thread may be reading it."""
+        self._closed_by_client = True
+        if self._pid == os.getpid():
+            # Closing alone would wait until the other thread has read something.
+            self._cut_off.cut()
+        self.close()
 
     def linger(self) -> bool:
         """Keep the answer open until its body ends; False where that saves no connection."""
-        self._stop_timer()
+        self._cut_off.disarm()
         connection = self._response.raw.connection
         if connection is None or getattr(connection, "sock", None) is None:
             self._response.close()
@@ -92,33 +124,13 @@ class Answer:
         left = self._linger_until - time.monotonic()
         try:
             if left > 0:
-                self._cut_off_after(left)
+                self._cut_off = CutOff(left)
+                self._cut_off.aim(self._response.raw.shutdown)
                 with contextlib.suppress(*_READ_ERRORS):
                     while self._response.raw.read1(READ_SIZE, decode_content=True):
                         pass
         finally:
             self.close()
-
-    def _cut_off_after(self, seconds: float) -> None:
-        # No timeout of requests bounds an answer as a whole, so a thread cuts it off. It must
-        # not keep an answer that its reader has forgotten.
-        self._timer = Timer(seconds, _cut_off, [weakref.ref(self._response.raw)])
-        self._timer.daemon = True
-        weakref.finalize(self, self._timer.cancel)
-        self._timer.start()
-
-    def _stop_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer.join()
-            self._timer = None
-
-
-def _cut_off(raw: weakref.ref[urllib3.HTTPResponse]) -> None:
-    response = raw()
-    if response is not None:
-        with contextlib.suppress(RuntimeError, ValueError, OSError):
-            response.shutdown()
 
 
 class Transport:
@@ -135,8 +147,17 @@ class Transport:
         self._session = session if session is not None else _new_session()
         self._lingering: deque[Answer] = deque()
         self._open: weakref.WeakSet[Answer] = weakref.WeakSet()
+        self._waiting: set[CutOff] = set()
         self._lock = Lock()
         self._closed = False
+        self._pid: int | None = None
+
+    def check_usable(self) -> None:
+        """Raise a `UsageError` where nothing can be sent, which says why."""
+        if self._closed:
+            raise UsageError("This client is closed; make a new one.")
+        if self._is_elsewhere():
+            raise UsageError("This client was used before a fork; make one in each process.")
 
     def send(self, request: Request, headers: Headers, deadline: Deadline) -> Answer:
         """Send a request and read the head of the answer.
@@ -145,41 +166,60 @@ class Transport:
             TransportError: there is no answer; `retryable` says whether anything was sent.
             UsageError: the address or the proxy cannot be used.
         """
+        self.check_usable()
+        self._pid = os.getpid()
         self._drain_lingering()
-        if self._closed:
-            raise UsageError("This client is closed; make a new one.")
-        timeout = self._settings.timeout
         proxy = self._settings.proxy_for(request.url, owned=self._owned)
         prepared, environment = self._prepare(request, headers, proxy)
+        timeout = self._settings.timeout
         environment["timeout"] = (deadline.cap(timeout.connect), deadline.cap(timeout.idle))
+        cut_off = CutOff(deadline.left(), environment["timeout"][1])
+        with self._lock:
+            self._waiting.add(cut_off)
         try:
-            # Not Session.send, which reads the whole body of a redirect that it must not follow.
-            response = self._session.get_adapter(prepared.url or "").send(
-                prepared,
-                **environment,
-            )
+            response = self._send(request, prepared, environment, deadline, cut_off)
+            extract_cookies_to_jar(self._session.cookies, prepared, response.raw)  # type: ignore[no-untyped-call]
+            if response.status_code < 200:
+                _refuse_interim(response, request.url)
+            answer = Answer(response, request.url, timeout.idle, deadline, cut_off)
+        except BaseException:
+            cut_off.disarm()
+            raise
+        finally:
+            with self._lock:
+                self._waiting.discard(cut_off)
+        with self._lock:
+            self._open.add(answer)
+            closed = self._closed
+        if closed:
+            answer.close()
+            raise closed_meanwhile(request.url)
+        return answer
+
+    def _send(
+        self,
+        request: Request,
+        prepared: requests.PreparedRequest,
+        environment: dict[str, Any],
+        deadline: Deadline,
+        cut_off: CutOff,
+    ) -> requests.Response:
+        proxies = environment["proxies"]
+        try:
+            with cut_off.over():
+                # Not Session.send, which reads the whole body of a redirect that it must not
+                # follow.
+                return self._session.get_adapter(prepared.url or "").send(prepared, **environment)
         except Exception as error:
             failure = failure_of(request.body)
             if failure is not None:
                 raise failure from None
             if not isinstance(error, _SEND_ERRORS):
                 raise
-            raise self._translate(error, request.url, deadline, proxy is not None) from error
-        try:
-            extract_cookies_to_jar(self._session.cookies, prepared, response.raw)  # type: ignore[no-untyped-call]
-            if response.status_code < 200:
-                _refuse_interim(response, request.url)
-            answer = Answer(response, request.url, timeout.idle, deadline)
-        except BaseException:
-            response.close()
-            raise
-        with self._lock:
-            self._open.add(answer)
-            closed = self._closed
-        if closed:
-            answer.close()
-            raise UsageError("This client is closed; make a new one.")
-        return answer
+            if isinstance(error, requests.RequestException):
+                # What it holds shows nonce, cookies and prompt.
+                error.request = error.response = None
+            raise self._translate(error, request.url, deadline, bool(proxies)) from error
 
     def _prepare(
         self, request: Request, headers: Headers, proxy: str | None
@@ -199,8 +239,9 @@ class Transport:
                 verify,
                 None,
             )
-        except (requests.RequestException, ValueError) as error:
-            raise UsageError("The site's address or a header cannot be used.") from error
+        except (requests.RequestException, ValueError):
+            # From None: the cause can show the header.
+            raise UsageError("The site's address or a header cannot be used.") from None
         return prepared, dict(environment)
 
     def linger(self, answer: Answer) -> None:
@@ -215,19 +256,26 @@ class Transport:
             self._lingering.append(answer)
 
     def close(self) -> None:
-        """Close what is the client's own, streams included.
+        """Close what is the client's own, streams included, while others may use it.
 
         An injected session gets its connections back.
         """
         with self._lock:
             self._closed = True
-            answers = list(self._open)
-        if not self._owned:
-            self._drain_lingering()
+            answers, waiting = list(self._open), list(self._waiting)
+        if not self._is_elsewhere():
+            if not self._owned:
+                self._drain_lingering()
+            for cut_off in waiting:
+                cut_off.cut()
         for answer in answers:
-            answer.close()
+            answer.abort()
         if self._owned:
             self._session.close()
+
+    def _is_elsewhere(self) -> bool:
+        """Whether this is a fork of the process that made the connections."""
+        return self._pid not in (None, os.getpid())
 
     def _drain_lingering(self) -> None:
         with contextlib.suppress(IndexError):
@@ -243,18 +291,21 @@ class Transport:
     def _translate(
         self, error: Exception, url: str, deadline: Deadline, through_proxy: bool
     ) -> TransportError:
+        if self._closed:
+            return closed_meanwhile(url)
         timeout = self._settings.timeout
         reason = _reason(error)
         if isinstance(error, requests.ConnectTimeout):
             return connect_timed_out(url, timeout.connect)
-        if isinstance(error, requests.Timeout) or isinstance(reason, TimeoutError):
-            deadline.left()
-            return answer_timed_out(url, timeout.idle)
         if isinstance(reason, ssl.SSLCertVerificationError):
             return untrusted(url)
         if isinstance(reason, _NEVER_SENT) or _is_refused_tunnel(reason):
             return connect_failed(url, through_proxy=through_proxy)
-        return cut_off(url)
+        if deadline.is_over():
+            return deadline.passed()
+        if isinstance(error, requests.Timeout) or isinstance(reason, TimeoutError):
+            return answer_timed_out(url, timeout.idle)
+        return connection_lost(url)
 
 
 _SEND_ERRORS = (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError)
@@ -292,7 +343,7 @@ def _refuse_interim(response: requests.Response, url: str) -> NoReturn:
     connection = response.raw.connection
     if connection is not None:
         connection.close()
-    raise cut_off(url)
+    raise connection_lost(url)
 
 
 def _data(body: Body | None) -> bytes | SizedPieces | None:
@@ -303,7 +354,7 @@ def _new_session() -> requests.Session:
     session = requests.Session()
     # Our own reading of the environment serves both clients alike, and takes no .netrc.
     session.trust_env = False
-    adapter = requests.adapters.HTTPAdapter(pool_maxsize=_POOL_SIZE)
+    adapter = CuttableAdapter()
     session.mount("https://", adapter)
     session.mount("http://", adapter)
     return session

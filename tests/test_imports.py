@@ -18,10 +18,12 @@ PACKAGE = Path(chatgpt4online.__file__).parent
 LAYERS = [
     {"errors", "messages"},
     {"protocol"},
-    {"failures", "files", "retries", "settings", "terminal", "reply_stream"},
+    {"discretion", "failures", "files", "retries", "settings", "terminal", "reply_stream"},
     {"base_client", "conversation"},
+    {"connections"},
     {"transport", "async_transport"},
     {"sync_reply_stream", "async_reply_stream"},
+    {"sync_engine", "async_engine"},
     {"client", "async_client", "sync_conversation", "async_conversation"},
     {"onecall", "provider", "server"},
     {"cli"},
@@ -68,7 +70,14 @@ def test_imports_point_down_only(path: Path) -> None:
 def test_the_clients_do_not_import_each_other() -> None:
     for path in PACKAGE.glob("*.py"):
         names = imports_of(path)
-        if path.stem in ("client", "transport", "sync_conversation", "sync_reply_stream"):
+        if path.stem in (
+            "client",
+            "connections",
+            "transport",
+            "sync_conversation",
+            "sync_engine",
+            "sync_reply_stream",
+        ):
             assert not {name for name in names if "async" in name or name == "aiohttp"}
         elif path.stem.startswith("async_"):
             assert not names & {"chatgpt4online.client", "chatgpt4online.transport"}

@@ -7,8 +7,10 @@ import asyncio
 import pytest
 
 import chatgpt4online
-from chatgpt4online import ConnectError, RetryPolicy, Timeout, UsageError
+from chatgpt4online import ConnectError, RetryPolicy, Timeout, UsageError, astream
 from chatgpt4online.server import LocalSite
+
+from .drivers import AsyncDriver
 
 SAID = "You said: Hi (1 word)"
 
@@ -72,3 +74,16 @@ def test_failures_leave_nothing_open(dead_port: int) -> None:
         with pytest.raises(UsageError):
             function("", site)
     asyncio.run(run())
+
+
+@pytest.mark.parametrize("read", ["nothing", "a piece"])
+def test_a_forgotten_astream_closes_its_client(read: str) -> None:
+    async def run(site: str) -> None:
+        stream = astream("Hello there", site)
+        if read == "a piece":
+            assert await anext(stream) == "You"
+
+    with LocalSite() as site:
+        driver = AsyncDriver()
+        driver.runner.run(run(site.url))
+        driver.close()

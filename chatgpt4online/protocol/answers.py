@@ -7,7 +7,7 @@ code first, by the plugin's own English words only where nothing else tells.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from email.utils import parsedate_to_datetime
 from html import unescape
 from typing import Any, TypeVar
@@ -24,6 +24,7 @@ from ..errors import (
     StatusError,
 )
 from ..messages import Action, Block, Extra, Reply, Shortcut, Usage
+from .redaction import redact
 
 ExtraT = TypeVar("ExtraT", bound=Extra)
 
@@ -36,6 +37,7 @@ _OVER_LIMIT = re.compile(r"reached (the|your) limit", re.IGNORECASE)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _PAGE_START = re.compile(r"<(!doctype\s+html|html|head)\b", re.IGNORECASE)
 _LONGEST_MESSAGE = 500
+_LONGEST_RAW = 4096
 
 
 def read_reply(payload: Mapping[str, Any], streamed: str, chat_id: str | None) -> Reply | None:
@@ -88,7 +90,13 @@ def _usage(raw: object) -> Usage | None:
 
 
 def read_failure(
-    status: int, headers: Headers, payload: Mapping[str, Any] | None, head: str, partial_text: str
+    status: int,
+    headers: Headers,
+    payload: Mapping[str, Any] | None,
+    head: str,
+    partial_text: str,
+    *,
+    secrets: Iterable[str] = (),
 ) -> ChatError:
     """Return the error that an answer means.
 
@@ -98,11 +106,14 @@ def read_failure(
         payload: its JSON object; None where it has none.
         head: the first characters of its body that are not events.
         partial_text: the text of the reply that had arrived.
+        secrets: what was sent and must not be shown, should the site echo it.
     """
     if payload is not None:
-        message = _plain(payload.get("message"))
+        secrets = [_plain(secret) for secret in secrets]
+        message = redact(_plain(payload.get("message")), secrets)[:_LONGEST_MESSAGE]
         code = payload.get("code")
-        if isinstance(code, str) and "success" not in payload:
+        code = redact(_plain(code), secrets)[:_LONGEST_MESSAGE] if isinstance(code, str) else None
+        if code is not None and "success" not in payload:
             return _wordpress_error(status, code, message, headers)
         if status == 404 and "success" not in payload:
             return route_not_found(status, message)
@@ -131,7 +142,7 @@ def _wordpress_error(status: int, code: str, message: str, headers: Headers) -> 
     retry_after = read_retry_after(headers)
     said = f": {message}" if message else "."
     return StatusError(
-        f"WordPress answered with HTTP status {status}, {_plain(code)}{said}",
+        f"WordPress answered with HTTP status {status}, {code}{said}",
         status=status, code=code, message=message, retry_after=retry_after,
         retryable=status in (429, 503) and retry_after is not None,
     )  # fmt: skip
@@ -195,8 +206,8 @@ def _plain(text: object) -> str:
     """A message of the site as one line of plain text, tags and control characters left out."""
     if not isinstance(text, str):
         return ""
-    text = unescape(re.sub(r"<[^<>]*>", " ", text[:4096]))
-    return " ".join(_CONTROL.sub(" ", text).split())[:_LONGEST_MESSAGE]
+    text = unescape(re.sub(r"<[^<>]*>", " ", text[:_LONGEST_RAW]))
+    return " ".join(_CONTROL.sub(" ", text).split())
 
 
 def read_retry_after(headers: Headers) -> float | None:

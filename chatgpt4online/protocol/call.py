@@ -172,6 +172,18 @@ class Call(Exchange, Generic[Result]):
     def _fail(self, error: ChatError) -> None:
         self._failure = self._failure or error
 
+    def _read_failure(
+        self, payload: Mapping[str, Any] | None, head: str, partial_text: str
+    ) -> ChatError:
+        return read_failure(
+            self._status, self._headers, payload, head, partial_text, secrets=self._secrets()
+        )
+
+    def _secrets(self) -> list[str]:
+        """Return what was sent that must not be shown, should the site echo it."""
+        session = self._session or Session()
+        return [*self._site.secrets, session.nonce or "", session.session_id or ""]
+
     def _renew_nonce(self, nonce: object) -> None:
         assert self._session is not None
         self._site.renew_nonce(self._session, nonce)
@@ -190,7 +202,7 @@ class Call(Exchange, Generic[Result]):
         else:
             head = self._refusal.head
             partial_text = self._refused_text
-            error = read_failure(self._status, self._headers, payload, head, partial_text)
+            error = self._read_failure(payload, head, partial_text)
             if isinstance(error, NonceRejected) and not self.with_session:
                 error = StatusError(
                     f"The site refused the token or the password (HTTP {error.status}, "
@@ -263,7 +275,7 @@ class JsonCall(Call[Result]):
         if answer is not None and self._is_success(answer):
             self._result = self._read(answer)
         if self._result is None:
-            self._fail(read_failure(self._status, self._headers, answer, text[:1024], ""))
+            self._fail(self._read_failure(answer, text[:1024], ""))
         return ()
 
     def _is_success(self, answer: dict[str, Any]) -> bool:

@@ -172,7 +172,8 @@ class SessionOpening(Exchange):
             )  # fmt: skip
         if self._status < 300 and answer is not None and answer.get("success") is True:
             return ProtocolError("start_session gave no nonce that can be used.")
-        return read_failure(self._status, self._headers, answer, head, "")
+        secrets = self._site.secrets
+        return read_failure(self._status, self._headers, answer, head, "", secrets=secrets)
 
     def _failure(self, error: ChatError) -> ChatError:
         if isinstance(error, StatusError) and error.status in (502, 503, 504):

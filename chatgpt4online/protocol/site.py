@@ -29,6 +29,7 @@ class Site:
         era: how guests get in; None while it is unknown.
         page: what the page told; None while it is unread.
         session: the session to use; None while none is open.
+        secrets: credentials and cookies that were sent, which no error may show.
     """
 
     def __init__(self, address: Address) -> None:
@@ -37,6 +38,7 @@ class Site:
         self.era: Era | None = None
         self.page: Page | None = None
         self.session: Session | None = None
+        self.secrets: frozenset[str] = frozenset()
         self._lock = Lock()
 
     def first_step(self) -> Step:

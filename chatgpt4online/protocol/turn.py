@@ -15,7 +15,7 @@ from ..errors import (
     UsageError,
 )
 from ..messages import ActivityEvent, EndEvent, Event, Message, Reply, StoredFile, TextEvent
-from .answers import is_web_page, read_failure, read_reply
+from .answers import is_web_page, read_reply
 from .call import Call, encode_json
 from .chunks import ChunkParser, End, Failure
 from .exchanges import Request
@@ -269,7 +269,7 @@ class Turn(Call[Reply]):
         if isinstance(outcome, End):
             self._succeed(outcome.payload, events)
         elif isinstance(outcome, Failure):
-            self._fail(self._read_failure(outcome.payload))
+            self._fail(self._failure_of(outcome.payload))
         else:
             self._fail(
                 ProtocolError(
@@ -283,7 +283,7 @@ class Turn(Call[Reply]):
         streamed = self.text
         reply = read_reply(payload, streamed, self._chat_id)
         if reply is None:
-            self._fail(self._read_failure(payload))
+            self._fail(self._failure_of(payload))
             return
         # A JSON answer has no pieces, and PHP drops one that it cannot encode: what the
         # reply has beyond them is handed out too, so that the pieces make up the reply.
@@ -292,12 +292,19 @@ class Turn(Call[Reply]):
         self._result = reply
         events.append(EndEvent(reply))
 
-    def _read_failure(self, payload: Mapping[str, Any]) -> ChatError:
-        return read_failure(self._status, self._headers, payload, self._parser.head, self.text)
+    def _failure_of(self, payload: Mapping[str, Any]) -> ChatError:
+        return self._read_failure(payload, self._parser.head, self.text)
+
+    def _secrets(self) -> list[str]:
+        said = [self._prompt.new_message, *(item.content for item in self._prompt.history)]
+        instructions = self._options.get("instructions")
+        if isinstance(instructions, str):
+            said.append(instructions)
+        return [*super()._secrets(), *said]
 
     def _broken_off(self) -> ChatError:
         if not self._pieces and is_web_page(self._parser.head):
-            return read_failure(self._status, self._headers, None, self._parser.head, "")
+            return self._read_failure(None, self._parser.head, "")
         return IncompleteReply(
             f"The answer ended after {len(self.text)} characters without the site's word that it "
             "is complete: the site's PHP died, or a proxy in front of it gave up.",

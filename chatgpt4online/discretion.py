@@ -1,0 +1,77 @@
+"""Keeping secrets out of tracebacks.
+
+Error trackers show the local variables of every frame that an error has passed. Among those of
+a failed call are prompts, nonces and passwords, so the frames are emptied before the error
+leaves the library.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any, ParamSpec, TypeVar, cast
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
+_EMPTIED = frozenset({"aiohttp", "asyncio", "chatgpt4online", "http", "json", "requests",
+                      "tenacity", "urllib3"})  # fmt: skip
+
+
+def discreet(function: Callable[_P, _R]) -> Callable[_P, _R]:
+    """Have the errors of a function, or of a coroutine function, keep no local variables.
+
+    The frames stay, with their lines; those of the caller are not touched.
+    """
+    if inspect.iscoroutinefunction(function):
+        return cast("Callable[_P, _R]", _discreet_coroutine(function))
+
+    @functools.wraps(function)
+    def call(*args: _P.args, **kwargs: _P.kwargs) -> _R:
+        try:
+            return function(*args, **kwargs)
+        except BaseException as error:
+            del args, kwargs
+            empty_frames(error)
+            raise
+
+    return call
+
+
+def _discreet_coroutine(function: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(function)
+    async def call(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return await function(*args, **kwargs)
+        except BaseException as error:
+            del args, kwargs
+            empty_frames(error)
+            raise
+
+    return call
+
+
+def empty_frames(error: BaseException) -> None:
+    """Clear the local variables that the tracebacks of an error and of its causes hold.
+
+    Only the frames of this library and of those that it sends by are cleared.
+    """
+    left: list[BaseException | None] = [error]
+    seen = set()
+    while left:
+        raised = left.pop()
+        if raised is None or id(raised) in seen:
+            continue
+        seen.add(id(raised))
+        if raised.__suppress_context__ and raised.__cause__ is None:
+            raised.__context__ = None  # it was left out because of what it holds
+        left += (raised.__cause__, raised.__context__)
+        step = raised.__traceback__
+        while step is not None:
+            name = step.tb_frame.f_globals.get("__name__", "")
+            if name.partition(".")[0] in _EMPTIED:
+                with contextlib.suppress(RuntimeError):  # it is still running
+                    step.tb_frame.clear()
+            step = step.tb_next

@@ -1,0 +1,159 @@
+"""How the sync client runs exchanges with its site: retries, sessions, one loop for all."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from threading import Event, Lock
+from typing import Any, TypeVar
+
+import requests
+
+from .base_client import BaseClient, TurnPlan
+from .discretion import discreet
+from .errors import ChatError, TransportError
+from .files import LocalFile
+from .messages import StoredFile
+from .protocol.call import Call
+from .protocol.discovery import (
+    PageReading,
+    PluginQuestion,
+    SiteInfo,
+    plugin_is_known,
+    site_info,
+)
+from .protocol.exchanges import Exchange, Request
+from .protocol.files import NO_PURPOSE
+from .protocol.opening import SessionOpening
+from .reply_stream import raise_interrupted
+from .retries import retrying_options
+from .settings import Deadline
+from .sync_reply_stream import ReplyStream
+from .transport import Answer, Transport
+
+_Opened = TypeVar("_Opened")
+_Result = TypeVar("_Result")
+_CallT = TypeVar("_CallT", bound=Call[Any])
+
+
+class SyncEngine(BaseClient[requests.Session]):
+    """Runs the exchanges of a client with its site, blocking."""
+
+    def _connect(self, session: requests.Session | None) -> None:
+        self._transport = Transport(self._settings, session)
+        self._opening = Lock()
+        self._closing = Event()
+
+    def _stream(self, plan: TurnPlan) -> ReplyStream:
+        self._transport.check_usable()
+        chat_id, deadline = uuid.uuid4().hex, self._deadline()
+        # What is wrong with it must be known before a file is uploaded.
+        self._turn(plan, chat_id).check_against_page(len(plan.files))
+        stored = [
+            file if isinstance(file, StoredFile) else self._upload(file, deadline)
+            for file in plan.files
+        ]
+        turn, answer = self._retrying(
+            deadline, self._start, lambda: self._turn(plan, chat_id, stored)
+        )
+        return ReplyStream(turn, answer, self._transport)
+
+    def _upload(self, file: LocalFile, deadline: Deadline, purpose: str = NO_PURPOSE) -> StoredFile:
+        return self._ask(lambda: self._upload_call(file, purpose), deadline)
+
+    def _retrying(
+        self, deadline: Deadline, opening: Callable[..., _Opened], *arguments: Any
+    ) -> _Opened:
+        """Call ``opening(*arguments, deadline)``, again where the policy allows it."""
+        from tenacity import Retrying
+
+        self._transport.check_usable()
+        options = retrying_options(self._retry, deadline.left())
+        retrying = Retrying(sleep=self._sleep, **options)
+        return retrying(opening, *arguments, deadline)
+
+    def _sleep(self, seconds: float) -> None:
+        self._closing.wait(seconds)
+
+    @discreet
+    def _ask(self, make: Callable[[], Call[_Result]], deadline: Deadline | None = None) -> _Result:
+        """Make a call and return its result."""
+        deadline = deadline or self._deadline()
+        call, answer = self._retrying(deadline, self._start, make)
+        self._read_all(call, answer)
+        result: _Result = call.result()
+        return result
+
+    def _start(self, make: Callable[[], _CallT], deadline: Deadline) -> tuple[_CallT, Answer]:
+        """Send a call; return it with its answer once the site has accepted it."""
+        call = make()
+        while True:
+            if call.needs_opening:
+                self._open_session(deadline, call.opening)
+            request = call.next_request()
+            if request is None:
+                continue  # the session was dropped by another thread
+            answer = self._send(call, request, deadline)
+            if call.accepted:
+                return call, answer
+            self._read_all(call, answer)
+            if call.finished:
+                call.result()
+
+    def _discover(self, deadline: Deadline) -> SiteInfo:
+        self._open_session(deadline)
+        if self._site.page is None:
+            self._run(PageReading(self._site, self._limits), deadline)
+        has_plugin = plugin_is_known(self._site)
+        if not has_plugin:
+            question = PluginQuestion(self._site, self._limits)
+            _, answer = self._start(lambda: question, deadline)
+            self._read_all(question, answer)
+            has_plugin = question.result()
+        return site_info(self._site, has_plugin)
+
+    def _open_session(
+        self, deadline: Deadline, opening: Callable[[], SessionOpening | None] | None = None
+    ) -> None:
+        """Run what `opening` returns, by default what opens a session where none is open.
+
+        Of several threads only one does so. Where it fails, those that waited for it fail too.
+        """
+        opening = opening or self._session_opening
+        failed_before = self._failed_openings
+        left = deadline.left()
+        if not self._opening.acquire(timeout=-1 if left is None else left):
+            raise deadline.passed()
+        try:
+            self._check_opening(failed_before)
+            exchange = opening()
+            if exchange is not None:
+                self._run(exchange, deadline)
+        except ChatError as error:
+            self._opening_failed(error, failed_before)
+            raise
+        finally:
+            self._opening.release()
+
+    def _run(self, exchange: Exchange, deadline: Deadline) -> None:
+        while (request := exchange.next_request()) is not None:
+            self._read_all(exchange, self._send(exchange, request, deadline))
+
+    def _send(self, exchange: Exchange, request: Request, deadline: Deadline) -> Answer:
+        try:
+            answer = self._transport.send(request, self._headers(request), deadline)
+        except TransportError as error:
+            raise_interrupted(exchange, error)
+        self._site.secrets = self._secrets | answer.cookies
+        exchange.receive_head(answer.status, answer.headers)
+        return answer
+
+    def _read_all(self, exchange: Exchange, answer: Answer) -> None:
+        try:
+            while not exchange.has_enough and (data := answer.read()):
+                exchange.receive_data(data)
+        except TransportError as error:
+            raise_interrupted(exchange, error)
+        finally:
+            answer.close()
+        exchange.receive_eof()

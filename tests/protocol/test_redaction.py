@@ -1,0 +1,39 @@
+"""What a site says, without the secrets in it."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chatgpt4online.protocol.redaction import MARK, redact
+
+LONG = "a prompt of more than sixteen characters"
+
+
+@pytest.mark.parametrize(
+    ("text", "secrets", "shown"),
+    [
+        ("nonce abcd1234 refused", ["abcd1234"], f"nonce {MARK} refused"),
+        ("abcd1234", ["abcd1234"], MARK),
+        ("xabcd1234", ["abcd1234"], "xabcd1234"),
+        ("this is", ["his"], "this is"),
+        ("this is", ["is"], "this is"),
+        ("a+b=c, a+b=c", ["a+b=c"], f"{MARK}, {MARK}"),
+        (f"You said: '{LONG}'.", [LONG], f"You said: '{MARK}'."),
+        (f"You said: '{LONG[:20]}...'", [LONG], f"You said: '{MARK}...'"),
+        (f"{LONG[:16]}", [LONG], MARK),
+        (f"{LONG[:15]}", [LONG], LONG[:15]),
+        (LONG + LONG, [LONG], MARK * 2),
+        (LONG, ["", LONG, "of more"], MARK),
+        ("nothing", [], "nothing"),
+    ],
+)
+def test_redact(text: str, secrets: list[str], shown: str) -> None:
+    assert redact(text, secrets) == shown
+
+
+@given(st.text(), st.text(min_size=4), st.text())
+def test_a_secret_is_never_left(before: str, secret: str, after: str) -> None:
+    shown = redact(f"{before} {secret} {after}", [secret])
+    assert f" {secret} " not in shown.replace(MARK, "")

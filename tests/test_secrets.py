@@ -1,0 +1,399 @@
+"""Nonces, cookies, credentials and prompts: shown nowhere, and sent to their own origin only."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import pickle
+import traceback
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+import requests
+
+from chatgpt4online import AsyncClient, ChatError, Client, Limits, Message, RetryPolicy, Timeout
+from chatgpt4online.protocol.redaction import MARK
+
+from .drivers import AsyncDriver, Driver, SyncDriver
+from .loopback import (
+    CHUNKED,
+    HELLO,
+    Connection,
+    Handler,
+    LoopbackServer,
+    Received,
+    ai_site,
+    answer,
+    chunk,
+    cut,
+    live,
+    send,
+    stall,
+)
+
+PROMPT = "A prompt that nobody else may see"
+EARLIER = "What was said before, which is secret too"
+INSTRUCTIONS = "Instructions that are not for everybody"
+NONCE, SESSION, COOKIE = "n0nce5ecret", "se55ionSecret", "c00kie-5ecret"
+PASSWORD, TOKEN = "pass 5ecret word", "t0ken-5ecret"
+SECRETS = [PROMPT, EARLIER, INSTRUCTIONS, NONCE, SESSION, COOKIE, PASSWORD, TOKEN]
+
+OPENED = answer(
+    {"success": True, "sessionId": SESSION, "restNonce": NONCE},
+    200,
+    f"Set-Cookie: mwai_session_id={COOKIE}; path=/",
+)
+ONCE = RetryPolicy(attempts=1)
+TESTS = str(Path(__file__).parent)
+
+
+def opened_site(submit: Handler) -> Handler:
+    def handle(connection: Connection, request: Received) -> None:
+        if "start_session" in request.target:
+            connection.send(OPENED)
+        else:
+            submit(connection, request)
+
+    return handle
+
+
+def echo(request: Received) -> str:
+    """All that a request told, as a debugging page of PHP would print it."""
+    headers = " ".join(request.headers.values())
+    said = json.loads(request.body) if request.body else {}
+    return f"{headers} {' '.join(map(str, said.values()))}"
+
+
+def echoing(make: Callable[[str], bytes]) -> Handler:
+    return lambda connection, request: connection.send(make(echo(request)))
+
+
+def event(kind: str, data: Any) -> bytes:
+    return b"data: " + json.dumps({"type": kind, "data": data}).encode() + b"\n\n"
+
+
+ANSWERS: dict[str, Handler] = {
+    "cut": cut(),
+    "reset": cut(reset=True),
+    "stall": stall(),
+    "stall in the reply": stall(CHUNKED + chunk(live("Hello"))),
+    "cut in the reply": cut(CHUNKED + chunk(live("Hello"))),
+    "no HTTP": send(b"what\r\n\r\n"),
+    "a broken header": send(b"HTTP/1.1 200 OK\r\nBroken\r\n\r\n"),
+    "broken chunks": send(CHUNKED + b"xyz\r\n"),
+    "broken gzip": send(answer(b"nothing zipped", 200, "Content-Encoding: gzip")),
+    "a web page": echoing(lambda text: answer(f"<html>{text}", 403)),
+    "a redirect": echoing(lambda text: answer("", 302, "Location: /moved")),
+    "a refusal": echoing(lambda text: answer({"success": False, "message": text}, 400)),
+    "a limit": echoing(lambda text: answer({"success": False, "message": text}, 429)),
+    "a WordPress error": echoing(lambda text: answer({"code": text, "message": text}, 500)),
+    "no route": echoing(lambda text: answer({"code": "rest_no_route", "message": text}, 404)),
+    "nonce refused": echoing(
+        lambda text: answer({"code": "rest_cookie_invalid_nonce", "message": text}, 403)
+    ),
+    "an error event": echoing(lambda text: answer(event("error", text))),
+    "an end that failed": echoing(
+        lambda text: answer(event("end", json.dumps({"success": False, "message": text})))
+    ),
+    "an end that cannot be read": echoing(lambda text: answer(event("end", text))),
+    "a long line": echoing(lambda text: answer(f"data: {text}" + "x" * 9000)),
+    "a short echo": echoing(
+        lambda text: answer({"success": False, "message": f"'{PROMPT[:20]}...' is banned"}, 400)
+    ),
+}
+
+
+def all_shown(error: BaseException) -> str:
+    """What error trackers show of an error and of all that it was raised from."""
+    shown, left, seen = [], [error], set()
+    while left:
+        raised = left.pop()
+        if id(raised) in seen:
+            continue
+        seen.add(id(raised))
+        shown += [str(raised), repr(raised), repr(raised.args)]
+        told = traceback.TracebackException.from_exception(raised, capture_locals=True)
+        for frame in told.stack:
+            if not frame.filename.startswith(TESTS):
+                shown.append(f"{frame.filename}:{frame.lineno} {frame.locals}")
+        left += [item for item in (raised.__cause__, raised.__context__) if item is not None]
+    return "\n".join(shown)
+
+
+def check_nothing_is_shown(text: str) -> None:
+    for secret in SECRETS:
+        for form in (secret, secret[:18], json.dumps(secret)):
+            at = text.find(form)
+            assert at < 0, f"{secret}: {text[max(0, at - 300) : at + 100]}"
+
+
+@pytest.fixture
+def everything_logged(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
+    with caplog.at_level(logging.DEBUG):
+        yield caplog
+
+
+def ask(driver: Driver, site: str, **options: Any) -> ChatError:
+    client = driver.client(
+        site,
+        auth=options.pop("auth", ("ann", PASSWORD)),
+        retry=ONCE,
+        timeout=Timeout(idle=0.15),
+        limits=Limits(line=5000),
+        **options,
+    )
+    with client:
+        with pytest.raises(ChatError) as caught:
+            client.generate(
+                [Message("user", EARLIER), Message("user", PROMPT)],
+                instructions=INSTRUCTIONS,
+            )
+        check_nothing_is_shown(repr(getattr(client, "inner", client)))
+    return caught.value
+
+
+@pytest.mark.parametrize("name", ANSWERS)
+def test_no_error_shows_a_secret(
+    name: str, driver: Driver, everything_logged: pytest.LogCaptureFixture
+) -> None:
+    if isinstance(driver, AsyncDriver):
+        driver.runner.get_loop().set_debug(True)
+    with LoopbackServer(opened_site(ANSWERS[name])) as server:
+        error = ask(driver, server.url)
+        assert any(NONCE in request.headers.get("x-wp-nonce", "") for request in server.prompts)
+        assert any(COOKIE in request.headers.get("cookie", "") for request in server.prompts)
+        assert PROMPT in server.prompts[0].json["newMessage"]
+    check_nothing_is_shown(all_shown(error))
+    check_nothing_is_shown(all_shown(pickle.loads(pickle.dumps(error))))
+    check_nothing_is_shown(everything_logged.text)
+    check_nothing_is_shown(str([vars(record) for record in everything_logged.records]))
+    for value in vars(error).values():
+        check_nothing_is_shown(repr(value))
+
+
+@pytest.mark.parametrize("name", ["cut", "a WordPress error", "a refusal"])
+def test_no_error_shows_a_token(name: str, driver: Driver) -> None:
+    with LoopbackServer(ANSWERS[name]) as server:
+        error = ask(driver, server.url, auth=None, token=TOKEN)
+        assert TOKEN in server.requests[0].headers["authorization"]
+    check_nothing_is_shown(all_shown(error))
+
+
+@pytest.mark.parametrize("name", ["cut", "a WordPress error", "a web page"])
+def test_no_error_of_the_opening_shows_a_secret(name: str, driver: Driver) -> None:
+    with LoopbackServer(ANSWERS[name]) as server:
+        error = ask(driver, server.url, headers={"Cookie": f"theirs={COOKIE}"})
+        assert COOKIE in server.requests[0].headers["cookie"]
+    check_nothing_is_shown(all_shown(error))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"prompt": [Message("user", PROMPT), Message("assistant", EARLIER)]},
+        {"prompt": PROMPT + "\ud800"},
+        {"prompt": [{"role": PROMPT, "content": EARLIER}]},
+        {"prompt": [{"role": "user", "content": [{"type": PROMPT}]}]},
+        {"prompt": PROMPT, "instructions": {PROMPT}},
+        {"prompt": PROMPT, "instructions": PROMPT + "\ud800"},
+        {"prompt": PROMPT, "token": TOKEN},
+        {"prompt": PROMPT, "files": [PROMPT]},
+    ],
+)
+def test_no_mistake_shows_a_secret(wrong: dict[str, Any], driver: Driver) -> None:
+    with driver.client("https://site.invalid", auth=("ann", PASSWORD)) as client:
+        with pytest.raises(ChatError) as caught:
+            client.generate(**wrong)
+        shown = all_shown(caught.value)
+        if "files" not in wrong:  # the name of a file that is not there is no prompt
+            check_nothing_is_shown(shown)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"auth": ("a:b", PASSWORD)},
+        {"auth": (PASSWORD,)},
+        {"token": TOKEN + "\n"},
+        {"auth": ("ann", PASSWORD), "token": TOKEN},
+        {"headers": {"Cookie": COOKIE + "\r\n"}},
+        {"headers": {"Cookie": " " + COOKIE}},
+        {"proxy": f"socks5://ann:{PASSWORD}@127.0.0.1"},
+        {"site": f"https://ann:{PASSWORD}@site.invalid"},
+        {"site": f"ftp://ann:{PASSWORD}@site.invalid"},
+    ],
+)
+def test_no_wrong_argument_shows_a_secret(wrong: dict[str, Any], driver: Driver) -> None:
+    with pytest.raises(ChatError) as caught:
+        with driver.client(**{"site": "http://127.0.0.1:1", **wrong}) as client:
+            client.generate(PROMPT)
+    check_nothing_is_shown(str(caught.value) + repr(caught.value) + repr(caught.value.__cause__))
+
+
+def test_the_password_of_a_proxy_is_not_shown(
+    dead_port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor that of an injected session that reads the environment itself."""
+    monkeypatch.setenv("HTTP_PROXY", f"http://ann:{TOKEN}@127.0.0.1:{dead_port}")
+    driver, errors = AsyncDriver(), []
+
+    async def run() -> None:
+        async with (
+            aiohttp.ClientSession(trust_env=True) as session,
+            AsyncClient("http://site.invalid", session=session, retry=ONCE) as client,
+        ):
+            with pytest.raises(ChatError) as caught:
+                await client.generate(PROMPT)
+            errors.append(caught.value)
+
+    driver.runner.run(run())
+    with requests.Session() as session:
+        for given in (session, None):
+            with Client("http://site.invalid", session=given, retry=ONCE) as client:
+                with pytest.raises(ChatError) as caught:
+                    client.generate(PROMPT)
+                errors.append(caught.value)
+    with driver.client("http://site.invalid", retry=ONCE) as client:
+        with pytest.raises(ChatError) as caught:
+            client.generate(PROMPT)
+        errors.append(caught.value)
+    driver.close()
+    for error in errors:
+        check_nothing_is_shown(all_shown(error))
+
+
+def test_what_the_site_says_is_kept_apart_from_the_secrets(driver: Driver) -> None:
+    said = answer({"success": False, "message": f"<b>Sorry</b>: '{PROMPT}' is banned."}, 400)
+    with LoopbackServer(opened_site(send(said))) as server:
+        error = ask(driver, server.url)
+    assert error.message == f"Sorry : '{MARK}' is banned."  # type: ignore[attr-defined]
+
+
+def test_values_show_nothing(driver: Driver) -> None:
+    with (
+        LoopbackServer(opened_site(HELLO)) as server,
+        driver.client(server.url, auth=("ann", PASSWORD), headers={"X": TOKEN}) as client,
+    ):
+        chat = client.conversation(messages=[Message("user", EARLIER)])
+        chat.generate(PROMPT, instructions=INSTRUCTIONS)
+        inner = getattr(client, "inner", client)
+        values = [Message("user", PROMPT), chat, inner, *vars(inner).values()]
+        values += [*vars(inner._site).values(), *vars(inner._transport).values()]
+        plan = inner._turn_plan([Message("user", EARLIER), Message("user", PROMPT)], (), {})
+        values += [plan, inner._turn(plan, "id"), inner._turn(plan, "id").next_request()]
+    hidden = {id(inner._site.secrets), id(inner._secrets), id(inner._credentials)}
+    for value in values:
+        if id(value) not in hidden:
+            check_nothing_is_shown(repr(value))
+
+
+@pytest.mark.parametrize("driver_kind", [SyncDriver, AsyncDriver])
+def test_an_interrupted_call_keeps_no_secret_either(
+    driver_kind: type[Driver], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*arguments: Any, **options: Any) -> Any:
+        raise KeyboardInterrupt
+
+    driver = driver_kind()
+    monkeypatch.setattr("chatgpt4online.transport.Transport.send", interrupt)
+    monkeypatch.setattr("chatgpt4online.async_transport.AsyncTransport.send", interrupt)
+    with driver.client("https://site.invalid", auth=("ann", PASSWORD)) as client:
+        with pytest.raises(KeyboardInterrupt) as caught:
+            client.generate(PROMPT)
+    check_nothing_is_shown(all_shown(caught.value))
+    monkeypatch.undo()
+    driver.close()
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize("phase", ["page", "session", "prompt"])
+def test_no_redirect_carries_a_secret_to_another_origin(
+    phase: str, status: int, driver: Driver
+) -> None:
+    with LoopbackServer(HELLO) as other:
+        away = answer("", status, f"Location: {other.url}/wp-json/mwai/v1/start_session")
+
+        def handle(connection: Connection, request: Received) -> None:
+            kind = "page" if request.method == "GET" else "prompt"
+            kind = "session" if "start_session" in request.target else kind
+            if kind == phase:
+                connection.send(away)
+            elif kind == "page":
+                root = 'Link: </wp-json/>; rel="https://api.w.org/"'
+                connection.send(answer("<html>", 200, root))
+            else:
+                opened_site(HELLO)(connection, request)
+
+        with LoopbackServer(handle) as server:
+            with driver.client(server.url + "/chat", auth=("ann", PASSWORD)) as client:
+                with pytest.raises(ChatError, match="redirect"):
+                    client.generate(PROMPT)
+        assert other.requests == []
+        assert other.connections == 0
+
+
+def test_a_page_that_names_another_host_gets_nothing_sent_there(driver: Driver) -> None:
+    with LoopbackServer(HELLO) as other:
+        system = {"restUrl": f"{other.url}/wp-json/", "restNonce": NONCE, "sessionId": SESSION}
+        page = f"<html><link rel='https://api.w.org/' href='{other.url}/wp-json/'>"
+        page += f"<div data-system='{json.dumps(system)}'></div>"
+
+        def handle(connection: Connection, request: Received) -> None:
+            if request.method == "GET":
+                connection.send(answer(page, 200, f"Set-Cookie: a={COOKIE}; path=/"))
+            else:
+                HELLO(connection, request)
+
+        with LoopbackServer(handle) as server:
+            with driver.client(server.url + "/chat", auth=("ann", PASSWORD)) as client:
+                assert client.generate(PROMPT).text == "Hello"
+            assert server.prompts[0].headers["x-wp-nonce"] == NONCE
+        assert other.connections == 0
+
+
+def test_two_clients_share_nothing(driver: Driver) -> None:
+    with LoopbackServer(opened_site(HELLO)) as first, LoopbackServer(ai_site(HELLO)) as second:
+        with driver.client(first.url, auth=("ann", PASSWORD)) as client:
+            client.generate(PROMPT)
+        with driver.client(second.url) as client:
+            client.generate("Hi")
+        for request in second.requests:
+            check_nothing_is_shown(repr(request))
+
+
+def test_a_redirect_to_an_unsafe_scheme_is_not_followed(driver: Driver) -> None:
+    for location in ("file:///etc/passwd", "ftp://127.0.0.1/", "//127.0.0.1:1/", "http:/\\x/"):
+        with LoopbackServer(send(answer("", 302, f"Location: {location}"))) as server:
+            with driver.client(server.url + "/chat", retry=ONCE) as client:
+                with pytest.raises(ChatError):
+                    client.generate("Hi")
+            assert {request.target for request in server.requests} <= {"/chat", "/x/", "/%5Cx/"}
+
+
+def test_a_cancelled_task_keeps_no_secret() -> None:
+    driver = AsyncDriver()
+
+    async def run(site: str, asked: asyncio.Event) -> asyncio.CancelledError:
+        async with AsyncClient(site, auth=("ann", PASSWORD)) as client:
+            task = asyncio.ensure_future(client.generate(PROMPT))
+            await asked.wait()
+            task.cancel()
+            try:
+                await task
+            except asyncio.CancelledError as error:
+                return error
+        raise AssertionError
+
+    loop, asked = driver.runner.get_loop(), asyncio.Event()
+
+    def submit(connection: Connection, request: Received) -> None:
+        loop.call_soon_threadsafe(asked.set)
+        stall()(connection, request)
+
+    with LoopbackServer(opened_site(submit)) as server:
+        check_nothing_is_shown(all_shown(driver.runner.run(run(server.url, asked))))
+    driver.close()
