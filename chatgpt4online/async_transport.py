@@ -10,7 +10,7 @@ import ssl
 import time
 import weakref
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from email.utils import formatdate
 from urllib.parse import unquote, urlsplit, urlunsplit
 
@@ -67,6 +67,7 @@ class AsyncAnswer:
         self._linger_until = 0.0
         self._closed_by_client = False
         self._pid = os.getpid()
+        self._lost = _when_lost(response)
 
     async def read(self) -> bytes:
         """Return bytes as soon as there are any, decompressed; b'' at the end of the body.
@@ -105,6 +106,7 @@ class AsyncAnswer:
         """Close the answer, and its connection unless the body has been read to its end."""
         # In a fork this would take the connection from the event loop of the other process.
         if self._pid == os.getpid():
+            self._lost()
             self._response.close()
 
     def abort(self) -> None:
@@ -120,9 +122,13 @@ class AsyncAnswer:
         self._linger_until = time.monotonic() + LINGER_SECONDS
         return True
 
-    async def drain(self) -> None:
-        """Read to the end of a lingering answer, so that its connection can be used again."""
-        left = self._linger_until - time.monotonic()
+    async def drain(self, deadline: Deadline) -> None:
+        """Read to the end of a lingering answer, so that its connection can be used again.
+
+        Args:
+            deadline: that of the call that waits for it.
+        """
+        left = deadline.share(self._linger_until - time.monotonic())
         try:
             with contextlib.suppress(aiohttp.ClientError, OSError, ValueError, RuntimeError):
                 async with asyncio.timeout(max(left, 0)):
@@ -158,7 +164,7 @@ class AsyncTransport:
             UsageError: the address or the proxy cannot be used.
         """
         self.check_usable()
-        await self._drain_lingering()
+        await self._drain_lingering(deadline)
         if self._session is None:
             self._session = _new_session()
             self._loop = asyncio.get_running_loop()
@@ -241,7 +247,7 @@ class AsyncTransport:
         """
         self._closed = True
         if not self._owned and self._pid == os.getpid():
-            await self._drain_lingering()
+            await self._drain_lingering(Deadline(None))
         for answer in list(self._open):
             answer.abort()
         if self._pid != os.getpid():
@@ -257,9 +263,9 @@ class AsyncTransport:
             closing.send(None)
         closing.close()
 
-    async def _drain_lingering(self) -> None:
+    async def _drain_lingering(self, deadline: Deadline) -> None:
         while self._lingering:
-            await self._lingering.popleft().drain()
+            await self._lingering.popleft().drain(deadline)
 
     def _tls(self, url: str) -> ssl.SSLContext | bool:
         # True leaves an injected session its own setting.
@@ -281,6 +287,38 @@ class AsyncTransport:
         if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ClientHttpProxyError):
             return connect_failed(url, through_proxy=through_proxy)
         return connection_lost(url)
+
+
+def _when_lost(response: aiohttp.ClientResponse) -> Callable[[], None]:
+    """Have a reader of the body wake when the connection is lost; return how to end that.
+
+    After a chunk that cannot be parsed aiohttp closes the connection, and its timer, but leaves
+    the reader waiting for ever.
+    """
+    content = response.content
+    protocol = response.connection.protocol if response.connection is not None else None
+    closed = protocol.closed if protocol is not None else None
+    if protocol is None or not isinstance(closed, asyncio.Future):
+        return lambda: None
+
+    def wake(_: asyncio.Future[None]) -> None:
+        if not content.is_eof() and content.exception() is None:
+            reason = protocol.exception() or aiohttp.ClientConnectionError("Connection lost")
+            content.set_exception(aiohttp.ClientPayloadError(str(reason)), reason)
+
+    def end() -> None:
+        closed.remove_done_callback(wake)
+
+    closed.add_done_callback(wake)
+    closed.remove_done_callback(_retrieve)
+    closed.add_done_callback(_retrieve)
+    return end
+
+
+def _retrieve(closed: asyncio.Future[None]) -> None:
+    """Take note of how a connection ended, or asyncio logs that nobody did."""
+    if not closed.cancelled():
+        closed.exception()
 
 
 def without_secrets(error: Exception) -> Exception:

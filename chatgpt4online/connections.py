@@ -7,16 +7,18 @@ that waits for an answer. Only the shutdown of its socket does both.
 from __future__ import annotations
 
 import contextlib
+import http.client
 import socket
+import ssl
 import weakref
 from collections.abc import Callable, Iterator
 from threading import Lock, Timer, local
-from typing import Any
+from typing import Any, BinaryIO
 
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.exceptions import ConnectTimeoutError
+from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
 POOL_SIZE = 100
 
@@ -79,13 +81,52 @@ class CutOff:
 _CURRENT = local()
 
 
+class _Head:
+    """Reads the head of an answer, and tells whether it was cut off."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.is_cut = False
+
+    def readline(self, limit: int) -> bytes:
+        line = self._file.readline(limit)
+        self.is_cut = not line.endswith(b"\n")
+        return line
+
+    def close(self) -> None:
+        self._file.close()
+
+
+class _Response(http.client.HTTPResponse):
+    """An answer whose head is whole: http.client takes a cut one for a short one."""
+
+    def begin(self) -> None:
+        file = self.fp
+        head: Any = _Head(file)
+        self.fp = head
+        try:
+            super().begin()
+        finally:
+            if self.fp is head:
+                self.fp = file
+        if head.is_cut:
+            self.close()
+            raise http.client.RemoteDisconnected("The connection was closed within the head.")
+
+
 class _Cuttable(HTTPConnection):
+    response_class = _Response
+
     def connect(self) -> None:
         try:
             super().connect()
         except TimeoutError as error:
             # urllib3 calls a TLS handshake that stalls a read timeout, as if it had sent.
             raise ConnectTimeoutError(self, "The connection timed out.") from error
+        except ssl.SSLCertVerificationError:
+            raise
+        except OSError as error:
+            raise NewConnectionError(self, "The connection could not be made.") from error
         cut_off: CutOff | None = getattr(_CURRENT, "cut_off", None)
         if cut_off is not None and self.sock is not None:
             # urllib3 leaves the time to connect in force while the request is sent.

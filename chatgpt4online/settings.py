@@ -86,6 +86,10 @@ class Deadline:
         left = self.left()
         return min((value for value in (seconds, left) if value is not None), default=None)
 
+    def share(self, seconds: float) -> float:
+        """Return `seconds`, or a quarter of what is left where that is less."""
+        return seconds if self._end is None else min(seconds, (self._end - time.monotonic()) / 4)
+
     def passed(self) -> ChatTimeout:
         """Return the error for a deadline that has passed."""
         return ChatTimeout(f"The call took longer than {self.seconds:g} seconds (Timeout.total).")

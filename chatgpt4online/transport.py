@@ -119,9 +119,13 @@ class Answer:
         self._linger_until = time.monotonic() + LINGER_SECONDS
         return True
 
-    def drain(self) -> None:
-        """Read to the end of a lingering answer, so that its connection can be used again."""
-        left = self._linger_until - time.monotonic()
+    def drain(self, deadline: Deadline) -> None:
+        """Read to the end of a lingering answer, so that its connection can be used again.
+
+        Args:
+            deadline: that of the call that waits for it.
+        """
+        left = deadline.share(self._linger_until - time.monotonic())
         try:
             if left > 0:
                 self._cut_off = CutOff(left)
@@ -168,7 +172,7 @@ class Transport:
         """
         self.check_usable()
         self._pid = os.getpid()
-        self._drain_lingering()
+        self._drain_lingering(deadline)
         proxy = self._settings.proxy_for(request.url, owned=self._owned)
         prepared, environment = self._prepare(request, headers, proxy)
         timeout = self._settings.timeout
@@ -179,6 +183,8 @@ class Transport:
         try:
             response = self._send(request, prepared, environment, deadline, cut_off)
             extract_cookies_to_jar(self._session.cookies, prepared, response.raw)  # type: ignore[no-untyped-call]
+            if cut_off.done:
+                raise closed_meanwhile(request.url) if self._closed else deadline.passed()
             if response.status_code < 200:
                 _refuse_interim(response, request.url)
             answer = Answer(response, request.url, timeout.idle, deadline, cut_off)
@@ -265,7 +271,7 @@ class Transport:
             answers, waiting = list(self._open), list(self._waiting)
         if not self._is_elsewhere():
             if not self._owned:
-                self._drain_lingering()
+                self._drain_lingering(Deadline(None))
             for cut_off in waiting:
                 cut_off.cut()
         for answer in answers:
@@ -277,10 +283,10 @@ class Transport:
         """Whether this is a fork of the process that made the connections."""
         return self._pid not in (None, os.getpid())
 
-    def _drain_lingering(self) -> None:
+    def _drain_lingering(self, deadline: Deadline) -> None:
         with contextlib.suppress(IndexError):
             while True:
-                self._lingering.popleft().drain()
+                self._lingering.popleft().drain(deadline)
 
     def _verify(self, url: str) -> bool | str | None:
         # None leaves an injected session its own setting.
