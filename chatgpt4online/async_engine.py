@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import uuid
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any, TypeVar
 
 import aiohttp
@@ -36,6 +37,12 @@ from .settings import Deadline
 _Opened = TypeVar("_Opened")
 _Result = TypeVar("_Result")
 _CallT = TypeVar("_CallT", bound=Call[Any])
+
+
+async def _sleep(closing: asyncio.Event, seconds: float) -> None:
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await closing.wait()
 
 
 class AsyncEngine(BaseClient[aiohttp.ClientSession]):
@@ -77,13 +84,9 @@ class AsyncEngine(BaseClient[aiohttp.ClientSession]):
 
         self._transport.check_usable()
         options = retrying_options(self._retry, deadline.left())
-        retrying = AsyncRetrying(sleep=self._sleep, **options)
-        return await retrying(opening, *arguments, deadline)
-
-    async def _sleep(self, seconds: float) -> None:
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._closing.wait()
+        # Not a method: tenacity leaves it in a reference cycle, which would keep the client.
+        sleep = partial(_sleep, self._closing)
+        return await AsyncRetrying(sleep=sleep, **options)(opening, *arguments, deadline)
 
     @discreet
     async def _ask(

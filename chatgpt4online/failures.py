@@ -48,5 +48,5 @@ def connection_lost(url: str) -> TransportError:
 
 
 def closed_meanwhile(url: str) -> TransportError:
-    """The caller closed the client while it waited for the site."""
-    return TransportError(f"The client was closed while it waited for {origin(url)}.")
+    """The caller closed the client, or the stream, while another one waited for the site."""
+    return TransportError(f"The client or its stream was closed while waiting for {origin(url)}.")

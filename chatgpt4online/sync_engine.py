@@ -69,11 +69,9 @@ class SyncEngine(BaseClient[requests.Session]):
 
         self._transport.check_usable()
         options = retrying_options(self._retry, deadline.left())
-        retrying = Retrying(sleep=self._sleep, **options)
-        return retrying(opening, *arguments, deadline)
-
-    def _sleep(self, seconds: float) -> None:
-        self._closing.wait(seconds)
+        # Not a method: tenacity leaves it in a reference cycle, which would keep the client.
+        sleep: Any = self._closing.wait
+        return Retrying(sleep=sleep, **options)(opening, *arguments, deadline)
 
     @discreet
     def _ask(self, make: Callable[[], Call[_Result]], deadline: Deadline | None = None) -> _Result:

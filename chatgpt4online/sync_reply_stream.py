@@ -66,10 +66,7 @@ class ReplyStream(BaseReplyStream, Iterator[str]):
             self.owner.close()
 
     def __del__(self) -> None:
-        # A loop that is left by `break` has no other way to give the connection up. It must
-        # not linger: the socket of a forgotten stream may be closed already.
-        if self._answer is not None:
-            self._answer.close()
+        # A loop that is left by `break` has no other way to close the client of the one call.
         if self.owner is not None:
             self.owner.close()
 

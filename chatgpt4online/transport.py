@@ -62,7 +62,8 @@ class Answer:
         self._idle = idle
         self._deadline = deadline
         self._linger_until = 0.0
-        self._closed_by_client = False
+        self._is_closed = False
+        self._reading = Lock()
         self._pid = os.getpid()
         self._cut_off = cut_off
         cut_off.aim(response.raw.shutdown)
@@ -77,8 +78,9 @@ class Answer:
         if self._is_over():
             raise self._failure(connection_lost(self._url))
         try:
-            # Of the ways to read, only read1 hands bytes out at once in every framing.
-            data: bytes = self._response.raw.read1(READ_SIZE, decode_content=True)
+            with self._reading:
+                # Of the ways to read, only read1 hands bytes out at once in every framing.
+                data: bytes = self._response.raw.read1(READ_SIZE, decode_content=True)
         except urllib3.exceptions.ReadTimeoutError as error:
             raise self._failure(answer_timed_out(self._url, self._idle)) from error
         except _READ_ERRORS as error:
@@ -88,33 +90,39 @@ class Answer:
         return data
 
     def _is_over(self) -> bool:
-        return self._closed_by_client or self._deadline.is_over()
+        return self._is_closed or self._deadline.is_over()
 
     def _failure(self, seen: TransportError) -> TransportError:
         """Return why reading failed, where `seen` is what it looked like."""
-        if self._closed_by_client:
+        if self._is_closed:
             return closed_meanwhile(self._url)
         return self._deadline.passed() if self._deadline.is_over() else seen
 
     def close(self) -> None:
-        """Close the answer, and its connection unless the body has been read to its end."""
-        self._cut_off.disarm()
-        self._response.close()
+        """Close the answer, and its connection unless the body has been read to its end.
 
-    def abort(self) -> None:
-        """Close the answer for the client, while another thread may be reading it."""
-        self._closed_by_client = True
-        if self._pid == os.getpid():
-            # Closing alone would wait until the other thread has read something.
-            self._cut_off.cut()
-        self.close()
+        Any thread may do so while another one reads: that one fails at once.
+        """
+        self._is_closed = True
+        if not self._reading.acquire(blocking=False):
+            if self._pid == os.getpid():
+                self._cut_off.cut()
+            self._reading.acquire()
+        try:
+            self._cut_off.disarm()
+            self._response.close()
+        finally:
+            self._reading.release()
+
+    def __del__(self) -> None:
+        self._response.close()
 
     def linger(self) -> bool:
         """Keep the answer open until its body ends; False where that saves no connection."""
         self._cut_off.disarm()
         connection = self._response.raw.connection
         if connection is None or getattr(connection, "sock", None) is None:
-            self._response.close()
+            self.close()
             return False
         self._linger_until = time.monotonic() + LINGER_SECONDS
         return True
@@ -275,7 +283,7 @@ class Transport:
             for cut_off in waiting:
                 cut_off.cut()
         for answer in answers:
-            answer.abort()
+            answer.close()
         if self._owned:
             self._session.close()
 
