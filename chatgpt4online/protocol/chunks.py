@@ -17,6 +17,8 @@ from .limits import Limits
 
 _NEWLINE = 10
 _LONGEST_HEAD = 1024
+_COST_OF_LINE = 64
+"""What a line that is kept takes beside its characters; bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +158,7 @@ class ChunkParser:
         else:
             # By the event stream standard one event may stand on several data lines.
             self._data.append(value)
-            self._data_size += len(value)
+            self._data_size += len(value) + _COST_OF_LINE
             if self._data_size > self._limits.line:
                 self._stop_at_long_line()
 
@@ -204,7 +206,7 @@ class ChunkParser:
             self.head += line[:_LONGEST_HEAD] + "\n"
         if self._json or line.lstrip().startswith("{"):
             self._json.append(line)
-            self._json_size += len(line) + 1
+            self._json_size += len(line) + _COST_OF_LINE
             if self._json_size > self._limits.line:
                 self._stop_at_long_line()
 

@@ -13,6 +13,11 @@ _raw_decode = json.JSONDecoder().raw_decode
 _OBJECT_START = re.compile(r"^[ \t\ufeff]*\{", re.MULTILINE)
 _MOST_STARTS = 16
 
+MOST_LEVELS = 100
+"""How deep an answer may be nested; whoever walks it needs a stack of his own."""
+MOST_VALUES = 1_000_000
+"""How many values an answer may hold: an empty list takes 20 times its two bytes of memory."""
+
 BOM = "\ufeff"
 
 
@@ -20,16 +25,41 @@ def parse_json(text: str) -> Any:
     """Return the one JSON value in `text`, white space around it allowed.
 
     Raises:
-        ValueError: it is not JSON, or too deeply nested.
+        ValueError: it is not JSON, too deeply nested, or of too many values.
     """
     text = text.strip(" \t\r\n")
-    try:
-        value, end = _raw_decode(text)
-    except RecursionError:
-        raise ValueError("too deeply nested") from None
+    value, end = _decode(text, 0)
     if end != len(text):
         raise ValueError("more than one value")
     return value
+
+
+def _decode(text: str, start: int) -> tuple[Any, int]:
+    # An upper bound: those within strings are counted too.
+    brackets = text.count("[", start) + text.count("{", start)
+    if brackets + text.count(",", start) > MOST_VALUES:
+        raise ValueError("too many values")
+    try:
+        value, end = _raw_decode(text, start)
+    except RecursionError:
+        raise ValueError("too deeply nested") from None
+    if brackets > MOST_LEVELS and _is_deep(value):
+        raise ValueError("too deeply nested")
+    return value, end
+
+
+def _is_deep(value: Any) -> bool:
+    level = [value]
+    for _ in range(MOST_LEVELS + 1):
+        level = [
+            inner
+            for outer in level
+            if isinstance(outer, dict | list)
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+        ]
+        if not level:
+            return False
+    return True
 
 
 def find_object(text: str) -> dict[str, Any] | None:
@@ -42,11 +72,11 @@ def find_object(text: str) -> dict[str, Any] | None:
     for match in itertools.islice(_OBJECT_START.finditer(text), _MOST_STARTS):
         start = match.end() - 1
         try:
-            value, _ = _raw_decode(text, start)
+            value, _ = _decode(text, start)
         except json.JSONDecodeError as error:
             if "\n" in text[start : error.pos]:
                 return None
-        except (ValueError, RecursionError):
+        except ValueError:
             return None
         else:
             assert isinstance(value, dict)
