@@ -107,6 +107,8 @@ def announced_root(announced: str, page: str) -> str | None:
     if re.search(r"[\x00-\x20\x7f]", announced.strip()):
         return None
     path = url.path or "/"
+    if url.scheme not in _DEFAULT_PORTS or not path.startswith("/"):
+        return None  # the path of mailto:.evil.com would become part of the host
     if not _REST_ROUTE.search(url.query):
         path = path.rstrip("/") + "/"
     return origin(page) + urlunsplit(("", "", path, url.query, ""))

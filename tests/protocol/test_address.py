@@ -102,6 +102,9 @@ def test_origins_leave_out_a_default_port() -> None:
         ("api", "https://a.b:8/chat/api/"),
         ("http://[x/", None),
         ("http://x/a\nb", None),
+        ("mailto:.evil.example/wp-json/", None),
+        ("x:8813/wp-json/", None),
+        ("ftp://a.b/wp-json/", None),
     ],
 )
 def test_an_announced_root_is_taken_on_the_origin_that_works(
