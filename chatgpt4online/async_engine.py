@@ -11,8 +11,9 @@ from typing import Any, TypeVar
 
 import aiohttp
 
+from .async_answer import AsyncAnswer
 from .async_reply_stream import AsyncReplyStream
-from .async_transport import AsyncAnswer, AsyncTransport
+from .async_transport import AsyncTransport
 from .base_client import BaseClient, TurnPlan
 from .discretion import discreet
 from .errors import ChatError, TransportError
@@ -149,7 +150,8 @@ class AsyncEngine(BaseClient[aiohttp.ClientSession]):
             if exchange is not None:
                 await self._run(exchange, deadline)
         except ChatError as error:
-            self._opening_failed(error, failed_before)
+            if not deadline.is_over():  # those who wait have a time of their own
+                self._opening_failed(error, failed_before)
             raise
         finally:
             self._opening.release()
@@ -163,7 +165,7 @@ class AsyncEngine(BaseClient[aiohttp.ClientSession]):
             answer = await self._transport.send(request, self._headers(request), deadline)
         except TransportError as error:
             raise_interrupted(exchange, error)
-        self._site.secrets = self._secrets | answer.cookies
+        self._site.keep_secret(answer.cookies)
         exchange.receive_head(answer.status, answer.headers)
         return answer
 

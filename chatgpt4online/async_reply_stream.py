@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator
 from typing import Any, Self
 
-from .async_transport import AsyncAnswer, AsyncTransport
+from .async_answer import AsyncAnswer
+from .async_transport import AsyncTransport
 from .discretion import discreet
 from .errors import ChatError, TransportError
 from .messages import Event, Reply, TextEvent
@@ -30,6 +31,7 @@ class AsyncReplyStream(BaseReplyStream, AsyncIterator[str]):
         self._open_turn: Callable[[], Awaitable[tuple[Turn, AsyncAnswer]]] | None = open_turn
         self._answer: AsyncAnswer | None = None
         self._opening = False
+        self._closed = False
         self._transport = transport
 
     async def __anext__(self) -> str:
@@ -62,6 +64,7 @@ class AsyncReplyStream(BaseReplyStream, AsyncIterator[str]):
 
     async def close(self) -> None:
         """End the reading. A reply that is not complete by now stays incomplete."""
+        self._closed = True
         self._open_turn = None
         answer, self._answer = self._answer, None
         self._ready.clear()
@@ -95,6 +98,8 @@ class AsyncReplyStream(BaseReplyStream, AsyncIterator[str]):
             self._opening = True
             try:
                 self._turn, self._answer = await open_turn()
+                if self._closed:
+                    raise self._ended()
             except BaseException as error:
                 self._opening_error = error if isinstance(error, ChatError) else None
                 await self.close()

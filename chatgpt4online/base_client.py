@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from . import __version__
+from .discretion import discreet
 from .errors import ChatError, UsageError
 from .files import AnyFile, LocalFile
 from .messages import Message, Shortcut, StoredFile
@@ -26,7 +27,7 @@ from .protocol.public_api import ApiTurn
 from .protocol.site import Site
 from .protocol.turn import Bot, Turn
 from .retries import RetryPolicy
-from .settings import Deadline, HttpSettings, Timeout, is_private
+from .settings import Deadline, HttpSettings, Timeout, cookie_values, is_private
 
 USER_AGENT = f"chatgpt4online/{__version__}"
 SITE_VARIABLE = "CHATGPT4ONLINE_SITE"
@@ -78,6 +79,7 @@ def shortcut_message(shortcut: Shortcut) -> tuple[str, dict[str, Any]]:
 class BaseClient(ABC, Generic[SessionT]):
     """A client of one site. It keeps what it learns of the site, cookies and connections."""
 
+    @discreet
     def __init__(
         self,
         site: str | None = None,
@@ -136,7 +138,8 @@ class BaseClient(ABC, Generic[SessionT]):
         self._bot = Bot(bot_id, custom_id)
         self._by_api = token is not None
         self._credentials = credentials(auth, token)
-        if self._credentials and not (allow_insecure_auth or is_private(self._site.page_url)):
+        secret_headers = {**_secret_headers(headers or {}), **self._credentials}
+        if secret_headers and not (allow_insecure_auth or is_private(self._site.page_url)):
             raise UsageError(
                 "Credentials would be sent over plain http, where others can read them. Use "
                 "https, or pass allow_insecure_auth=True."
@@ -146,13 +149,12 @@ class BaseClient(ABC, Generic[SessionT]):
             verify=verify,
             headers={"User-Agent": USER_AGENT, **(headers or {})},
             timeout=timeout,
-            guarded=bool(self._credentials) and not allow_insecure_auth,
+            guarded=bool(secret_headers) and not allow_insecure_auth,
         )
         self._timeout = timeout
         self._retry = retry
         self._limits = limits
-        self._secrets = frozenset(credential_values(auth, token, self._credentials))
-        self._site.secrets = self._secrets
+        self._site.secrets = tuple(credential_values(auth, token, secret_headers))
         self._failed_openings = 0
         self._opening_failure: ChatError | None = None
         self._connect(session)
@@ -161,7 +163,8 @@ class BaseClient(ABC, Generic[SessionT]):
     def _connect(self, session: SessionT | None) -> None: ...
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} of {origin(self._site.page_url)}>"
+        site: Site | None = getattr(self, "_site", None)  # None where an argument is wrong
+        return f"<{type(self).__name__} of {origin(site.page_url) if site else 'no site'}>"
 
     def _check_opening(self, failed_before: int) -> None:
         """Raise the failure of an opening that was waited for, rather than fail as slowly again.
@@ -228,11 +231,20 @@ class BaseClient(ABC, Generic[SessionT]):
         return {**self._settings.headers, **self._credentials, **request.headers}
 
 
+def _secret_headers(headers: Mapping[Any, Any]) -> dict[str, str]:
+    """Return those of a caller's headers that tell who asks."""
+    names = ("authorization", "cookie")
+    return {name: str(value) for name, value in headers.items() if str(name).lower() in names}
+
+
 def credential_values(
-    auth: tuple[str, str] | None, token: str | None, header: Mapping[str, str]
+    auth: tuple[str, str] | None, token: str | None, headers: Mapping[str, str]
 ) -> Iterator[str]:
     """Give each secret among credentials, as it is and as it is sent."""
-    yield from (value.partition(" ")[2] for value in header.values())
+    for value in headers.values():
+        yield value
+        yield value.partition(" ")[2]
+        yield from cookie_values(value)
     if auth is not None:
         yield auth[1]
     if token is not None:

@@ -11,9 +11,9 @@ import http.client
 import socket
 import ssl
 import weakref
-from collections.abc import Callable, Iterator
-from threading import Lock, Timer, local
-from typing import Any, BinaryIO
+from collections.abc import Iterator
+from threading import RLock, Timer, local
+from typing import Any, BinaryIO, Protocol, cast
 
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
@@ -21,6 +21,13 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
 POOL_SIZE = 100
+
+
+class Cuttable(Protocol):
+    """What a `CutOff` can end: an answer whose socket is not known."""
+
+    def shutdown(self) -> object:
+        """End the reading."""
 
 
 class CutOff:
@@ -31,24 +38,32 @@ class CutOff:
         idle: the longest wait while the request is sent, in seconds; None for no limit.
 
     Attributes:
-        done: whether the connection was cut.
+        done: whether the connection was cut, or is to be as soon as there is one.
     """
 
     def __init__(self, seconds: float | None, idle: float | None = None) -> None:
         self.done = False
         self.idle = idle
-        self._target: weakref.WeakMethod[Callable[[], object]] | None = None
-        self._lock = Lock()
+        self._target: weakref.ref[socket.socket | Cuttable] | None = None
+        # Reentrant, because the garbage collector can disarm in the midst of a cut.
+        self._lock = RLock()
         self._timer: Timer | None = None
         if seconds is not None:
             self._timer = Timer(seconds, self.cut)
             self._timer.daemon = True
             self._timer.start()
 
-    def aim(self, shutdown: Callable[[], object]) -> None:
-        """Say how the connection is cut: by a method, whose object is not kept."""
+    @property
+    def is_aimed(self) -> bool:
+        """Whether it is known what to cut."""
+        return self._target is not None
+
+    def aim(self, target: object) -> None:
+        """Say what is cut: a socket, or an answer, which is not kept."""
+        while not isinstance(target, socket.socket) and hasattr(target, "socket"):
+            target = target.socket  # TLS within the TLS of a proxy
         with self._lock:
-            self._target = weakref.WeakMethod(shutdown)
+            self._target = weakref.ref(cast("socket.socket | Cuttable", target))
         if self.done:
             self.cut()
 
@@ -56,10 +71,14 @@ class CutOff:
         """Cut the connection now; one that is still to be made is cut when it is."""
         with self._lock:
             self.done = True
-            shutdown = self._target() if self._target is not None else None
-            if shutdown is not None:
-                with contextlib.suppress(RuntimeError, ValueError, OSError):
-                    shutdown()
+            target = self._target() if self._target is not None else None
+            with contextlib.suppress(RuntimeError, ValueError, OSError):
+                if isinstance(target, socket.socket):
+                    # Not its own shutdown: that of a TLS socket goes back to plain text, in
+                    # which another thread would send the rest of its request.
+                    socket.socket.shutdown(target, socket.SHUT_RDWR)
+                elif target is not None:
+                    target.shutdown()
 
     def disarm(self) -> None:
         """Cut nothing from here on: the connection may soon serve another request."""
@@ -67,6 +86,14 @@ class CutOff:
             self._target = None
         if self._timer is not None:
             self._timer.cancel()
+
+    def again(self, seconds: float | None) -> CutOff:
+        """Disarm, and return what cuts the same connection in so many seconds."""
+        other = CutOff(seconds)
+        with self._lock:
+            other._target = self._target
+        self.disarm()
+        return other
 
     @contextlib.contextmanager
     def over(self) -> Iterator[None]:
@@ -78,7 +105,11 @@ class CutOff:
             _CURRENT.cut_off = None
 
 
-_CURRENT = local()
+class _Current(local):
+    cut_off: CutOff | None = None
+
+
+_CURRENT = _Current()
 
 
 class _Head:
@@ -117,9 +148,24 @@ class _Response(http.client.HTTPResponse):
 class _Cuttable(HTTPConnection):
     response_class = _Response
 
+    def _new_conn(self) -> socket.socket:
+        sock = super()._new_conn()
+        try:
+            self._aim(sock)
+        except OSError:
+            sock.close()
+            raise
+        return sock
+
+    def _tunnel(self) -> None:
+        self._aim(self.sock)
+        super()._tunnel()
+        self._aim(self.sock)  # an answer that was cut off looks like one that is short
+
     def connect(self) -> None:
         try:
             super().connect()
+            self._aim(self.sock)
         except TimeoutError as error:
             # urllib3 calls a TLS handshake that stalls a read timeout, as if it had sent.
             raise ConnectTimeoutError(self, "The connection timed out.") from error
@@ -127,20 +173,23 @@ class _Cuttable(HTTPConnection):
             raise
         except OSError as error:
             raise NewConnectionError(self, "The connection could not be made.") from error
-        cut_off: CutOff | None = getattr(_CURRENT, "cut_off", None)
-        if cut_off is not None and self.sock is not None:
+        if _CURRENT.cut_off is not None and self.sock is not None:
             # urllib3 leaves the time to connect in force while the request is sent.
-            self.sock.settimeout(cut_off.idle)
+            self.sock.settimeout(_CURRENT.cut_off.idle)
 
     def request(self, *arguments: Any, **options: Any) -> None:
-        cut_off: CutOff | None = getattr(_CURRENT, "cut_off", None)
-        if cut_off is not None:
-            cut_off.aim(self._shut_down)
+        if self.sock is not None:
+            self._aim(self.sock)
+            if _CURRENT.cut_off is not None:
+                self.timeout = _CURRENT.cut_off.idle
         super().request(*arguments, **options)
 
-    def _shut_down(self) -> None:
-        if self.sock is not None:
-            self.sock.shutdown(socket.SHUT_RDWR)
+    def _aim(self, sock: object) -> None:
+        cut_off = _CURRENT.cut_off
+        if cut_off is not None:
+            cut_off.aim(sock)
+            if cut_off.done:
+                raise ConnectionAbortedError("The request was called off before it was sent.")
 
 
 class _CuttableTLS(_Cuttable, HTTPSConnection):

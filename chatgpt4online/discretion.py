@@ -11,6 +11,7 @@ import contextlib
 import functools
 import inspect
 from collections.abc import Callable
+from types import FrameType
 from typing import Any, ParamSpec, TypeVar, cast
 
 _P = ParamSpec("_P")
@@ -65,13 +66,18 @@ def empty_frames(error: BaseException) -> None:
         if raised is None or id(raised) in seen:
             continue
         seen.add(id(raised))
+        step = raised.__traceback__
+        if step is not None and not _is_ours(step.tb_frame):
+            continue  # the caller was handling it when the call was made
         if raised.__suppress_context__ and raised.__cause__ is None:
             raised.__context__ = None  # it was left out because of what it holds
         left += (raised.__cause__, raised.__context__)
-        step = raised.__traceback__
         while step is not None:
-            name = step.tb_frame.f_globals.get("__name__", "")
-            if name.partition(".")[0] in _EMPTIED:
+            if _is_ours(step.tb_frame):
                 with contextlib.suppress(RuntimeError):  # it is still running
                     step.tb_frame.clear()
             step = step.tb_next
+
+
+def _is_ours(frame: FrameType) -> bool:
+    return str(frame.f_globals.get("__name__")).partition(".")[0] in _EMPTIED

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, ClassVar
 
+from .discretion import discreet
 from .errors import ChatError, UsageError
 from .messages import Message
 
@@ -55,9 +56,12 @@ async def _generate_on_class(
     Raises:
         ChatError: what went wrong.
     """
-    yield await _ask(messages, proxy, site)
+    answer = _ask(messages, proxy, site)
+    del messages, proxy, ignored  # an error would show them
+    yield await answer
 
 
+@discreet
 async def _nonce_on_instance(
     provider: Chatgpt4Online, headers: Mapping[str, str] | None = None
 ) -> str | None:
@@ -72,6 +76,7 @@ async def _nonce_on_instance(
     return await _ask_nonce(headers, provider.proxy, provider.site)
 
 
+@discreet
 async def _nonce_on_class(
     provider: type[Chatgpt4Online],
     headers: Mapping[str, str] | None = None,
@@ -91,6 +96,7 @@ async def _nonce_on_class(
     return await _ask_nonce(headers, proxy, site)
 
 
+@discreet
 async def _ask(messages: Messages, proxy: str | None, site: str | None) -> str:
     from .async_client import AsyncClient
 
@@ -98,6 +104,7 @@ async def _ask(messages: Messages, proxy: str | None, site: str | None) -> str:
         return (await client.generate(messages)).text
 
 
+@discreet
 async def _ask_nonce(
     headers: Mapping[str, str] | None, proxy: str | None, site: str | None
 ) -> str | None:
@@ -141,6 +148,7 @@ class Chatgpt4Online:
         self.proxy = proxy
         self.site = site
 
+    @discreet
     def generate(self) -> str | None:
         """Return the whole reply, or None where the site failed; blocking.
 

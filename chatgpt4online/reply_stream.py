@@ -63,7 +63,10 @@ class BaseReplyStream:
         )
 
     def _hand_out(self) -> Event:
-        event = self._ready.popleft()
+        try:
+            event = self._ready.popleft()
+        except IndexError:  # another thread has closed the stream
+            raise self._ended() from None
         if isinstance(event, EndEvent) and self.on_reply is not None:
             self.on_reply(event.reply, self._turn.history)
         return event

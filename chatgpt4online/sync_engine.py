@@ -28,8 +28,9 @@ from .protocol.opening import SessionOpening
 from .reply_stream import raise_interrupted
 from .retries import retrying_options
 from .settings import Deadline
+from .sync_answer import Answer
 from .sync_reply_stream import ReplyStream
-from .transport import Answer, Transport
+from .transport import Transport
 
 _Opened = TypeVar("_Opened")
 _Result = TypeVar("_Result")
@@ -128,7 +129,8 @@ class SyncEngine(BaseClient[requests.Session]):
             if exchange is not None:
                 self._run(exchange, deadline)
         except ChatError as error:
-            self._opening_failed(error, failed_before)
+            if not deadline.is_over():  # those who wait have a time of their own
+                self._opening_failed(error, failed_before)
             raise
         finally:
             self._opening.release()
@@ -142,7 +144,7 @@ class SyncEngine(BaseClient[requests.Session]):
             answer = self._transport.send(request, self._headers(request), deadline)
         except TransportError as error:
             raise_interrupted(exchange, error)
-        self._site.secrets = self._secrets | answer.cookies
+        self._site.keep_secret(answer.cookies)
         exchange.receive_head(answer.status, answer.headers)
         return answer
 

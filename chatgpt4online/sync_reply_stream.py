@@ -10,7 +10,8 @@ from .errors import TransportError
 from .messages import Event, Reply, TextEvent
 from .protocol.turn import Turn
 from .reply_stream import BaseReplyStream, interrupted
-from .transport import Answer, Transport
+from .sync_answer import Answer
+from .transport import Transport
 
 
 class ReplyStream(BaseReplyStream, Iterator[str]):
@@ -82,9 +83,10 @@ class ReplyStream(BaseReplyStream, Iterator[str]):
                 self.close()
                 self._turn.result()
                 return None
-            if self._answer is None:
+            answer = self._answer
+            if answer is None:
                 raise self._ended()
-            self._read(self._answer)
+            self._read(answer)
         return self._hand_out()
 
     def _read(self, answer: Answer) -> None:

@@ -5,10 +5,8 @@ from __future__ import annotations
 import contextlib
 import os
 import ssl
-import time
 import weakref
 from collections import deque
-from email.utils import formatdate
 from threading import Lock
 from typing import Any, NoReturn
 
@@ -29,120 +27,8 @@ from .failures import (
 from .files import SizedPieces, failure_of
 from .protocol.answers import Headers
 from .protocol.exchanges import Body, FileBody, Request
-from .settings import LINGER_SECONDS, Deadline, HttpSettings, cookie_values
-
-READ_SIZE = 65536
-
-
-class Answer:
-    """An answer whose head has been read.
-
-    Attributes:
-        status: the HTTP status.
-        headers: by lower-case name.
-        cookies: the values of the cookies that were sent for it.
-    """
-
-    def __init__(
-        self,
-        response: requests.Response,
-        url: str,
-        idle: float | None,
-        deadline: Deadline,
-        cut_off: CutOff,
-    ) -> None:
-        self.status = response.status_code
-        self.headers: Headers = {
-            "date": formatdate(usegmt=True),
-            **{name.lower(): value for name, value in response.headers.items()},
-        }
-        self.cookies = cookie_values(response.request.headers.get("Cookie"))
-        self._response = response
-        self._url = url
-        self._idle = idle
-        self._deadline = deadline
-        self._linger_until = 0.0
-        self._is_closed = False
-        self._reading = Lock()
-        self._pid = os.getpid()
-        self._cut_off = cut_off
-        cut_off.aim(response.raw.shutdown)
-        weakref.finalize(self, cut_off.disarm)
-
-    def read(self) -> bytes:
-        """Return bytes as soon as there are any, decompressed; b'' at the end of the body.
-
-        Raises:
-            TransportError: the connection failed, a time is over, or the client was closed.
-        """
-        if self._is_over():
-            raise self._failure(connection_lost(self._url))
-        try:
-            with self._reading:
-                # Of the ways to read, only read1 hands bytes out at once in every framing.
-                data: bytes = self._response.raw.read1(READ_SIZE, decode_content=True)
-        except urllib3.exceptions.ReadTimeoutError as error:
-            raise self._failure(answer_timed_out(self._url, self._idle)) from error
-        except _READ_ERRORS as error:
-            raise self._failure(connection_lost(self._url)) from error
-        if not data and self._is_over():
-            raise self._failure(connection_lost(self._url))
-        return data
-
-    def _is_over(self) -> bool:
-        return self._is_closed or self._deadline.is_over()
-
-    def _failure(self, seen: TransportError) -> TransportError:
-        """Return why reading failed, where `seen` is what it looked like."""
-        if self._is_closed:
-            return closed_meanwhile(self._url)
-        return self._deadline.passed() if self._deadline.is_over() else seen
-
-    def close(self) -> None:
-        """Close the answer, and its connection unless the body has been read to its end.
-
-        Any thread may do so while another one reads: that one fails at once.
-        """
-        self._is_closed = True
-        if not self._reading.acquire(blocking=False):
-            if self._pid == os.getpid():
-                self._cut_off.cut()
-            self._reading.acquire()
-        try:
-            self._cut_off.disarm()
-            self._response.close()
-        finally:
-            self._reading.release()
-
-    def __del__(self) -> None:
-        self._response.close()
-
-    def linger(self) -> bool:
-        """Keep the answer open until its body ends; False where that saves no connection."""
-        self._cut_off.disarm()
-        connection = self._response.raw.connection
-        if connection is None or getattr(connection, "sock", None) is None:
-            self.close()
-            return False
-        self._linger_until = time.monotonic() + LINGER_SECONDS
-        return True
-
-    def drain(self, deadline: Deadline) -> None:
-        """Read to the end of a lingering answer, so that its connection can be used again.
-
-        Args:
-            deadline: that of the call that waits for it.
-        """
-        left = deadline.share(self._linger_until - time.monotonic())
-        try:
-            if left > 0:
-                self._cut_off = CutOff(left)
-                self._cut_off.aim(self._response.raw.shutdown)
-                with contextlib.suppress(*_READ_ERRORS):
-                    while self._response.raw.read1(READ_SIZE, decode_content=True):
-                        pass
-        finally:
-            self.close()
+from .settings import Deadline, HttpSettings
+from .sync_answer import Answer
 
 
 class Transport:
@@ -274,14 +160,15 @@ class Transport:
 
         An injected session gets its connections back.
         """
+        self._closed = True
+        if self._is_elsewhere():
+            return  # the connections are those of the other process
         with self._lock:
-            self._closed = True
             answers, waiting = list(self._open), list(self._waiting)
-        if not self._is_elsewhere():
-            if not self._owned:
-                self._drain_lingering(Deadline(None))
-            for cut_off in waiting:
-                cut_off.cut()
+        if not self._owned:
+            self._drain_lingering(Deadline(None))
+        for cut_off in waiting:
+            cut_off.cut()
         for answer in answers:
             answer.close()
         if self._owned:
@@ -309,21 +196,20 @@ class Transport:
             return closed_meanwhile(url)
         timeout = self._settings.timeout
         reason = _reason(error)
+        if deadline.is_over():
+            return deadline.passed()
         if isinstance(error, requests.ConnectTimeout):
             return connect_timed_out(url, timeout.connect)
         if isinstance(reason, ssl.SSLCertVerificationError):
             return untrusted(url)
         if isinstance(reason, _NEVER_SENT) or _is_refused_tunnel(reason):
             return connect_failed(url, through_proxy=through_proxy)
-        if deadline.is_over():
-            return deadline.passed()
         if isinstance(error, requests.Timeout) or isinstance(reason, TimeoutError):
             return answer_timed_out(url, timeout.idle)
         return connection_lost(url)
 
 
 _SEND_ERRORS = (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError)
-_READ_ERRORS = (urllib3.exceptions.HTTPError, OSError, ValueError, RuntimeError)
 _NEVER_SENT = (
     urllib3.exceptions.NewConnectionError,
     urllib3.exceptions.NameResolutionError,

@@ -21,6 +21,7 @@ LAYERS = [
     {"discretion", "failures", "files", "retries", "settings", "terminal", "reply_stream"},
     {"base_client", "conversation"},
     {"connections"},
+    {"sync_answer", "async_answer"},
     {"transport", "async_transport"},
     {"sync_reply_stream", "async_reply_stream"},
     {"sync_engine", "async_engine"},

@@ -32,6 +32,8 @@ Headers = Mapping[str, str]
 """Response headers: names in lower case, repeated ones joined by commas."""
 
 NONCE_CODES = frozenset({"rest_cookie_invalid_nonce", "rest_forbidden"})
+_NO_ROUTE = "rest_no_route"
+_KNOWN_CODES = NONCE_CODES | {_NO_ROUTE}
 _REJECTED = re.compile(r"query (has been|was) rejected", re.IGNORECASE)
 _OVER_LIMIT = re.compile(r"reached (the|your) limit", re.IGNORECASE)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
@@ -109,17 +111,19 @@ def read_failure(
         secrets: what was sent and must not be shown, should the site echo it.
     """
     if payload is not None:
-        secrets = [_plain(secret) for secret in secrets]
-        message = redact(_plain(payload.get("message")), secrets)[:_LONGEST_MESSAGE]
+        said = _plain(payload.get("message"))
+        message = redact(said, secrets)[:_LONGEST_MESSAGE]
         code = payload.get("code")
-        code = redact(_plain(code), secrets)[:_LONGEST_MESSAGE] if isinstance(code, str) else None
-        if code is not None and "success" not in payload:
-            return _wordpress_error(status, code, message, headers)
+        if isinstance(code, str) and "success" not in payload:
+            shown = code if code in _KNOWN_CODES else redact(_plain(code), secrets)
+            return _wordpress_error(status, shown[:_LONGEST_MESSAGE], message, headers)
         if status == 404 and "success" not in payload:
             return route_not_found(status, message)
         failed = payload.get("success") is not True or status >= 300
         if failed and ("success" in payload or "message" in payload):
-            return _plugin_error(status, payload, message, partial_text)
+            kind, text = _plugin_failure(status, payload, said)
+            text += f": {message}" if message else "."
+            return kind(text, message=message, status=status, partial_text=partial_text)
     if status < 300:
         if partial_text or not is_web_page(head):
             return ProtocolError(
@@ -130,7 +134,7 @@ def read_failure(
 
 
 def _wordpress_error(status: int, code: str, message: str, headers: Headers) -> StatusError:
-    if code == "rest_no_route":
+    if code == _NO_ROUTE:
         return route_not_found(status, message, code)
     if code in NONCE_CODES and status in (401, 403):
         return NonceRejected(
@@ -148,18 +152,14 @@ def _wordpress_error(status: int, code: str, message: str, headers: Headers) -> 
     )  # fmt: skip
 
 
-def _plugin_error(
-    status: int, payload: Mapping[str, Any], message: str, partial_text: str
-) -> ReplyError:
-    kind: type[ReplyError]
-    if status == 429 or payload.get("overLimit") is True or _OVER_LIMIT.search(message):
-        kind, text = LimitReached, "The site's usage limit is reached"
-    elif status in (400, 403, 413, 422) or _REJECTED.search(message):
-        kind, text = QueryRejected, "The site refused what was sent"
-    else:
-        kind, text = ReplyError, "The site says that it failed"
-    said = f": {message}" if message else "."
-    return kind(text + said, message=message, status=status, partial_text=partial_text)
+def _plugin_failure(
+    status: int, payload: Mapping[str, Any], said: str
+) -> tuple[type[ReplyError], str]:
+    if status == 429 or payload.get("overLimit") is True or _OVER_LIMIT.search(said):
+        return LimitReached, "The site's usage limit is reached"
+    if status in (400, 403, 413, 422) or _REJECTED.search(said):
+        return QueryRejected, "The site refused what was sent"
+    return ReplyError, "The site says that it failed"
 
 
 def route_not_found(status: int, message: str = "", code: str | None = None) -> RouteNotFound:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from abc import abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
 from ..errors import (
@@ -278,11 +278,22 @@ class JsonCall(Call[Result]):
             self._fail(self._read_failure(answer, text[:1024], ""))
         return ()
 
+    def _secrets(self) -> list[str]:
+        return [*super()._secrets(), *_texts(self._body)]
+
     def _is_success(self, answer: dict[str, Any]) -> bool:
         return answer.get("success") is True
 
     def _break_off(self, error: TransportError) -> ChatError:
         return error
+
+
+def _texts(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for inner in value.values():
+            yield from _texts(inner)
 
 
 def encode_json(value: Mapping[str, Any], what: str = "The request") -> bytes:

@@ -2,37 +2,57 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 MARK = "[…]"
 _SHORTEST = 4
-_PREFIX = 16
-"""How many characters of a secret, at least, are looked for; a site may cut off the rest."""
+_WINDOW = 20
+"""How many characters of a longer secret are found anywhere; a site may cut off the rest."""
+_MOST = 262_144
+"""How much of all longer secrets is looked for, in characters."""
 
 
 def redact(text: str, secrets: Iterable[str]) -> str:
-    """Return `text` with a mark in place of each secret.
+    """Return `text` with a mark in place of each secret, and of each larger part of one.
 
-    A longer secret is found by its first 16 characters too, and goes as far as `text` agrees
-    with it. A shorter one counts where it stands as a word of its own, and one of less than 4
-    characters not at all: it would be found in any text.
+    Any 20 characters in a row that a secret has too count as a part of it. A shorter secret
+    counts where it stands as a word of its own, and one of less than 4 characters not at all:
+    it would be found in any text. What JSON, PHP and HTML make of a secret counts as well.
     """
-    for secret in sorted(set(secrets), key=len, reverse=True):
-        if len(secret) < _SHORTEST:
-            continue
-        if len(secret) <= _PREFIX:
-            text = re.sub(rf"(?<!\w){re.escape(secret)}(?!\w)", MARK, text)
-        else:
-            text = _without_start_of(secret, text)
+    forms = {form for secret in secrets for form in _forms(secret)}
+    text = _without_parts_of("\0".join(form for form in forms if len(form) >= _WINDOW), text)
+    for form in sorted(forms, key=len, reverse=True):
+        if _SHORTEST <= len(form) < _WINDOW:
+            text = re.sub(rf"(?<!\w){re.escape(form)}(?!\w)", MARK, text)
     return text
 
 
-def _without_start_of(secret: str, text: str) -> str:
+def _forms(secret: str) -> Iterator[str]:
+    """Give the ways in which a site may write a secret, white space made even."""
+    yield secret
+    secret = " ".join(secret.split())
+    yield secret
+    yield " ".join(re.sub(r"<[^<>]*>", " ", secret).split())
+    yield re.sub(r"([\\'\"])", r"\\\1", secret)
+    for ascii_only in (True, False):
+        escaped = json.dumps(secret, ensure_ascii=ascii_only)[1:-1]
+        yield escaped
+        yield escaped.replace("/", "\\/")
+
+
+def _without_parts_of(secrets: str, text: str) -> str:
+    secrets = secrets[:_MOST]
     kept, at = [], 0
-    while (start := text.find(secret[:_PREFIX], at)) >= 0:
-        kept += [text[at:start], MARK]
-        at = start + _PREFIX
-        while at < len(text) and at - start < len(secret) and text[at] == secret[at - start]:
+    while at < len(text):
+        length = _WINDOW
+        if at + length <= len(text) and text[at : at + length] in secrets:
+            while at + length < len(text) and text[at : at + length + 1] in secrets:
+                length += 1
+            kept.append(MARK)
+            at += length
+        else:
+            kept.append(text[at])
             at += 1
-    return "".join([*kept, text[at:]])
+    return "".join(kept)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Iterable
 from dataclasses import replace
 from enum import Enum
 from threading import Lock
@@ -10,6 +12,8 @@ from .address import Address
 from .nonce import Session, read_nonce
 from .page import Page
 from .steps import Step
+
+_MOST_COOKIES = 50
 
 
 class Era(Enum):
@@ -29,7 +33,7 @@ class Site:
         era: how guests get in; None while it is unknown.
         page: what the page told; None while it is unread.
         session: the session to use; None while none is open.
-        secrets: credentials and cookies that were sent, which no error may show.
+        secrets: credentials, which no error may show, and the last cookies.
     """
 
     def __init__(self, address: Address) -> None:
@@ -38,7 +42,8 @@ class Site:
         self.era: Era | None = None
         self.page: Page | None = None
         self.session: Session | None = None
-        self.secrets: frozenset[str] = frozenset()
+        self.secrets: tuple[str, ...] = ()
+        self._cookies: deque[str] = deque(maxlen=_MOST_COOKIES)
         self._lock = Lock()
 
     def first_step(self) -> Step:
@@ -46,6 +51,15 @@ class Site:
         if self.root is None or self.era is Era.PAGE_NONCE:
             return Step.PAGE
         return Step.SESSION
+
+    def keep_secret(self, cookies: Iterable[str]) -> None:
+        """Take note of the values of cookies that were sent."""
+        new = [value for value in cookies if value not in self.secrets]
+        if new:
+            with self._lock:
+                credentials = self.secrets[: len(self.secrets) - len(self._cookies)]
+                self._cookies.extend(new)
+                self.secrets = (*credentials, *self._cookies)
 
     def renew_nonce(self, used: Session, nonce: object) -> None:
         """Take over the next nonce, which an answer to a request of session `used` gave.

@@ -297,10 +297,9 @@ class Turn(Call[Reply]):
 
     def _secrets(self) -> list[str]:
         said = [self._prompt.new_message, *(item.content for item in self._prompt.history)]
-        instructions = self._options.get("instructions")
-        if isinstance(instructions, str):
-            said.append(instructions)
-        return [*super()._secrets(), *said]
+        # An option of one word names something, such as a model, that an error has to name.
+        texts = (value for value in self._options.values() if isinstance(value, str))
+        return [*super()._secrets(), *said, *(text for text in texts if " " in text)]
 
     def _broken_off(self) -> ChatError:
         if not self._pieces and is_web_page(self._parser.head):

@@ -213,3 +213,22 @@ def test_any_answer_means_something(
     assert isinstance(read_failure(status, headers, payload, head, ""), ChatError)
     if payload is not None:
         read_reply(payload, head, None)
+
+
+@pytest.mark.parametrize(
+    ("message", "secret", "kind"),
+    [
+        ("Sorry, you have reached the limit.", "limit", LimitReached),
+        (REJECTED, "query", QueryRejected),
+        (REJECTED, REJECTED, QueryRejected),
+    ],
+)
+def test_what_is_hidden_still_tells_the_kind(
+    message: str, secret: str, kind: type[ChatError]
+) -> None:
+    payload = {"success": False, "message": message}
+    error = read_failure(200, {}, payload, "", "", secrets=[secret])
+    assert type(error) is kind
+    assert secret not in str(error).partition(": ")[2]
+    code = {"code": "rest_no_route", "message": "m"}
+    assert type(read_failure(404, {}, code, "", "", secrets=["rest_no_route"])) is RouteNotFound

@@ -1,0 +1,164 @@
+"""An answer of the async transport, while it is read."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import time
+from collections.abc import Callable
+from email.utils import formatdate
+
+import aiohttp
+
+from .errors import TransportError, UsageError
+from .failures import answer_timed_out, closed_meanwhile, connection_lost
+from .protocol.answers import Headers
+from .settings import LINGER_SECONDS, Deadline, cookie_values
+
+
+class AsyncAnswer:
+    """An answer whose head has been read.
+
+    Attributes:
+        status: the HTTP status.
+        headers: by lower-case name.
+        cookies: the values of the cookies that were sent for it.
+    """
+
+    def __init__(
+        self, response: aiohttp.ClientResponse, url: str, idle: float | None, deadline: Deadline
+    ) -> None:
+        self.status = response.status
+        self.headers: Headers = {
+            "date": formatdate(usegmt=True),
+            **{name.lower(): ", ".join(response.headers.getall(name)) for name in response.headers},
+        }
+        self.cookies = cookie_values(response.request_info.headers.get("Cookie"))
+        self._response = response
+        self._url = url
+        self._idle = idle
+        self._deadline = deadline
+        self._failure: TransportError | None = None
+        self._linger_until = 0.0
+        self._closed_by_client = False
+        self._pid = os.getpid()
+        self._lost = _when_lost(response)
+
+    async def read(self) -> bytes:
+        """Return bytes as soon as there are any, decompressed; b'' at the end of the body.
+
+        Raises:
+            TransportError: the connection failed, a time is over, or the client was closed.
+            UsageError: this is a fork of the process that opened the answer.
+        """
+        if self._pid != os.getpid():
+            raise UsageError("This stream was opened before a fork; make one in each process.")
+        if self._failure is not None:
+            raise self._failure
+        self._deadline.left()
+        try:
+            return await self._response.content.readany()
+        except (aiohttp.ClientError, OSError, ValueError, RuntimeError) as error:
+            self._failure = self._translate(error)
+            self._failure.__cause__ = without_secrets(error)
+        return self._received_before() or await self.read()
+
+    def _received_before(self) -> bytes:
+        """Return what had arrived before the failure: aiohttp hides it behind its exception."""
+        content = self._response.content
+        if content.exception() is None:
+            return b""
+        content.set_exception(None)  # type: ignore[arg-type]
+        return content.read_nowait()
+
+    def _translate(self, error: Exception) -> TransportError:
+        if self._closed_by_client:
+            return closed_meanwhile(self._url)
+        if isinstance(error, aiohttp.SocketTimeoutError):
+            return answer_timed_out(self._url, self._idle)
+        if isinstance(error, TimeoutError):
+            return self._deadline.passed()
+        return connection_lost(self._url)
+
+    def close(self) -> None:
+        """Close the answer, and its connection unless the body has been read to its end."""
+        # In a fork this would take the connection from the event loop of the other process.
+        if self._pid == os.getpid():
+            self._lost()
+            self._response.close()
+
+    def abort(self) -> None:
+        """Close the answer for the client, while another task may be reading it."""
+        self._closed_by_client = True
+        self.close()
+
+    def linger(self) -> bool:
+        """Keep the answer open until its body ends; False where that saves no connection."""
+        if self._response.connection is None:
+            self._response.close()
+            return False
+        self._linger_until = time.monotonic() + LINGER_SECONDS
+        return True
+
+    async def drain(self, deadline: Deadline) -> None:
+        """Read to the end of a lingering answer, so that its connection can be used again.
+
+        Args:
+            deadline: that of the call that waits for it.
+        """
+        left = deadline.share(self._linger_until - time.monotonic())
+        try:
+            with contextlib.suppress(aiohttp.ClientError, OSError, ValueError, RuntimeError):
+                async with asyncio.timeout(max(left, 0)):
+                    while await self._response.content.readany():
+                        pass
+        finally:
+            self.close()
+
+
+def _when_lost(response: aiohttp.ClientResponse) -> Callable[[], None]:
+    """Have a reader of the body wake when the connection is lost; return how to end that.
+
+    After a chunk that cannot be parsed aiohttp closes the connection, and its timer, but leaves
+    the reader waiting for ever.
+    """
+    content = response.content
+    protocol = response.connection.protocol if response.connection is not None else None
+    closed = protocol.closed if protocol is not None else None
+    if protocol is None or not isinstance(closed, asyncio.Future):
+        return lambda: None
+
+    def wake(_: asyncio.Future[None]) -> None:
+        if not content.is_eof() and content.exception() is None:
+            reason = protocol.exception() or aiohttp.ClientConnectionError("Connection lost")
+            content.set_exception(aiohttp.ClientPayloadError(str(reason)), reason)
+
+    def end() -> None:
+        closed.remove_done_callback(wake)
+
+    closed.add_done_callback(wake)
+    closed.remove_done_callback(_retrieve)
+    closed.add_done_callback(_retrieve)
+    return end
+
+
+def _retrieve(closed: asyncio.Future[None]) -> None:
+    """Take note of how a connection ended, or asyncio logs that nobody did."""
+    if not closed.cancelled():
+        closed.exception()
+
+
+def without_secrets(error: Exception) -> Exception:
+    """Return an error of aiohttp that shows neither the headers sent nor a proxy's password."""
+    if isinstance(error, aiohttp.ClientResponseError):
+        info = error.request_info
+        none = info.headers.copy()
+        none.clear()
+        headers = type(info.headers)(none)
+        error.request_info = aiohttp.RequestInfo(info.url, info.method, headers, info.real_url)
+        error.headers = None
+        error.history = ()
+    if isinstance(error, aiohttp.ClientError):
+        error.args = (str(error),)
+    return error

@@ -1,0 +1,143 @@
+"""An answer of the sync transport, while it is read."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+import weakref
+from email.utils import formatdate
+from threading import Lock
+
+import requests
+import urllib3
+
+from .connections import CutOff
+from .errors import TransportError, UsageError
+from .failures import answer_timed_out, closed_meanwhile, connection_lost
+from .protocol.answers import Headers
+from .settings import LINGER_SECONDS, Deadline, cookie_values
+
+READ_SIZE = 65536
+READ_ERRORS = (urllib3.exceptions.HTTPError, OSError, ValueError, RuntimeError, AttributeError)
+"""What reading raises; an attribute is missing where another thread closes meanwhile."""
+
+
+class Answer:
+    """An answer whose head has been read.
+
+    Attributes:
+        status: the HTTP status.
+        headers: by lower-case name.
+        cookies: the values of the cookies that were sent for it.
+    """
+
+    def __init__(
+        self,
+        response: requests.Response,
+        url: str,
+        idle: float | None,
+        deadline: Deadline,
+        cut_off: CutOff,
+    ) -> None:
+        self.status = response.status_code
+        self.headers: Headers = {
+            "date": formatdate(usegmt=True),
+            **{name.lower(): value for name, value in response.headers.items()},
+        }
+        self.cookies = cookie_values(response.request.headers.get("Cookie"))
+        self._response = response
+        self._url = url
+        self._idle = idle
+        self._deadline = deadline
+        self._linger_until = 0.0
+        self._is_closed = False
+        self._reading = Lock()
+        self._pid = os.getpid()
+        self._cut_off = cut_off
+        if not cut_off.is_aimed:
+            cut_off.aim(response.raw)
+        weakref.finalize(self, cut_off.disarm)
+
+    def read(self) -> bytes:
+        """Return bytes as soon as there are any, decompressed; b'' at the end of the body.
+
+        Raises:
+            TransportError: the connection failed, a time is over, or the client was closed.
+            UsageError: this is a fork of the process that opened the answer.
+        """
+        if self._pid != os.getpid():
+            raise UsageError("This stream was opened before a fork; make one in each process.")
+        if self._is_over():
+            raise self._failure(connection_lost(self._url))
+        try:
+            # Of the ways to read, only read1 hands bytes out at once in every framing.
+            with self._reading:
+                data: bytes = self._response.raw.read1(READ_SIZE, decode_content=True)
+        except urllib3.exceptions.ReadTimeoutError as error:
+            raise self._failure(answer_timed_out(self._url, self._idle)) from error
+        except READ_ERRORS as error:
+            raise self._failure(connection_lost(self._url)) from error
+        finally:
+            if self._is_closed:
+                self._response.close()
+        if (not data or self._cut_off.done) and self._is_over():
+            raise self._failure(connection_lost(self._url))
+        return data
+
+    def _is_over(self) -> bool:
+        return self._is_closed or self._deadline.is_over()
+
+    def _failure(self, seen: TransportError) -> TransportError:
+        """Return why reading failed, where `seen` is what it looked like."""
+        if self._is_closed:
+            return closed_meanwhile(self._url)
+        return self._deadline.passed() if self._deadline.is_over() else seen
+
+    def close(self) -> None:
+        """Close the answer, and its connection unless the body has been read to its end.
+
+        Any thread may do so while another one reads: that one fails at once, and closes what it
+        was reading.
+        """
+        self._is_closed = True
+        if self._pid != os.getpid():
+            return  # the connection is that of the other process
+        if not self._reading.acquire(blocking=False):
+            self._cut_off.cut()
+            return
+        try:
+            self._cut_off.disarm()
+            self._response.close()
+        finally:
+            self._reading.release()
+
+    def __del__(self) -> None:
+        if self._pid == os.getpid():
+            self._response.close()
+
+    def linger(self) -> bool:
+        """Keep the answer open until its body ends; False where that saves no connection."""
+        connection = self._response.raw.connection
+        if connection is None or getattr(connection, "sock", None) is None:
+            self.close()
+            return False
+        self._cut_off = self._cut_off.again(None)
+        self._linger_until = time.monotonic() + LINGER_SECONDS
+        return True
+
+    def drain(self, deadline: Deadline) -> None:
+        """Read to the end of a lingering answer, so that its connection can be used again.
+
+        Args:
+            deadline: that of the call that waits for it.
+        """
+        left = deadline.share(self._linger_until - time.monotonic())
+        try:
+            if left > 0:
+                self._cut_off = self._cut_off.again(left)
+                with self._reading, contextlib.suppress(*READ_ERRORS):
+                    while self._response.raw.read1(READ_SIZE, decode_content=True):
+                        pass
+        finally:
+            self.close()

@@ -1,0 +1,162 @@
+"""A proxy before the local site that fails one request in ten, each in a random way."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import random
+import struct
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from socket import SO_LINGER, SOL_SOCKET
+from typing import Self
+from urllib.parse import urlsplit
+
+from .loopback import answer
+
+SILENCE = 30.0
+"""How long a fault that stalls does so; seconds. The client gives up before."""
+WALL = "<!DOCTYPE html><html><title>Just a moment...</title>"
+
+
+class Gone(Exception):
+    """The connection to the client is over."""
+
+
+class FaultyProxy:
+    """Pass requests on to a site, save for those that get a fault.
+
+    Args:
+        site: its address.
+        share: the share of requests that get a fault, from 0 to 1.
+        seed: makes the faults the same in each run, as far as the order of requests is.
+
+    Attributes:
+        url: the address of the proxy, while it runs.
+        faults: how often each fault was injected.
+    """
+
+    def __init__(self, site: str, share: float, seed: int) -> None:
+        self.url = ""
+        self.faults: Counter[str] = Counter()
+        self._share = share
+        self._port = urlsplit(site).port
+        self._random = random.Random(seed)
+        self._server: asyncio.Server | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def __aenter__(self) -> Self:
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, backlog=1000)
+        self.url = f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        assert self._server is not None
+        self._server.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        try:
+            while True:
+                head = await reader.readuntil(b"\r\n\r\n")
+                headers = head.lower().partition(b"\r\n")[2].split(b"\r\n")
+                lengths = [line for line in headers if line.startswith(b"content-length:")]
+                body = await reader.readexactly(int(lengths[0].split(b":")[1]) if lengths else 0)
+                await self._handle(head + body, writer)
+        except (Gone, asyncio.IncompleteReadError, asyncio.CancelledError, OSError):
+            pass  # the client has gone, or the proxy is to end
+        finally:
+            writer.close()
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()
+
+    async def _handle(self, request: bytes, writer: asyncio.StreamWriter) -> None:
+        if self._random.random() >= self._share:
+            return await self._pass_on(request, writer)
+        fault = self._random.choice(list(FAULTS))
+        self.faults[fault] += 1
+        await FAULTS[fault](self, request, writer)
+
+    async def _pass_on(
+        self, request: bytes, writer: asyncio.StreamWriter, most: int | None = None
+    ) -> None:
+        """Pass a request on, and its answer back, no more than `most` bytes of it."""
+        reader, upstream = await asyncio.open_connection("127.0.0.1", self._port)
+        try:
+            start, _, rest = request.partition(b"\r\n")
+            upstream.write(start + b"\r\nConnection: close\r\n" + rest)
+            head = await reader.readuntil(b"\r\n\r\n")
+            data = head.replace(b"Connection: close\r\n", b"")
+            while data and (most is None or most > 0):
+                writer.write(data if most is None else data[:most])
+                await writer.drain()
+                most = None if most is None else most - len(data)
+                data = await reader.read(65536)
+        finally:
+            upstream.close()
+
+    async def refuse(self, request: bytes, writer: asyncio.StreamWriter) -> None:
+        raise Gone
+
+    async def lose_the_answer(self, request: bytes, writer: asyncio.StreamWriter) -> None:
+        await self._pass_on(request, writer, 0)
+        raise Gone
+
+    async def cut(self, request: bytes, writer: asyncio.StreamWriter) -> None:
+        await self._pass_on(request, writer, self._random.randrange(1, 1200))
+        raise Gone
+
+    async def reset(self, request: bytes, writer: asyncio.StreamWriter) -> None:
+        await self._pass_on(request, writer, self._random.randrange(1, 1200))
+        socket = writer.get_extra_info("socket")
+        socket.setsockopt(SOL_SOCKET, SO_LINGER, struct.pack("ii", 1, 0))
+        raise Gone
+
+    async def stall(self, request: bytes, writer: asyncio.StreamWriter) -> None:
+        await self._pass_on(request, writer, self._random.randrange(1, 1200))
+        await asyncio.sleep(SILENCE)
+        raise Gone
+
+    async def send_garbage(self, request: bytes, writer: asyncio.StreamWriter) -> None:
+        await self._pass_on(request, writer, self._random.randrange(0, 1200))
+        writer.write(self._random.randbytes(400))
+        raise Gone
+
+    async def be_busy(self, request: bytes, writer: asyncio.StreamWriter) -> None:
+        writer.write(answer(WALL, 503, "Retry-After: 0"))
+
+    async def put_up_a_wall(self, request: bytes, writer: asyncio.StreamWriter) -> None:
+        writer.write(answer(WALL, 403))
+
+    async def refuse_the_nonce(self, request: bytes, writer: asyncio.StreamWriter) -> None:
+        refusal = {"code": "rest_cookie_invalid_nonce", "message": "m", "data": {"status": 403}}
+        writer.write(answer(json.dumps(refusal), 403))
+
+    async def send_away(self, request: bytes, writer: asyncio.StreamWriter) -> None:
+        writer.write(answer("", 302, "Location: http://site.invalid/"))
+
+    async def fail(self, request: bytes, writer: asyncio.StreamWriter) -> None:
+        writer.write(answer("<b>Fatal error</b>", 500))
+
+
+_Fault = Callable[[FaultyProxy, bytes, asyncio.StreamWriter], Awaitable[None]]
+FAULTS: dict[str, _Fault] = {
+    "refused": FaultyProxy.refuse,
+    "answer lost": FaultyProxy.lose_the_answer,
+    "cut": FaultyProxy.cut,
+    "reset": FaultyProxy.reset,
+    "stall": FaultyProxy.stall,
+    "garbage": FaultyProxy.send_garbage,
+    "503": FaultyProxy.be_busy,
+    "wall": FaultyProxy.put_up_a_wall,
+    "nonce refused": FaultyProxy.refuse_the_nonce,
+    "redirect": FaultyProxy.send_away,
+    "500": FaultyProxy.fail,
+}

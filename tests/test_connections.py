@@ -1,0 +1,210 @@
+"""Cutting a connection of requests: at any phase, from any thread, and without harm."""
+
+from __future__ import annotations
+
+import gc
+import signal
+import socket
+import ssl
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from chatgpt4online import (
+    ChatError,
+    ChatTimeout,
+    Client,
+    IncompleteReply,
+    Timeout,
+)
+from chatgpt4online.connections import CutOff
+
+from .elsewhere import CERTIFICATE, HELLO, tls_context
+from .loopback import (
+    CHUNKED,
+    PATIENCE,
+    Connection,
+    LoopbackServer,
+    Received,
+    ai_site,
+    chunk,
+    end,
+    live,
+    stall,
+)
+
+
+def test_a_signal_handler_may_close_the_client() -> None:
+    with LoopbackServer(ai_site(stall(CHUNKED + chunk(live("Hello"))))) as server:
+        client = Client(server.url)
+        stream = client.stream("Hi")
+        assert next(stream) == "Hello"
+        old = signal.signal(signal.SIGALRM, lambda *arguments: client.close())
+        signal.setitimer(signal.ITIMER_REAL, 0.05, 0.5)  # one right before a wait is not heard
+        try:
+            with pytest.raises(IncompleteReply, match="closed"):
+                next(stream)
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, old)
+
+
+def test_closing_while_a_connection_is_made_sends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    connecting, closed = threading.Event(), threading.Event()
+    connect = socket.socket.connect
+
+    def slow(sock: socket.socket, address: Any) -> None:
+        connecting.set()
+        assert closed.wait(PATIENCE)
+        connect(sock, address)
+
+    with LoopbackServer(HELLO) as server, ThreadPoolExecutor(1) as pool:
+        monkeypatch.setattr(socket.socket, "connect", slow)
+        client = Client(server.url)
+        asked = pool.submit(client.generate, "Hi")
+        assert connecting.wait(PATIENCE)
+        client.close()
+        closed.set()
+        with pytest.raises(ChatError, match="closed"):
+            asked.result(PATIENCE)
+        assert server.requests == []
+
+
+def test_closing_ends_the_wait_for_the_end_of_an_earlier_answer() -> None:
+    draining = threading.Event()
+
+    def submit(connection: Connection, request: Received) -> None:
+        connection.send(CHUNKED + chunk(live("Hello")) + chunk(end()))
+        connection.wait_closed()
+        connection.close()
+
+    with LoopbackServer(ai_site(submit)) as server, ThreadPoolExecutor(1) as pool:
+        client = Client(server.url, timeout=Timeout(idle=PATIENCE))
+        assert client.generate("Hi").text == "Hello"
+
+        def ask_again() -> Any:
+            draining.set()
+            return client.generate("Hi again").text
+
+        asked = pool.submit(ask_again)
+        assert draining.wait(PATIENCE)
+        client.close()
+        try:
+            assert asked.result(PATIENCE) == "Hello"
+        except ChatError as error:
+            assert "closed" in str(error)
+
+
+def test_the_total_time_bounds_the_talk_with_a_proxy() -> None:
+    gone = threading.Event()
+
+    def trickle(connection: Connection, request: Received) -> None:
+        assert request.method == "CONNECT"
+        connection.send(b"HTTP/1.1 200 OK\r\n")
+        while not gone.wait(0.02):
+            connection.send(b"X: y\r\n")
+        connection.close()
+
+    with LoopbackServer(trickle) as proxy:
+        timeout = Timeout(total=0.4)
+        with Client("https://site.invalid", proxy=proxy.url, timeout=timeout) as client:
+            with pytest.raises(ChatTimeout, match="total"):
+                client.generate("Hi")
+        gone.set()
+
+
+def tls_pair() -> tuple[ssl.SSLSocket, ssl.SSLSocket]:
+    """Both ends of a TLS connection."""
+    context = ssl.create_default_context(cafile=CERTIFICATE)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        plain = socket.create_connection(listener.getsockname())
+        accepted, _ = listener.accept()
+    with ThreadPoolExecutor(1) as pool:
+        serving = pool.submit(tls_context().wrap_socket, accepted, server_side=True)
+        ours = context.wrap_socket(plain, server_hostname="localhost")
+        return ours, serving.result(PATIENCE)
+
+
+def test_a_tls_connection_that_is_cut_never_goes_on_in_plain_text() -> None:
+    ours, theirs = tls_pair()
+    with ours, theirs:
+        cut_off = CutOff(None)
+        cut_off.aim(ours)
+        cut_off.cut()
+        assert ours.version() is not None
+        with pytest.raises(OSError):
+            ours.sendall(b"what nobody else may read")
+
+
+class Within:
+    """TLS within the TLS of a proxy, as urllib3 has it: without a shutdown of its own."""
+
+    def __init__(self, inner: socket.socket) -> None:
+        self.socket = inner
+
+
+def test_what_is_within_another_connection_is_cut_too() -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        cut_off = CutOff(None)
+        cut_off.aim(Within(ours))
+        cut_off.cut()
+        assert theirs.recv(1) == b""
+
+
+def test_a_cut_comes_before_or_after_its_aim_and_never_after_disarming() -> None:
+    for when in ("before", "after", "never"):
+        ours, theirs = socket.socketpair()
+        with ours, theirs:
+            cut_off = CutOff(None)
+            if when == "before":
+                cut_off.cut()
+            cut_off.aim(ours)
+            if when == "never":
+                cut_off.disarm()
+            cut_off.cut()
+            if when == "never":
+                ours.sendall(b"x")
+                assert theirs.recv(1) == b"x"
+            else:
+                assert theirs.recv(1) == b""
+
+
+def test_a_cut_keeps_nothing_alive() -> None:
+    ours, theirs = socket.socketpair()
+    cut_off = CutOff(None)
+    cut_off.aim(ours)
+    ours.close()
+    del ours
+    gc.collect()
+    cut_off.cut()
+    assert theirs.recv(1) == b""
+    theirs.close()
+
+
+def test_a_cut_at_a_time() -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        cut_off = CutOff(0.01)
+        cut_off.aim(ours)
+        assert theirs.recv(1) == b""
+        assert cut_off.done
+        cut_off.disarm()
+
+
+def test_closing_in_a_thread_that_waits_behind_a_proxy() -> None:
+    asked_for = threading.Event()
+
+    def silent(connection: Connection, request: Received) -> None:
+        asked_for.set()
+        stall()(connection, request)
+
+    with LoopbackServer(silent) as proxy, ThreadPoolExecutor(1) as pool:
+        client = Client("https://site.invalid", proxy=proxy.url)
+        asked = pool.submit(client.generate, "Hi")
+        assert asked_for.wait(PATIENCE)
+        client.close()
+        with pytest.raises(ChatError, match="closed"):
+            asked.result(PATIENCE)
