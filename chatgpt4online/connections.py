@@ -221,3 +221,13 @@ class CuttableAdapter(HTTPAdapter):
         manager = super().proxy_manager_for(*arguments, **options)
         manager.pool_classes_by_scheme = _POOLS
         return manager
+
+    def close(self) -> None:
+        # Of its own accord a pool closes its connections only when nothing refers to it any
+        # more, and errors do.
+        for manager in (self.poolmanager, *self.proxy_manager.values()):
+            for key in manager.pools.keys():  # noqa: SIM118 - it is no dict
+                pool = manager.pools.get(key)
+                if pool is not None:
+                    pool.close()
+        super().close()

@@ -18,18 +18,46 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import IO
 
 from chatgpt4online import AsyncClient, ChatError, Client, Message, RetryPolicy, Timeout
 from chatgpt4online.server import LocalSite
-from chatgpt4online.server.bots import offline_bot
+from chatgpt4online.server.bots import Bot, offline_bot
 
 from .faulty_proxy import FaultyProxy
 
 TURNS = 5
 CLIENT = {"retry": RetryPolicy(backoff=0.01), "timeout": Timeout(connect=10, idle=3)}
+
+
+@dataclass(frozen=True)
+class Result:
+    """What came of all conversations.
+
+    Attributes:
+        complete: how many were.
+        turns: how many turns were complete.
+        errors: how many conversations ended by each kind of error.
+        memory: bytes at half of the run, and at its end.
+        sockets: how many were open before the client was made, and after it was closed.
+        faults: how often each was injected.
+        wrong: where a reply is not what the site's model gave.
+    """
+
+    complete: int
+    turns: int
+    errors: dict[str, int]
+    memory: list[int]
+    sockets: list[int]
+    faults: dict[str, int]
+    wrong: list[str]
+
+    @property
+    def ended(self) -> int:
+        """How many conversations ended in one way or the other."""
+        return self.complete + sum(self.errors.values())
 
 
 @dataclass
@@ -132,7 +160,7 @@ def sockets() -> int:
 def client_main(kind: str, site: str, count: int, at_once: int, path: str) -> dict[str, object]:
     """Run the conversations, in a process of its own; return what came of them."""
     start_sockets = sockets()
-    warm = max(count // 4, 1)
+    warm = max(count // 2, 1)
     with open(path, "w", encoding="utf-8", buffering=1) as log:
         soak = Soak(log)
 
@@ -158,8 +186,8 @@ def client_main(kind: str, site: str, count: int, at_once: int, path: str) -> di
     }  # fmt: skip
 
 
-def logging_bot(path: Path) -> object:
-    log = path.open("w", encoding="utf-8", buffering=1)
+def logging_bot(log: IO[str]) -> Bot:
+    """Return the offline bot, which writes down each conversation that it was asked about."""
 
     def bot(messages: Sequence[Message]) -> Iterator[str]:
         pieces = list(offline_bot(messages))
@@ -190,26 +218,24 @@ def disagreements(client_log: Path, site_log: Path) -> list[str]:
     return wrong
 
 
-async def soak(kind: str, count: int, at_once: int, share: float, seed: int) -> dict[str, object]:
+async def soak(kind: str, count: int, at_once: int, share: float, seed: int) -> Result:
     """Run one client's conversations against a faulty site; return what came of them."""
     with tempfile.TemporaryDirectory() as folder:
         site_log, client_log = Path(folder) / "site", Path(folder) / "client"
-        bot = logging_bot(site_log)
-        async with (
-            LocalSite(bot=bot) as site,  # type: ignore[arg-type]
-            FaultyProxy(site.url, share, seed) as proxy,
-        ):
-            child = await asyncio.create_subprocess_exec(
-                sys.executable, "-W", "error", "-m", "tests.soak", "--child", kind, proxy.url,
-                str(count), str(at_once), str(client_log),
-                stdout=subprocess.PIPE,
-            )  # fmt: skip
-            told, _ = await child.communicate()
-        assert child.returncode == 0
-        result: dict[str, object] = json.loads(told)
-        result["faults"] = dict(proxy.faults)
-        result["wrong"] = disagreements(client_log, site_log)
-    return result
+        with site_log.open("w", encoding="utf-8", buffering=1) as log:
+            bot = logging_bot(log)
+            async with LocalSite(bot=bot) as site, FaultyProxy(site.url, share, seed) as proxy:
+                child = await asyncio.create_subprocess_exec(
+                    sys.executable, "-W", "error", "-m", "tests.soak", "--child", kind, proxy.url,
+                    str(count), str(at_once), str(client_log),
+                    stdout=subprocess.PIPE,
+                    # A hundred threads would each keep memory of their own that is in use no more.
+                    env={**os.environ, "MALLOC_ARENA_MAX": "1"},
+                )  # fmt: skip
+                told, _ = await child.communicate()
+            assert child.returncode == 0
+        wrong = disagreements(client_log, site_log)
+    return Result(**json.loads(told), faults=dict(proxy.faults), wrong=wrong)
 
 
 def main() -> int:
@@ -226,8 +252,11 @@ def main() -> int:
         result = asyncio.run(
             soak(kind, options.conversations, options.at_once, options.share, options.seed)
         )
-        print(f"{kind}, {time.monotonic() - start:.0f} s: {json.dumps(result, indent=1)}")
-        failed = failed or bool(result["wrong"])
+        print(f"{kind}, {time.monotonic() - start:.0f} s: {json.dumps(asdict(result), indent=1)}")
+        grown = result.memory[1] > result.memory[0] * 1.05
+        leaked = result.sockets[0] != result.sockets[1]
+        lost = result.ended != options.conversations
+        failed = failed or bool(result.wrong) or grown or leaked or lost
     return 1 if failed else 0
 
 

@@ -208,3 +208,22 @@ def test_closing_in_a_thread_that_waits_behind_a_proxy() -> None:
         client.close()
         with pytest.raises(ChatError, match="closed"):
             asked.result(PATIENCE)
+
+
+def test_an_error_that_is_kept_keeps_no_connection_open() -> None:
+    closed = threading.Event()
+
+    def handle(connection: Connection, request: Received) -> None:
+        if "start_session" in request.target:
+            HELLO(connection, request)
+            connection.wait_closed()
+            closed.set()
+        connection.close()
+
+    with LoopbackServer(handle) as server, Client(server.url) as client:
+        client.open_session()
+        held = client._transport._session.get_adapter(server.url).poolmanager.pools  # type: ignore[attr-defined]
+        pools = [held.get(key) for key in held.keys()]  # noqa: SIM118
+        client.close()
+        assert closed.wait(PATIENCE)
+        assert pools

@@ -12,6 +12,7 @@ import pytest
 from chatgpt4online import (
     ChatError,
     Message,
+    QueryRejected,
 )  # fmt: skip
 from chatgpt4online.protocol.redaction import MARK
 

@@ -50,7 +50,7 @@ def parse_address(site: str) -> Address:
         )
     if "@" in url.netloc:
         raise UsageError("The site's address must not hold a user name or password.")
-    if re.search(r"[\x00-\x20\x7f]", site.strip()):
+    if not _is_clean(site.strip()):
         raise UsageError("The site's address must not hold spaces or control characters.")
     url = url._replace(path=url.path or "/", fragment="")
     return _rest_address(url) or Address(
@@ -74,6 +74,11 @@ def _rest_address(url: SplitResult) -> Address | None:
 def _folder(url: SplitResult, path: str) -> str:
     path = path.removesuffix("index.php/").removesuffix("index.php")
     return urlunsplit(url._replace(path=path or "/", query=""))
+
+
+def _is_clean(address: str) -> bool:
+    """Whether an address holds neither spaces nor what cannot be shown or sent."""
+    return address.isprintable() and " " not in address
 
 
 def route(root: str, name: str) -> str:
@@ -104,7 +109,7 @@ def announced_root(announced: str, page: str) -> str | None:
         url = urlsplit(urljoin(page, announced.strip()))
     except ValueError:
         return None
-    if re.search(r"[\x00-\x20\x7f]", announced.strip()):
+    if not _is_clean(announced.strip()):
         return None
     path = url.path or "/"
     if url.scheme not in _DEFAULT_PORTS or not path.startswith("/"):
@@ -125,6 +130,8 @@ def moved(url: str, location: str) -> str | None:
 
     It may lead anywhere on the same origin, or from http to https on the same host.
     """
+    if not _is_clean(location.strip()):
+        return None
     try:
         target = urljoin(url, location.strip())
         old, new = urlsplit(url), urlsplit(target)

@@ -181,8 +181,9 @@ class Call(Exchange, Generic[Result]):
 
     def _secrets(self) -> list[str]:
         """Return what was sent that must not be shown, should the site echo it."""
-        session = self._session or Session()
-        return [*self._site.secrets, session.nonce or "", session.session_id or ""]
+        sessions = [known for known in (self._session, self._site.session) if known is not None]
+        ids = [text for known in sessions for text in (known.nonce, known.session_id)]
+        return [*self._site.secrets, *(text for text in ids if text is not None)]
 
     def _renew_nonce(self, nonce: object) -> None:
         assert self._session is not None

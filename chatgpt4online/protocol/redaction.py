@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 
 MARK = "[…]"
 _SHORTEST = 4
+_LONGEST_WORD = 7
 _WINDOW = 20
 """How many characters of a longer secret are found anywhere; a site may cut off the rest."""
 _MOST = 262_144
@@ -17,14 +18,16 @@ _MOST = 262_144
 def redact(text: str, secrets: Iterable[str]) -> str:
     """Return `text` with a mark in place of each secret, and of each larger part of one.
 
-    Any 20 characters in a row that a secret has too count as a part of it. A shorter secret
-    counts where it stands as a word of its own, and one of less than 4 characters not at all:
+    Any 20 characters in a row that a secret has too count as a part of it. A secret of less than
+    8 characters counts where it stands as a word of its own, and one of less than 4 not at all:
     it would be found in any text. What JSON, PHP and HTML make of a secret counts as well.
     """
     forms = {form for secret in secrets for form in _forms(secret)}
     text = _without_parts_of("\0".join(form for form in forms if len(form) >= _WINDOW), text)
     for form in sorted(forms, key=len, reverse=True):
-        if _SHORTEST <= len(form) < _WINDOW:
+        if _LONGEST_WORD < len(form) < _WINDOW:
+            text = text.replace(form, MARK)
+        elif _SHORTEST <= len(form) < _WINDOW:
             text = re.sub(rf"(?<!\w){re.escape(form)}(?!\w)", MARK, text)
     return text
 

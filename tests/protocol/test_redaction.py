@@ -16,7 +16,8 @@ LONG = "a prompt of more than sixteen characters"
     [
         ("nonce abcd1234 refused", ["abcd1234"], f"nonce {MARK} refused"),
         ("abcd1234", ["abcd1234"], MARK),
-        ("xabcd1234", ["abcd1234"], "xabcd1234"),
+        ("xabcd1234x", ["abcd1234"], f"x{MARK}x"),
+        ("xabcd123", ["abcd123"], "xabcd123"),
         ("this is", ["his"], "this is"),
         ("this is", ["is"], "this is"),
         ("a+b=c, a+b=c", ["a+b=c"], f"{MARK}, {MARK}"),

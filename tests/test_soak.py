@@ -1,0 +1,20 @@
+"""A small soak; the large one is ``python -m tests.soak``."""
+
+from __future__ import annotations
+
+import asyncio
+
+from .drivers import Driver
+from .soak import TURNS, soak
+
+CONVERSATIONS = 60
+
+
+def test_conversations_with_a_site_that_often_fails(driver: Driver) -> None:
+    result = asyncio.run(soak(driver.name, CONVERSATIONS, at_once=20, share=0.1, seed=7))
+    assert result.wrong == []
+    assert result.ended == CONVERSATIONS
+    assert 0 < result.complete < CONVERSATIONS
+    assert result.turns >= result.complete * TURNS
+    assert result.sockets[0] == result.sockets[1]
+    assert sum(result.faults.values()) > 10
