@@ -1,0 +1,22 @@
+"""The typed example is a program that runs; that its types are right is checked by mypy."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from chatgpt4online.server import LocalSite
+
+EXAMPLE = Path(__file__).parent / "typed_example.py"
+
+
+def test_the_typed_example_runs() -> None:
+    with LocalSite() as site:
+        done = subprocess.run(
+            [sys.executable, "-W", "error", str(EXAMPLE), site.url],
+            capture_output=True, text=True, check=False, timeout=60,
+            env={**os.environ, "PYTHONPATH": str(EXAMPLE.parent.parent)},
+        )  # fmt: skip
+    assert (done.returncode, done.stdout) == (0, "You said: Hello (1 word)\n"), done.stderr
