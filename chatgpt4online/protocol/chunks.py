@@ -7,14 +7,24 @@ events however they are split.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
 from dataclasses import dataclass
 from typing import Any
 
 from ..messages import ActivityEvent, TextEvent
-from .jsontext import BOM, find_object, parse_json
+from .jsontext import BOM, find_object, parse_json, unescape
 from .limits import Limits
 
+# Every line of a block, in one pass: the text of an event in the form that plugins write it, or
+# the line, and the blank lines after it. Events in any other form are read as JSON, so the form
+# decides about speed alone: 0.4 in place of 1.0 microseconds for an event, made and all.
+_TOKENS = re.compile(
+    r'data: \{"type":"live","data":"'
+    r'((?:[^"\\\x00-\x1f]++|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))++)"'
+    r'(?:,"timestamp":[1-9][0-9]*+(?:\.[0-9]++)?,"subtype":"content","visibility":"[a-z]++")?\}\n\n'
+    r"|([^\n]*+)\n(\n*+)"
+).findall
+_MOST_AT_ONCE = 2**20
 _NEWLINE = 10
 _LONGEST_HEAD = 1024
 _COST_OF_LINE = 64
@@ -73,79 +83,111 @@ class ChunkParser:
         """Take the next bytes of the body and return the events that they complete."""
         if self.outcome is not None:
             return []
-        room = self._limits.reply - self._received
-        self._received += len(chunk)
-        self._take(chunk if len(chunk) <= room else chunk[:room])
-        if len(chunk) > room:
-            self._stop(Malformed(f"the answer is longer than {self._limits.reply} bytes"))
-        return self._hand_out()
-
-    def finish(self) -> list[TextEvent | ActivityEvent]:
-        """Take the end of the body. A last line without its line end still counts."""
-        if self.outcome is None:
-            self._lines(b"".join(self._pending))
-            self._dispatch()
-            if self.outcome is None and self._json:
-                self._read_json("\n".join(self._json))
-        self._forget()
-        return self._hand_out()
-
-    def _take(self, chunk: bytes) -> None:
-        if self._after_cr and chunk:
-            # The CR that ended the last chunk has ended its line; its LF ends no second one.
-            self._after_cr = False
-            if chunk[0] == _NEWLINE:
-                chunk = chunk[1:]
+        received = self._received + len(chunk)
+        if received > self._limits.reply or len(chunk) > _MOST_AT_ONCE:
+            return self._feed_in_parts(chunk, self._limits.reply - self._received)
+        self._received = received
+        if b"\r" in chunk or self._after_cr:
+            chunk = self._with_line_feeds(chunk)
         # Only the new bytes are searched: searching what was kept is quadratic.
-        cut = max(chunk.rfind(b"\n"), chunk.rfind(b"\r")) + 1
-        if cut:
-            self._after_cr = cut == len(chunk) and chunk[-1] != _NEWLINE
+        cut = chunk.rfind(b"\n") + 1
+        if cut == 0:
+            self._keep(chunk)
+        elif self._pending or cut < len(chunk):
             self._pending.append(chunk[:cut])
             block = b"".join(self._pending)
             self._pending.clear()
             self._pending_size = 0
             self._lines(block)
-        if cut < len(chunk):
-            self._pending.append(chunk[cut:])
-            self._pending_size += len(chunk) - cut
-            if self._pending_size > self._limits.line:
-                self._stop_at_long_line()
+            if cut < len(chunk):
+                self._keep(chunk[cut:])
+        else:
+            self._lines(chunk)
+        events = self._events
+        if events:
+            self._events = []
+        return events
+
+    def finish(self) -> list[TextEvent | ActivityEvent]:
+        """Take the end of the body. A last line without its line end still counts."""
+        if self.outcome is None:
+            self._lines(b"".join(self._pending) + b"\n")
+            self._dispatch()
+            if self.outcome is None and self._json:
+                self._read_json("\n".join(self._json))
+        self._forget()
+        events, self._events = self._events, []
+        return events
+
+    def _feed_in_parts(self, chunk: bytes, room: int) -> list[TextEvent | ActivityEvent]:
+        """Take a chunk that is over a limit, or so large that its lines are too many at once."""
+        events: list[TextEvent | ActivityEvent] = []
+        for at in range(0, min(len(chunk), room), _MOST_AT_ONCE):
+            events += self.feed(chunk[at : min(at + _MOST_AT_ONCE, room)])
+        if len(chunk) > room:
+            self._stop(Malformed(f"the answer is longer than {self._limits.reply} bytes"))
+        return events
+
+    def _with_line_feeds(self, chunk: bytes) -> bytes:
+        """Return a chunk in which LF alone ends a line."""
+        if self._after_cr and chunk:
+            # The CR that ended the last chunk has ended its line; its LF ends no second one.
+            self._after_cr = False
+            if chunk[0] == _NEWLINE:
+                chunk = chunk[1:]
+        self._after_cr = self._after_cr or chunk.endswith(b"\r")
+        return chunk.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+
+    def _keep(self, start: bytes) -> None:
+        """Keep the start of a line until its end comes."""
+        self._pending.append(start)
+        self._pending_size += len(start)
+        if self._pending_size > self._limits.line:
+            self._stop_at_long_line()
 
     def _lines(self, block: bytes) -> None:
-        if b"\r" in block:
-            block = block.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-        # A line end is never inside a character, so a block holds whole characters.
-        lines: Sequence[str | None]
-        if len(block) <= self._limits.line:
-            lines = block.decode("utf-8", "replace").split("\n")
-        else:
-            lines = [self._short_line(line) for line in block.split(b"\n")]
-        if lines[-1] == "":
-            lines = lines[:-1]  # what follows the last line end is no line
-        for line in lines:
-            if line is None:
-                self._stop_at_long_line()
+        """Take bytes that end with a line end; so they hold whole characters."""
+        if len(block) > self._limits.line and not self._are_short(block):
+            return
+        events = self._events
+        for text, line, blank in _TOKENS(block.decode("utf-8", "replace")):
+            if text:
+                if self._data:
+                    self._forget_data()
+                events.append(TextEvent(unescape(text) if "\\" in text else text))
             else:
-                self._line(line)
+                if line:
+                    self._line(line)
+                if self._data and (blank or not line):
+                    self._dispatch()
+                if self.outcome is not None:
+                    return
 
-    def _short_line(self, line: bytes) -> str | None:
-        return line.decode("utf-8", "replace") if len(line) <= self._limits.line else None
+    def _are_short(self, block: bytes) -> bool:
+        """Whether all lines keep to the limit; what comes before one that does not is taken."""
+        start = 0
+        while start < len(block):
+            end = block.index(b"\n", start)
+            if end - start > self._limits.line:
+                if start:
+                    self._lines(block[:start])
+                self._stop_at_long_line()
+                return False
+            start = end + 1
+        return True
 
     def _line(self, line: str) -> None:
-        if self.outcome is not None:
-            return
         if line.startswith("data:"):
-            self._data_line(line[5:])
-        elif not line:
-            if self._data:
-                self._dispatch()
+            self._data_line(line)
         elif line[0] == BOM:
-            self._line(line.lstrip(BOM))
+            rest = line.lstrip(BOM)
+            if rest:
+                self._line(rest)
         elif line[0] != ":":
             self._other_line(line)
 
-    def _data_line(self, value: str) -> None:
-        value = value.strip(" ")
+    def _data_line(self, line: str) -> None:
+        value = line[5:].strip(" ")
         if not value:
             return  # PHP could not encode the piece; the end event has the whole reply
         try:
@@ -231,10 +273,6 @@ class ChunkParser:
     def _forget_data(self) -> None:
         self._data.clear()
         self._data_size = 0
-
-    def _hand_out(self) -> list[TextEvent | ActivityEvent]:
-        events, self._events = self._events, []
-        return events
 
 
 def _by_success(answer: dict[str, Any]) -> Outcome:

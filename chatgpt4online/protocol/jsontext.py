@@ -21,6 +21,13 @@ MOST_VALUES = 1_000_000
 BOM = "\ufeff"
 
 
+def unescape(text: str) -> str:
+    """Return the text that stands between the quotes of a JSON string."""
+    value, _ = _raw_decode(f'"{text}"')
+    assert isinstance(value, str)
+    return value
+
+
 def parse_json(text: str) -> Any:
     """Return the one JSON value in `text`, white space around it allowed.
 
@@ -28,7 +35,8 @@ def parse_json(text: str) -> Any:
         ValueError: it is not JSON, too deeply nested, or of too many values.
     """
     text = text.strip(" \t\r\n")
-    value, end = _decode(text, 0)
+    # A short text can neither nest too deeply nor hold too many values.
+    value, end = _decode(text, 0) if len(text) > MOST_LEVELS else _raw_decode(text)
     if end != len(text):
         raise ValueError("more than one value")
     return value

@@ -152,3 +152,8 @@ def test_redirects_are_followed_on_the_same_host_only(
     url: str, location: str, target: str | None
 ) -> None:
     assert moved(url, location) == target
+
+
+@pytest.mark.parametrize("location", ["/a b", "/a\u2028b", "/\x07", "/\ud800"])
+def test_a_redirect_to_what_cannot_be_shown_is_not_followed(location: str) -> None:
+    assert moved("https://a.b/", location) is None

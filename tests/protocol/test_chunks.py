@@ -338,3 +338,65 @@ def test_head_tells_what_else_an_answer_is() -> None:
     parser.feed(live("a") + b"<!doctype html>\n" + b"x" * 2000 + b"\nlast\n")
     assert parser.head.startswith("<!doctype html>\nxxx")
     assert "last" not in parser.head
+
+
+def test_a_large_chunk_is_taken_like_many_small_ones() -> None:
+    body = (live("a") * 1000 + b"dirt\r\n\r" + live("b")) * 70 + END
+    assert len(body) > 2**21
+    events, outcome = parse([body], Limits())
+    assert text_of(events) == ("a" * 1000 + "b") * 70
+    assert outcome == OK
+    pieces = [body[at : at + 9999] for at in range(0, len(body), 9999)]
+    assert parse(pieces, Limits()) == (events, outcome)
+
+
+def test_a_line_of_marks_alone_is_empty() -> None:
+    assert text_of(parse_any_way(b"\xef\xbb\xbf\n\xef\xbb\xbf" + live("a"))[0]) == "a"
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        '{"type":"live","data":"%s"}',
+        '{"type":"live","data":"%s","timestamp":1763800000000,"subtype":"content","visibility":"x"}',
+        '{"type":"live","data":"%s","timestamp":1.5,"subtype":"content","visibility":"visible"}',
+        '{"data":"%s","type":"live"}',
+        '{"type": "live", "data": "%s"}',
+    ],
+)
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Hi",
+        "two words",
+        "\\n",
+        "\\u0430",
+        "\\ud83d\\ude00",
+        "\\ud83d",
+        "\\\\",
+        '\\"}',
+        "a\\/b",
+        "п",
+        "\x7f",
+    ],
+)  # fmt: skip
+def test_every_form_of_an_event_is_read_as_json_is(event: str, text: str) -> None:
+    """The usual form is read in a way of its own; nobody may notice."""
+    raw = event % text
+    line = f"data: {raw}\n\n".encode("utf-8", "surrogatepass")
+    assert parse_any_way(line)[0] == [TextEvent(json.loads(raw)["data"])]
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        '{"type":"live","data":"\\x"}', '{"type":"live","data":"\\u00g0"}',
+        '{"type":"live","data":"a\tb"}', '{"type":"live","data":"a"b"}',
+        '{"type":"live","data":"a","timestamp":01,"subtype":"content"}',
+        '{"type":"live","data":"a"}}', '{"type":"live","data":"a\\"}',
+    ],
+)  # fmt: skip
+def test_what_only_looks_like_the_usual_form_is_no_event(raw: str) -> None:
+    with pytest.raises(ValueError):
+        json.loads(raw)
+    assert parse_any_way(f"data: {raw}\n\n".encode())[0] == []

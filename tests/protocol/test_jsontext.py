@@ -40,12 +40,12 @@ def test_brackets_in_a_text_make_it_no_deeper() -> None:
 
 
 def test_how_many_values_an_answer_may_hold(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(jsontext, "MOST_VALUES", 10)
-    assert parse_json("[0,0,0,0,0,0,0,0,0,0]") == [0] * 10
-    for text in ("[0,0,0,0,0,0,0,0,0,0,0]", "[[],[],[],[],[],[]]", '{"a":' * 11):
+    monkeypatch.setattr(jsontext, "MOST_VALUES", 200)
+    assert parse_json(f"[{'0,' * 199}0]") == [0] * 200
+    for text in (f"[{'0,' * 200}0]", f"[{'[],' * 101}0]", '{"a":' * 201):
         with pytest.raises(ValueError, match="too many values"):
             parse_json(text)
-    assert find_object('{"a":[0,0,0,0,0,0,0,0,0,0,0]}') is None
+    assert find_object(f'{{"a":[{"0," * 200}0]}}') is None
 
 
 @pytest.mark.parametrize(
