@@ -4,35 +4,22 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self
 
 from .async_engine import AsyncEngine
 from .async_reply_stream import AsyncReplyStream
 from .discretion import discreet
 from .files import AnyFile, FileInput, LocalFile, Progress
 from .messages import Reply, Shortcut, StoredFile
-from .protocol import files, public_api
-from .protocol.call import Call
-from .protocol.discovery import (
-    SiteInfo,
-)
-from .protocol.discussions import (
-    Discussion,
-    Paging,
-    delete_discussions,
-    list_discussions,
-    rename_discussion,
-)
+from .protocol import files
 from .protocol.files import NO_PURPOSE
 from .protocol.prompt import PromptInput, read_prompt
-from .protocol.public_api import Chatbot
 
 if TYPE_CHECKING:
     from .async_conversation import AsyncConversation
-
-_Opened = TypeVar("_Opened")
-_Result = TypeVar("_Result")
-_CallT = TypeVar("_CallT", bound=Call[Any])
+    from .protocol.discovery import SiteInfo
+    from .protocol.discussions import Discussion
+    from .protocol.public_api import Chatbot
 
 
 class AsyncClient(AsyncEngine):
@@ -177,6 +164,8 @@ class AsyncClient(AsyncEngine):
         Raises:
             ChatError: what went wrong; `ReplyError` for a guest.
         """
+        from .protocol.discussions import Paging, list_discussions
+
         paging = Paging(page_size)
         while not paging.done:
             page = await self._ask(
@@ -199,6 +188,8 @@ class AsyncClient(AsyncEngine):
         Raises:
             ChatError: what went wrong; `ReplyError` for a guest.
         """
+        from .protocol.discussions import rename_discussion
+
         await self._ask(partial(rename_discussion, self._site, chat_id, title, self._limits))
 
     @discreet
@@ -208,6 +199,8 @@ class AsyncClient(AsyncEngine):
         Raises:
             ChatError: what went wrong; `ReplyError` for a guest.
         """
+        from .protocol.discussions import delete_discussions
+
         await self._ask(partial(delete_discussions, self._site, chat_ids, self._limits))
 
     @discreet
@@ -217,6 +210,8 @@ class AsyncClient(AsyncEngine):
         Raises:
             ChatError: what went wrong; `StatusError` without a token that the site takes.
         """
+        from .protocol import public_api
+
         return await self._ask(lambda: public_api.list_chatbots(self._site, self._limits))
 
     @discreet
@@ -226,6 +221,8 @@ class AsyncClient(AsyncEngine):
         Raises:
             ChatError: what went wrong; `StatusError` without a token that the site takes.
         """
+        from .protocol import public_api
+
         return await self._ask(lambda: public_api.check_auth(self._site, self._limits))
 
     @discreet
@@ -239,6 +236,8 @@ class AsyncClient(AsyncEngine):
         Raises:
             ChatError: what went wrong; `StatusError` without a token that the site takes.
         """
+        from .protocol import public_api
+
         read_prompt(message)
         return await self._ask(
             lambda: public_api.text_query(self._site, message, options, self._limits)

@@ -4,29 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import uuid
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import aiohttp
 
 from .async_answer import AsyncAnswer
 from .async_reply_stream import AsyncReplyStream
 from .async_transport import AsyncTransport
-from .base_client import BaseClient, TurnPlan
+from .base_client import BaseClient, TurnPlan, new_id
 from .discretion import discreet
 from .errors import ChatError, TransportError
 from .files import LocalFile
 from .messages import StoredFile
 from .protocol.call import Call
-from .protocol.discovery import (
-    PageReading,
-    PluginQuestion,
-    SiteInfo,
-    plugin_is_known,
-    site_info,
-)
 from .protocol.exchanges import Exchange, Request
 from .protocol.files import NO_PURPOSE
 from .protocol.opening import SessionOpening
@@ -34,6 +26,9 @@ from .protocol.turn import Turn
 from .reply_stream import raise_interrupted
 from .retries import retrying_options
 from .settings import Deadline
+
+if TYPE_CHECKING:
+    from .protocol.discovery import SiteInfo
 
 _Opened = TypeVar("_Opened")
 _Result = TypeVar("_Result")
@@ -56,7 +51,7 @@ class AsyncEngine(BaseClient[aiohttp.ClientSession]):
 
     def _stream(self, plan: TurnPlan) -> AsyncReplyStream:
         self._transport.check_closed()
-        chat_id = uuid.uuid4().hex
+        chat_id = new_id()
 
         async def open_turn() -> tuple[Turn, AsyncAnswer]:
             deadline = self._deadline()
@@ -119,6 +114,8 @@ class AsyncEngine(BaseClient[aiohttp.ClientSession]):
                 call.result()
 
     async def _discover(self, deadline: Deadline) -> SiteInfo:
+        from .protocol.discovery import PageReading, PluginQuestion, plugin_is_known, site_info
+
         await self._open_session(deadline)
         if self._site.page is None:
             await self._run(PageReading(self._site, self._limits), deadline)

@@ -35,14 +35,19 @@ class AsyncReplyStream(BaseReplyStream, AsyncIterator[str]):
         self._transport = transport
 
     async def __anext__(self) -> str:
-        while (event := await self._next_event()) is not None:
-            if isinstance(event, TextEvent):
+        ready = self._ready
+        while ready or await self._wait():
+            event = self._pop()
+            if type(event) is TextEvent:
                 return event.text
+            self._handed_out(event)
         raise StopAsyncIteration
 
     async def events(self) -> AsyncIterator[Event]:
         """Return the events of the reply, text and all else, from here on."""
-        while (event := await self._next_event()) is not None:
+        while self._ready or await self._wait():
+            event = self._pop()
+            self._handed_out(event)
             yield event
 
     @discreet
@@ -108,18 +113,19 @@ class AsyncReplyStream(BaseReplyStream, AsyncIterator[str]):
                 self._opening = False
         return self
 
-    async def _next_event(self) -> Event | None:
+    async def _wait(self) -> bool:
+        """Read until an event is ready; False at the end of a complete reply."""
         if self._open_turn is not None:
             await self._opened()
         while not self._ready:
             if self._turn.finished:
                 await self.close()
                 self._turn.result()
-                return None
+                return False
             if self._answer is None:
                 raise self._ended()
             await self._read(self._answer)
-        return self._hand_out()
+        return True
 
     async def _read(self, answer: AsyncAnswer) -> None:
         try:

@@ -4,35 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self
 
 from .discretion import discreet
 from .files import AnyFile, FileInput, LocalFile, Progress
 from .messages import Reply, Shortcut, StoredFile
-from .protocol import files, public_api
-from .protocol.call import Call
-from .protocol.discovery import (
-    SiteInfo,
-)
-from .protocol.discussions import (
-    Discussion,
-    Paging,
-    delete_discussions,
-    list_discussions,
-    rename_discussion,
-)
+from .protocol import files
 from .protocol.files import NO_PURPOSE
 from .protocol.prompt import PromptInput, read_prompt
-from .protocol.public_api import Chatbot
 from .sync_engine import SyncEngine
 from .sync_reply_stream import ReplyStream
 
 if TYPE_CHECKING:
+    from .protocol.discovery import SiteInfo
+    from .protocol.discussions import Discussion
+    from .protocol.public_api import Chatbot
     from .sync_conversation import Conversation
-
-_Opened = TypeVar("_Opened")
-_Result = TypeVar("_Result")
-_CallT = TypeVar("_CallT", bound=Call[Any])
 
 
 class Client(SyncEngine):
@@ -172,6 +159,8 @@ class Client(SyncEngine):
         Raises:
             ChatError: what went wrong; `ReplyError` for a guest.
         """
+        from .protocol.discussions import Paging, list_discussions
+
         paging = Paging(page_size)
         while not paging.done:
             page = self._ask(
@@ -193,6 +182,8 @@ class Client(SyncEngine):
         Raises:
             ChatError: what went wrong; `ReplyError` for a guest.
         """
+        from .protocol.discussions import rename_discussion
+
         self._ask(partial(rename_discussion, self._site, chat_id, title, self._limits))
 
     @discreet
@@ -202,6 +193,8 @@ class Client(SyncEngine):
         Raises:
             ChatError: what went wrong; `ReplyError` for a guest.
         """
+        from .protocol.discussions import delete_discussions
+
         self._ask(partial(delete_discussions, self._site, chat_ids, self._limits))
 
     @discreet
@@ -211,6 +204,8 @@ class Client(SyncEngine):
         Raises:
             ChatError: what went wrong; `StatusError` without a token that the site takes.
         """
+        from .protocol import public_api
+
         return self._ask(lambda: public_api.list_chatbots(self._site, self._limits))
 
     @discreet
@@ -220,6 +215,8 @@ class Client(SyncEngine):
         Raises:
             ChatError: what went wrong; `StatusError` without a token that the site takes.
         """
+        from .protocol import public_api
+
         return self._ask(lambda: public_api.check_auth(self._site, self._limits))
 
     @discreet
@@ -233,6 +230,8 @@ class Client(SyncEngine):
         Raises:
             ChatError: what went wrong; `StatusError` without a token that the site takes.
         """
+        from .protocol import public_api
+
         read_prompt(message)
         return self._ask(lambda: public_api.text_query(self._site, message, options, self._limits))
 

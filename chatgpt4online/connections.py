@@ -39,11 +39,13 @@ class CutOff:
 
     Attributes:
         done: whether the connection was cut, or is to be as soon as there is one.
+        answer: the answer as http.client has it; None where it is not known.
     """
 
     def __init__(self, seconds: float | None, idle: float | None = None) -> None:
         self.done = False
         self.idle = idle
+        self.answer: http.client.HTTPResponse | None = None
         self._target: weakref.ref[socket.socket | Cuttable] | None = None
         # Reentrant, because the garbage collector can disarm in the midst of a cut.
         self._lock = RLock()
@@ -143,6 +145,8 @@ class _Response(http.client.HTTPResponse):
         if head.is_cut:
             self.close()
             raise http.client.RemoteDisconnected("The connection was closed within the head.")
+        if _CURRENT.cut_off is not None:
+            _CURRENT.cut_off.answer = self
 
 
 class _Cuttable(HTTPConnection):

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import uuid
 import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from threading import Lock
 from typing import Any, Generic, Self, TypeVar
 
-from .base_client import BaseClient, TurnPlan, files_to_send, shortcut_message
+from .base_client import BaseClient, TurnPlan, files_to_send, new_id, shortcut_message
 from .errors import UsageError
 from .files import AnyFile
 from .messages import Message, Reply, Shortcut
@@ -50,7 +49,7 @@ class BaseConversation(Generic[ClientT]):
         self, client: ClientT, chat_id: str | None = None, messages: PromptInput = ()
     ) -> None:
         self._client = client
-        self.chat_id = chat_id or uuid.uuid4().hex
+        self.chat_id = chat_id or new_id()
         self._entries = [_Entry(item) for item in read_messages(messages)] if messages else []
         self._current: weakref.ref[BaseReplyStream] | None = None
         self._busy = Lock()

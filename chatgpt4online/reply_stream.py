@@ -62,14 +62,16 @@ class BaseReplyStream:
             partial_text=self.text,
         )
 
-    def _hand_out(self) -> Event:
+    def _pop(self) -> Event:
         try:
-            event = self._ready.popleft()
+            return self._ready.popleft()
         except IndexError:  # another thread has closed the stream
             raise self._ended() from None
+
+    def _handed_out(self, event: Event) -> None:
+        """Take note of an event that the caller gets, other than text."""
         if isinstance(event, EndEvent) and self.on_reply is not None:
             self.on_reply(event.reply, self._turn.history)
-        return event
 
     def _take(self, data: bytes) -> None:
         self._ready.extend(self._turn.receive_data(data) if data else self._turn.receive_eof())

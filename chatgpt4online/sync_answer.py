@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
 import os
 import time
 import weakref
@@ -19,7 +20,10 @@ from .protocol.answers import Headers
 from .settings import LINGER_SECONDS, Deadline, cookie_values
 
 READ_SIZE = 65536
-READ_ERRORS = (urllib3.exceptions.HTTPError, OSError, ValueError, RuntimeError, AttributeError)
+READ_ERRORS = (
+    urllib3.exceptions.HTTPError, http.client.HTTPException, OSError, ValueError, RuntimeError,
+    AttributeError,
+)  # fmt: skip
 """What reading raises; an attribute is missing where another thread closes meanwhile."""
 
 
@@ -57,6 +61,9 @@ class Answer:
         self._cut_off = cut_off
         if not cut_off.is_aimed:
             cut_off.aim(response.raw)
+        plain, cut_off.answer = cut_off.answer, None
+        is_plain = plain is not None and plain.chunked and "content-encoding" not in self.headers
+        self._plain = plain if is_plain else None
         weakref.finalize(self, cut_off.disarm)
 
     def read(self) -> bytes:
@@ -71,10 +78,9 @@ class Answer:
         if self._is_over():
             raise self._failure(connection_lost(self._url))
         try:
-            # Of the ways to read, only read1 hands bytes out at once in every framing.
             with self._reading:
-                data: bytes = self._response.raw.read1(READ_SIZE, decode_content=True)
-        except urllib3.exceptions.ReadTimeoutError as error:
+                data = self._read_some()
+        except (urllib3.exceptions.ReadTimeoutError, TimeoutError) as error:
             raise self._failure(answer_timed_out(self._url, self._idle)) from error
         except READ_ERRORS as error:
             raise self._failure(connection_lost(self._url)) from error
@@ -83,6 +89,21 @@ class Answer:
                 self._response.close()
         if (not data or self._cut_off.done) and self._is_over():
             raise self._failure(connection_lost(self._url))
+        return data
+
+    def _read_some(self) -> bytes:
+        # Of the ways to read, only read1 hands bytes out at once in every framing. That of
+        # http.client costs half of that of urllib3, and does the same where nothing is encoded.
+        if self._plain is None:
+            data: bytes = self._response.raw.read1(READ_SIZE, decode_content=True)
+            return data
+        try:
+            data = self._plain.read1(READ_SIZE)
+        except BaseException:
+            self._response.close()
+            raise
+        if not data:
+            self._response.raw.release_conn()
         return data
 
     def _is_over(self) -> bool:
@@ -137,7 +158,7 @@ class Answer:
             if left > 0:
                 self._cut_off = self._cut_off.again(left)
                 with self._reading, contextlib.suppress(*READ_ERRORS):
-                    while self._response.raw.read1(READ_SIZE, decode_content=True):
+                    while self._read_some():
                         pass
         finally:
             self.close()

@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable
 from threading import Event, Lock
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import requests
 
-from .base_client import BaseClient, TurnPlan
+from .base_client import BaseClient, TurnPlan, new_id
 from .discretion import discreet
 from .errors import ChatError, TransportError
 from .files import LocalFile
 from .messages import StoredFile
 from .protocol.call import Call
-from .protocol.discovery import (
-    PageReading,
-    PluginQuestion,
-    SiteInfo,
-    plugin_is_known,
-    site_info,
-)
 from .protocol.exchanges import Exchange, Request
 from .protocol.files import NO_PURPOSE
 from .protocol.opening import SessionOpening
@@ -31,6 +23,9 @@ from .settings import Deadline
 from .sync_answer import Answer
 from .sync_reply_stream import ReplyStream
 from .transport import Transport
+
+if TYPE_CHECKING:
+    from .protocol.discovery import SiteInfo
 
 _Opened = TypeVar("_Opened")
 _Result = TypeVar("_Result")
@@ -47,7 +42,7 @@ class SyncEngine(BaseClient[requests.Session]):
 
     def _stream(self, plan: TurnPlan) -> ReplyStream:
         self._transport.check_usable()
-        chat_id, deadline = uuid.uuid4().hex, self._deadline()
+        chat_id, deadline = new_id(), self._deadline()
         # What is wrong with it must be known before a file is uploaded.
         self._turn(plan, chat_id).check_against_page(len(plan.files))
         stored = [
@@ -100,6 +95,8 @@ class SyncEngine(BaseClient[requests.Session]):
                 call.result()
 
     def _discover(self, deadline: Deadline) -> SiteInfo:
+        from .protocol.discovery import PageReading, PluginQuestion, plugin_is_known, site_info
+
         self._open_session(deadline)
         if self._site.page is None:
             self._run(PageReading(self._site, self._limits), deadline)

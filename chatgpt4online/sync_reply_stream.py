@@ -27,14 +27,19 @@ class ReplyStream(BaseReplyStream, Iterator[str]):
         self._transport = transport
 
     def __next__(self) -> str:
-        while (event := self._next_event()) is not None:
-            if isinstance(event, TextEvent):
+        ready = self._ready
+        while ready or self._wait():
+            event = self._pop()
+            if type(event) is TextEvent:
                 return event.text
+            self._handed_out(event)
         raise StopIteration
 
     def events(self) -> Iterator[Event]:
         """Return the events of the reply, text and all else, from here on."""
-        while (event := self._next_event()) is not None:
+        while self._ready or self._wait():
+            event = self._pop()
+            self._handed_out(event)
             yield event
 
     @discreet
@@ -77,17 +82,18 @@ class ReplyStream(BaseReplyStream, Iterator[str]):
     def __exit__(self, *exc_info: object) -> None:
         self.close()
 
-    def _next_event(self) -> Event | None:
+    def _wait(self) -> bool:
+        """Read until an event is ready; False at the end of a complete reply."""
         while not self._ready:
             if self._turn.finished:
                 self.close()
                 self._turn.result()
-                return None
+                return False
             answer = self._answer
             if answer is None:
                 raise self._ended()
             self._read(answer)
-        return self._hand_out()
+        return True
 
     def _read(self, answer: Answer) -> None:
         try:

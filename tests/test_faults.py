@@ -6,6 +6,7 @@ import socket
 import threading
 from typing import Any
 
+import aiohttp
 import pytest
 
 from chatgpt4online import Limits, RetryPolicy, Timeout
@@ -86,9 +87,7 @@ def test_a_reset_stream_is_raised_from_the_librarys_own_error(driver: Driver) ->
         with pytest.raises(IncompleteReply, match="after 5 characters") as caught:
             next(stream)
         assert caught.value.partial_text == "Hello"
-        cause = caught.value.__cause__
-        assert cause is not None
-        assert type(cause).__module__.split(".")[0] in ("urllib3", "aiohttp")
+        assert isinstance(caught.value.__cause__, ConnectionResetError | aiohttp.ClientError)
         assert len(server.prompts) == 1
 
 

@@ -11,7 +11,6 @@ from .exchanges import Exchange, Request
 from .jsontext import find_object
 from .limits import Limits
 from .nonce import Session, read_session_answer
-from .page import read_page
 from .site import Era, Site
 from .steps import Outcome, Step
 
@@ -115,6 +114,9 @@ class SessionOpening(Exchange):
         return Outcome.MOVED
 
     def _read_page(self, body: bytes) -> Outcome:
+        # Not imported above: most sites are never asked for a page, and html.parser takes 4 ms.
+        from .page import read_page
+
         if self._status == 404 and self.step is Step.NONCE_PAGE:
             return Outcome.NOTHING
         if self._status >= 400:

@@ -7,11 +7,14 @@ from collections.abc import Iterable
 from dataclasses import replace
 from enum import Enum
 from threading import Lock
+from typing import TYPE_CHECKING
 
 from .address import Address
 from .nonce import Session, read_nonce
-from .page import Page
 from .steps import Step
+
+if TYPE_CHECKING:
+    from .page import Page
 
 _MOST_COOKIES = 50
 

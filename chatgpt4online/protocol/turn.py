@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import (
     ChatError,
@@ -21,9 +22,11 @@ from .chunks import ChunkParser, End, Failure
 from .exchanges import Request
 from .limits import Limits
 from .nonce import Session
-from .page import PageBot
 from .prompt import Prompt
 from .site import Era, Site
+
+if TYPE_CHECKING:
+    from .page import PageBot
 
 SUBMIT = "mwai-ui/v1/chats/submit"
 DEFAULT_BOT = "default"
@@ -118,12 +121,12 @@ class Turn(Call[Reply]):
         self._greeted = greeted
         self._sent_history: tuple[Message, ...] | None = None
         self._parser = ChunkParser(limits)
-        self._pieces: list[str] = []
+        self._pieces = io.StringIO()
 
     @property
     def text(self) -> str:
         """The text of the reply so far."""
-        return "".join(self._pieces) if self._result is None else self._result.text
+        return self._pieces.getvalue() if self._result is None else self._result.text
 
     @property
     def history(self) -> tuple[Message, ...]:
@@ -261,7 +264,7 @@ class Turn(Call[Reply]):
 
     def _conclude(self, parsed: list[TextEvent | ActivityEvent]) -> Sequence[Event]:
         """Keep the text of `parsed`; where the answer has ended, add its last events."""
-        self._pieces.extend(event.text for event in parsed if isinstance(event, TextEvent))
+        self._pieces.write("".join([event.text for event in parsed if type(event) is TextEvent]))
         outcome = self._parser.outcome
         if outcome is None or self.finished:
             return parsed
@@ -302,7 +305,7 @@ class Turn(Call[Reply]):
         return [*super()._secrets(), *said, *(text for text in texts if " " in text)]
 
     def _broken_off(self) -> ChatError:
-        if not self._pieces and is_web_page(self._parser.head):
+        if not self.text and is_web_page(self._parser.head):
             return self._read_failure(None, self._parser.head, "")
         return IncompleteReply(
             f"The answer ended after {len(self.text)} characters without the site's word that it "
