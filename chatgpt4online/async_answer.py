@@ -11,6 +11,7 @@ from email.utils import formatdate
 
 import aiohttp
 
+from .discretion import without_texts
 from .errors import TransportError, UsageError
 from .failures import answer_timed_out, closed_meanwhile, connection_lost
 from .protocol.answers import Headers
@@ -61,7 +62,7 @@ class AsyncAnswer:
             return await self._response.content.readany()
         except (aiohttp.ClientError, OSError, ValueError, RuntimeError) as error:
             self._failure = self._translate(error)
-            self._failure.__cause__ = without_secrets(error)
+            self._failure.__cause__ = without_texts(error)
         return self._received_before() or await self.read()
 
     def _received_before(self) -> bytes:
@@ -147,18 +148,3 @@ def _retrieve(closed: asyncio.Future[None]) -> None:
     """Take note of how a connection ended, or asyncio logs that nobody did."""
     if not closed.cancelled():
         closed.exception()
-
-
-def without_secrets(error: Exception) -> Exception:
-    """Return an error of aiohttp that shows neither the headers sent nor a proxy's password."""
-    if isinstance(error, aiohttp.ClientResponseError):
-        info = error.request_info
-        none = info.headers.copy()
-        none.clear()
-        headers = type(info.headers)(none)
-        error.request_info = aiohttp.RequestInfo(info.url, info.method, headers, info.real_url)
-        error.headers = None
-        error.history = ()
-    if isinstance(error, aiohttp.ClientError):
-        error.args = (str(error),)
-    return error

@@ -9,7 +9,7 @@ from .async_answer import AsyncAnswer
 from .async_transport import AsyncTransport
 from .discretion import discreet
 from .errors import ChatError, TransportError
-from .messages import Event, Reply, TextEvent
+from .messages import Event, Reply
 from .protocol.turn import Turn
 from .reply_stream import BaseReplyStream, interrupted
 
@@ -37,18 +37,16 @@ class AsyncReplyStream(BaseReplyStream, AsyncIterator[str]):
     async def __anext__(self) -> str:
         ready = self._ready
         while ready or await self._wait():
-            event = self._pop()
-            if type(event) is TextEvent:
-                return event.text
-            self._handed_out(event)
+            piece = self._pop()
+            if type(piece) is str:
+                return piece
+            self._handed_out(piece)
         raise StopAsyncIteration
 
     async def events(self) -> AsyncIterator[Event]:
         """Return the events of the reply, text and all else, from here on."""
         while self._ready or await self._wait():
-            event = self._pop()
-            self._handed_out(event)
-            yield event
+            yield self._pop_event()
 
     @discreet
     async def read(self) -> Reply:

@@ -14,7 +14,8 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 
 import aiohttp
 
-from .async_answer import AsyncAnswer, without_secrets
+from .async_answer import AsyncAnswer
+from .discretion import without_texts
 from .errors import TransportError, UsageError
 from .failures import (
     answer_timed_out,
@@ -107,7 +108,7 @@ class AsyncTransport:
                 # From None: the cause can show the header.
                 text = "The site's address, the proxy or a header cannot be used."
                 raise UsageError(text) from None
-            cause = without_secrets(error)
+            cause = without_texts(error)
             if self._closed:
                 raise closed_meanwhile(request.url) from cause
             self.check_usable()
@@ -157,8 +158,9 @@ class AsyncTransport:
             await self._drain_lingering(Deadline(None))
         if self._pid != os.getpid():
             return  # closing would take the connections from the event loop of the other process
-        for sending in self._waiting:
-            sending.reschedule(0)
+        for sending in tuple(self._waiting):
+            with contextlib.suppress(RuntimeError):  # its time is over just now
+                sending.reschedule(0)
         for answer in list(self._open):
             answer.abort()
         if self._owned and self._session is not None:

@@ -50,6 +50,9 @@ class CutOff:
         # Reentrant, because the garbage collector can disarm in the midst of a cut.
         self._lock = RLock()
         self._timer: Timer | None = None
+        self._start(seconds)
+
+    def _start(self, seconds: float | None) -> None:
         if seconds is not None:
             self._timer = Timer(seconds, self.cut)
             self._timer.daemon = True
@@ -91,10 +94,11 @@ class CutOff:
 
     def again(self, seconds: float | None) -> CutOff:
         """Disarm, and return what cuts the same connection in so many seconds."""
-        other = CutOff(seconds)
+        other = CutOff(None)
         with self._lock:
             other._target = self._target
         self.disarm()
+        other._start(seconds)
         return other
 
     @contextlib.contextmanager
@@ -145,6 +149,9 @@ class _Response(http.client.HTTPResponse):
         if head.is_cut:
             self.close()
             raise http.client.RemoteDisconnected("The connection was closed within the head.")
+        # urllib3 would log what of the head it cannot parse.
+        self.msg.defects.clear()
+        self.msg.set_payload("")
         if _CURRENT.cut_off is not None:
             _CURRENT.cut_off.answer = self
 

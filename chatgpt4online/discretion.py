@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import inspect
+import sys
 from collections.abc import Callable
 from types import FrameType
 from typing import Any, ParamSpec, TypeVar, cast
@@ -17,8 +18,10 @@ from typing import Any, ParamSpec, TypeVar, cast
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
 
-_EMPTIED = frozenset({"aiohttp", "asyncio", "chatgpt4online", "http", "json", "requests",
-                      "tenacity", "urllib3"})  # fmt: skip
+_EMPTIED = frozenset({
+    "aiohttp", "asyncio", "chatgpt4online", "http", "json", "requests", "socket", "ssl",
+    "tenacity", "urllib3",
+})  # fmt: skip
 
 
 def discreet(function: Callable[_P, _R]) -> Callable[_P, _R]:
@@ -81,3 +84,49 @@ def empty_frames(error: BaseException) -> None:
 
 def _is_ours(frame: FrameType) -> bool:
     return str(frame.f_globals.get("__name__")).partition(".")[0] in _EMPTIED
+
+
+def without_texts(error: BaseException) -> BaseException:
+    """Return an error of an HTTP library without the texts in it, and in those that it is from.
+
+    They quote what came over the wire, in which a site can echo what it was sent; and some hold
+    the request. The kind of the error stays, and what the operating system said.
+    """
+    left: list[object] = [error]
+    seen = set()
+    while left:
+        found = left.pop()
+        if not isinstance(found, BaseException) or id(found) in seen:
+            continue
+        seen.add(id(found))
+        if (
+            found is not error
+            and found.__traceback__
+            and not _is_ours(found.__traceback__.tb_frame)
+        ):
+            continue
+        left += (found.__cause__, found.__context__, *found.args, *vars(found).values())
+        if not isinstance(found, OSError) or isinstance(found, _http_errors()):
+            _strip(found)
+    return error
+
+
+def _http_errors() -> tuple[type[BaseException], ...]:
+    modules = (sys.modules.get("requests"), sys.modules.get("aiohttp"))
+    names = ("RequestException", "ClientError")
+    found = (getattr(module, name, None) for module in modules for name in names)
+    return tuple(kind for kind in found if kind is not None)
+
+
+def _strip(error: BaseException) -> None:
+    error.args = tuple(item for item in error.args if isinstance(item, int | BaseException))
+    for name, value in vars(error).items():
+        if isinstance(value, str | bytes):
+            setattr(error, name, type(value)())
+        elif name in ("request", "response", "headers", "history"):
+            setattr(error, name, None)
+        elif name == "request_info":  # aiohttp's own text of the error needs one
+            headers = value.headers.copy()
+            headers.clear()
+            bare = type(value)(value.url, value.method, type(value.headers)(headers), value.url)
+            setattr(error, name, bare)

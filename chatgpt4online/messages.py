@@ -193,5 +193,8 @@ class EndEvent:
     reply: Reply
 
 
+Piece = str | ActivityEvent | EndEvent
+"""What the core gives: text is a bare `str`, which costs nothing to make."""
+
 Event = TextEvent | ActivityEvent | EndEvent
 """What `ReplyStream.events` gives: any number of texts and activities, then one end."""

@@ -8,7 +8,7 @@ from typing import Any, NoReturn, Protocol
 
 from .discretion import empty_frames
 from .errors import ChatError, IncompleteReply, TransportError
-from .messages import EndEvent, Event, Message, Reply
+from .messages import EndEvent, Event, Message, Piece, Reply, TextEvent
 from .protocol.exchanges import Exchange
 from .protocol.turn import Turn
 
@@ -24,7 +24,7 @@ class BaseReplyStream:
 
     def __init__(self, turn: Turn) -> None:
         self._turn = turn
-        self._ready: deque[Event] = deque()
+        self._ready: deque[Piece] = deque()
         self._opening_error: ChatError | None = None
         self.owner: Owner | None = None
         """A client that is closed with the stream; None where it goes on."""
@@ -62,16 +62,23 @@ class BaseReplyStream:
             partial_text=self.text,
         )
 
-    def _pop(self) -> Event:
+    def _pop(self) -> Piece:
         try:
             return self._ready.popleft()
         except IndexError:  # another thread has closed the stream
             raise self._ended() from None
 
-    def _handed_out(self, event: Event) -> None:
-        """Take note of an event that the caller gets, other than text."""
-        if isinstance(event, EndEvent) and self.on_reply is not None:
-            self.on_reply(event.reply, self._turn.history)
+    def _handed_out(self, piece: Piece) -> None:
+        """Take note of a piece that the caller gets, other than text."""
+        if isinstance(piece, EndEvent) and self.on_reply is not None:
+            self.on_reply(piece.reply, self._turn.history)
+
+    def _pop_event(self) -> Event:
+        piece = self._pop()
+        if isinstance(piece, str):
+            return TextEvent(piece)
+        self._handed_out(piece)
+        return piece
 
     def _take(self, data: bytes) -> None:
         self._ready.extend(self._turn.receive_data(data) if data else self._turn.receive_eof())

@@ -14,6 +14,7 @@ import requests
 import urllib3
 
 from .connections import CutOff
+from .discretion import without_texts
 from .errors import TransportError, UsageError
 from .failures import answer_timed_out, closed_meanwhile, connection_lost
 from .protocol.answers import Headers
@@ -81,9 +82,9 @@ class Answer:
             with self._reading:
                 data = self._read_some()
         except (urllib3.exceptions.ReadTimeoutError, TimeoutError) as error:
-            raise self._failure(answer_timed_out(self._url, self._idle)) from error
+            raise self._failure(answer_timed_out(self._url, self._idle)) from without_texts(error)
         except READ_ERRORS as error:
-            raise self._failure(connection_lost(self._url)) from error
+            raise self._failure(connection_lost(self._url)) from without_texts(error)
         finally:
             if self._is_closed:
                 self._response.close()
@@ -96,6 +97,8 @@ class Answer:
         # http.client costs half of that of urllib3, and does the same where nothing is encoded.
         if self._plain is None:
             data: bytes = self._response.raw.read1(READ_SIZE, decode_content=True)
+            if self._response.raw.connection is None:
+                self._cut_off.disarm()  # the connection is in the pool again, or closed
             return data
         try:
             data = self._plain.read1(READ_SIZE)
@@ -103,6 +106,7 @@ class Answer:
             self._response.close()
             raise
         if not data:
+            self._cut_off.disarm()
             self._response.raw.release_conn()
         return data
 

@@ -7,7 +7,7 @@ from typing import Self
 
 from .discretion import discreet
 from .errors import TransportError
-from .messages import Event, Reply, TextEvent
+from .messages import Event, Reply
 from .protocol.turn import Turn
 from .reply_stream import BaseReplyStream, interrupted
 from .sync_answer import Answer
@@ -29,18 +29,16 @@ class ReplyStream(BaseReplyStream, Iterator[str]):
     def __next__(self) -> str:
         ready = self._ready
         while ready or self._wait():
-            event = self._pop()
-            if type(event) is TextEvent:
-                return event.text
-            self._handed_out(event)
+            piece = self._pop()
+            if type(piece) is str:
+                return piece
+            self._handed_out(piece)
         raise StopIteration
 
     def events(self) -> Iterator[Event]:
         """Return the events of the reply, text and all else, from here on."""
         while self._ready or self._wait():
-            event = self._pop()
-            self._handed_out(event)
-            yield event
+            yield self._pop_event()
 
     @discreet
     def read(self) -> Reply:

@@ -9,7 +9,10 @@ _HARMLESS: dict[int, str | None] = {
     0x7F: "\u2421",
     **dict.fromkeys(range(0x80, 0xA0), "\ufffd"),
     # These turn the order of what follows round, so that it reads as something else.
-    **dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A)], "\ufffd"),
+    **dict.fromkeys([0x61C, 0x200E, 0x200F], "\ufffd"),
+    **dict.fromkeys([*range(0x2028, 0x202F), *range(0x2066, 0x206A)], "\ufffd"),
+    # These are shown by nothing, and can carry what nobody sees.
+    **dict.fromkeys(range(0xE0000, 0xE0080), "\ufffd"),
 }
 
 

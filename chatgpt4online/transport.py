@@ -7,7 +7,7 @@ import os
 import ssl
 import weakref
 from collections import deque
-from threading import Lock
+from threading import RLock
 from typing import Any, NoReturn
 
 import requests
@@ -15,6 +15,7 @@ import urllib3
 from requests.cookies import extract_cookies_to_jar
 
 from .connections import CutOff, CuttableAdapter
+from .discretion import without_texts
 from .errors import TransportError, UsageError
 from .failures import (
     answer_timed_out,
@@ -46,7 +47,8 @@ class Transport:
         self._lingering: deque[Answer] = deque()
         self._open: weakref.WeakSet[Answer] = weakref.WeakSet()
         self._waiting: set[CutOff] = set()
-        self._lock = Lock()
+        # Reentrant, because a signal handler can close the client in the midst of a call.
+        self._lock = RLock()
         self._closed = False
         self._pid: int | None = None
 
@@ -116,10 +118,8 @@ class Transport:
                 raise failure from None
             if not isinstance(error, _SEND_ERRORS):
                 raise
-            if isinstance(error, requests.RequestException):
-                # What it holds shows nonce, cookies and prompt.
-                error.request = error.response = None
-            raise self._translate(error, request.url, deadline, bool(proxies)) from error
+            failed = self._translate(error, request.url, deadline, bool(proxies))
+            raise failed from without_texts(error)
 
     def _prepare(
         self, request: Request, headers: Headers, proxy: str | None

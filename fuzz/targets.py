@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from chatgpt4online.conversation import BaseConversation
 from chatgpt4online.errors import ChatError, UsageError
-from chatgpt4online.messages import EndEvent, Message, StoredFile, TextEvent
+from chatgpt4online.messages import EndEvent, Message, StoredFile
 from chatgpt4online.protocol import discussions, files, public_api
 from chatgpt4online.protocol.address import (
     Address,
@@ -85,8 +85,8 @@ def chunks(data: bytes) -> None:
             parser = ChunkParser(limits)
             events = [event for piece in split for event in parser.feed(piece)]
             events += parser.finish()
-            text = "".join(event.text for event in events if isinstance(event, TextEvent))
-            seen.append((text, [e for e in events if not isinstance(e, TextEvent)], parser.outcome))
+            text = "".join(event for event in events if isinstance(event, str))
+            seen.append((text, [e for e in events if not isinstance(e, str)], parser.outcome))
             assert len(text) <= len(data)
         # By repr, in which NaN is the same as NaN.
         assert repr(seen[0]) == repr(seen[1])
@@ -102,7 +102,7 @@ def _run_turn(data: bytes, size: int, kind: type[Turn]) -> Any:
     turn.receive_head(status, headers)
     events = [event for piece in pieces(body, size) for event in turn.receive_data(piece)]
     events += turn.receive_eof()
-    text = "".join(event.text for event in events if isinstance(event, TextEvent))
+    text = "".join(event for event in events if isinstance(event, str))
     if not turn.finished:
         return text, turn.step
     try:

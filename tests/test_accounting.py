@@ -133,8 +133,10 @@ def test_a_prompt_is_sent_again_only_where_it_cannot_have_run() -> None:
     """Each row with more than one prompt is named here, with the reason."""
     again = {row.fault.removesuffix(ONCE) for row in ROWS if row.prompts > 1}
     assert again == {
-        "403, nonce refused",  # WordPress itself refuses, before any plugin
+        "401, nonce refused",  # WordPress itself refuses, before any plugin
+        "403, nonce refused",
         "429, Retry-After: 0",  # something before the plugin asks to come back
+        "429, Retry-After: date",
         "503, Retry-After: 0",
         "503, Retry-After: date",
     }

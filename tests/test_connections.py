@@ -29,6 +29,7 @@ from .loopback import (
     LoopbackServer,
     Received,
     ai_site,
+    answer,
     chunk,
     end,
     live,
@@ -227,3 +228,46 @@ def test_an_error_that_is_kept_keeps_no_connection_open() -> None:
         client.close()
         assert closed.wait(PATIENCE)
         assert pools
+
+
+def test_an_answer_that_was_read_does_not_cut_the_next_one_on_its_connection() -> None:
+    """At the total time of the first, whose stream is still held."""
+    second = threading.Event()
+
+    def submit(connection: Connection, request: Received) -> None:
+        if len(server.prompts) > 1:
+            assert not second.wait(0.5)  # the total time of the first is over by then
+        connection.send(answer(live("Hello") + end()))
+
+    with LoopbackServer(ai_site(submit)) as server:
+        with Client(server.url, timeout=Timeout(total=0.4)) as client:
+            stream = client.stream("Hi")
+            assert next(stream) == "Hello"
+            client._timeout = Timeout(total=PATIENCE)
+            assert client.generate("Hi again").text == "Hello"
+            assert server.connections == 1
+            del stream
+
+
+def test_a_slow_reader_is_sent_to_for_as_long_as_idle_allows() -> None:
+    """Not only as long as a connection may take to be made."""
+    slow = threading.Event()
+
+    def serve(listener: socket.socket) -> None:
+        sock, _ = listener.accept()
+        with sock, sock.makefile("rb") as file:
+            length = 0
+            while (line := file.readline()) != b"\r\n":
+                name, _, value = line.partition(b":")
+                length = int(value) if name.lower() == b"content-length" else length
+            assert not slow.wait(0.8)
+            file.read(length)
+            sock.sendall(answer(live("Hello") + end()))
+
+    with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(1) as pool:
+        serving = pool.submit(serve, listener)
+        site = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        timeout = Timeout(connect=0.3, idle=PATIENCE)
+        with Client(site, token="t", timeout=timeout) as client:
+            assert client.generate("x" * 30_000_000).text == "Hello"
+        serving.result(PATIENCE)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import json
+import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -21,7 +22,9 @@ from .hidden import (
     COOKIE,
     EARLIER,
     OPENED,
+    PASSWORD,
     PROMPT,
+    SESSION,
     TOKEN,
     all_shown,
     check_nothing_is_shown,
@@ -29,13 +32,15 @@ from .hidden import (
     opened_site,
 )  # fmt: skip
 from .loopback import (
+    CHUNKED,
     Connection,
     Handler,
     LoopbackServer,
     Received,
     answer,
+    chunk,
     send,
-)
+)  # fmt: skip
 
 
 def test_what_the_site_says_is_kept_apart_from_the_secrets(driver: Driver) -> None:
@@ -133,3 +138,59 @@ def test_a_cookie_that_another_call_has_replaced_is_still_secret(driver: Driver)
         with pytest.raises(ChatError) as caught:
             client.generate("Hi")
         assert str(caught.value).endswith(f"no {MARK}")
+
+
+def framed(make: Callable[[bytes], bytes]) -> Handler:
+    """A site that echoes what it was sent where HTTP itself is expected."""
+
+    def submit(connection: Connection, request: Received) -> None:
+        text = echo(request).encode("ascii", "replace").replace(b"\n", b" ")
+        connection.send(make(text))
+        connection.close()
+
+    return opened_site(submit)
+
+
+FRAMED: dict[str, Callable[[bytes], bytes]] = {
+    "status line": lambda text: text + b"\r\n\r\n",
+    "version": lambda text: b"HTTP/" + text + b" 200 OK\r\n\r\n",
+    "status": lambda text: b"HTTP/1.1 " + text + b"\r\n\r\n",
+    "reason": lambda text: b"HTTP/1.1 500 " + text + b"\r\n\r\n",
+    "header without a colon": lambda text: b"HTTP/1.1 500 X\r\n" + text + b"\r\n\r\n",
+    "header": lambda text: b"HTTP/1.1 500 X\r\nX: " + text + b"\r\n\r\n",
+    "length": lambda text: b"HTTP/1.1 200 OK\r\nContent-Length: " + text + b"\r\n\r\nx",
+    "two lengths": lambda text: (
+        b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: " + text + b"\r\n\r\nx"
+    ),
+    "encoding": lambda text: b"HTTP/1.1 200 OK\r\nContent-Encoding: " + text + b"\r\n\r\nx",
+    "chunk size": lambda text: CHUNKED + text + b"\r\n",
+    "later chunk size": lambda text: CHUNKED + chunk(b"data: x\n") + text + b"\r\n",
+    "cookie": lambda text: b"HTTP/1.1 500 X\r\nSet-Cookie: " + text + b"\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("name", FRAMED)
+def test_an_echo_where_http_is_expected_is_not_shown(
+    name: str, driver: Driver, caplog: pytest.LogCaptureFixture
+) -> None:
+    with (
+        caplog.at_level(logging.DEBUG),
+        LoopbackServer(framed(FRAMED[name])) as server,
+        driver.client(server.url, auth=("ann", PASSWORD)) as client,
+    ):
+        with pytest.raises(ChatError) as caught:
+            client.generate([Message("user", EARLIER), Message("user", PROMPT)])
+    check_nothing_is_shown(all_shown(caught.value))
+    check_nothing_is_shown(caplog.text)
+
+
+def test_a_long_prompt_does_not_make_a_password_visible(driver: Driver) -> None:
+    site = refusing(lambda text: f"Wrong password {PASSWORD}, session {SESSION}")
+    history = [Message("user", f"{'x' * 1000} {number}") for number in range(400)]
+    with (
+        LoopbackServer(site) as server,
+        driver.client(server.url, auth=("ann", PASSWORD)) as client,
+    ):
+        with pytest.raises(ChatError) as caught:
+            client.generate([*history, Message("user", PROMPT)])
+    assert str(caught.value).endswith(f"Wrong password {MARK}, session {MARK}")

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import gc
 import os
+import signal
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -37,6 +38,8 @@ def child() -> Iterator[tuple[bool, Callable[[str], None], Callable[[], str]]]:
     """Fork. The child tells its parent one text, then ends without cleaning up."""
     reading, writing = os.pipe()
     pid = os.fork()
+    if pid == 0:
+        signal.alarm(int(PATIENCE))  # one that hangs must not hold up the tests
 
     def tell(text: str) -> None:
         os.write(writing, text.encode()[:4000])

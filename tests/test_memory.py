@@ -92,6 +92,7 @@ HOSTILE: dict[str, tuple[str, Callable[[], Iterator[bytes]]]] = {
     "an endless list": ("list_files", lambda: endless(b"x" * 65536)),
     "a gzip bomb": ("generate", lambda: bomb(b"x" * 4 * MIB)),
     "a gzip bomb of lines": ("generate", lambda: bomb(b"\n" * 4 * MIB)),
+    "a gzip bomb of short lines": ("generate", lambda: bomb(b"x\n" * 2 * MIB)),
     "a gzip bomb for a session": ("open_session", lambda: bomb(b"x" * 4 * MIB)),
     "deep JSON": ("generate", lambda: line_of(b"data: ", b"[")),
     "deep JSON of objects": ("generate", lambda: line_of(b"data: ", b'{"a":')),

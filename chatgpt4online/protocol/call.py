@@ -15,7 +15,7 @@ from ..errors import (
     TransportError,
     UsageError,
 )
-from ..messages import Event, TextEvent
+from ..messages import Piece
 from .address import route
 from .answers import NONCE_CODES, Headers, read_failure
 from .chunks import ChunkParser, End, Failure
@@ -129,14 +129,14 @@ class Call(Exchange, Generic[Result]):
             self._refusal = ChunkParser(Limits(line=page, reply=page))
             self._refused_text = ""
 
-    def receive_data(self, data: bytes) -> Sequence[Event]:
+    def receive_data(self, data: bytes) -> Sequence[Piece]:
         if self.accepted:
             return self._take_data(data)
-        for event in self._refusal.feed(data):
-            self._refused_text += event.text if isinstance(event, TextEvent) else ""
+        for piece in self._refusal.feed(data):
+            self._refused_text += piece if isinstance(piece, str) else ""
         return ()
 
-    def receive_eof(self) -> Sequence[Event]:
+    def receive_eof(self) -> Sequence[Piece]:
         if self.accepted:
             return self._take_eof()
         self._judge_refusal()
@@ -161,10 +161,10 @@ class Call(Exchange, Generic[Result]):
     def _request_body(self, session: Session) -> Body | None: ...
 
     @abstractmethod
-    def _take_data(self, data: bytes) -> Sequence[Event]: ...
+    def _take_data(self, data: bytes) -> Sequence[Piece]: ...
 
     @abstractmethod
-    def _take_eof(self) -> Sequence[Event]: ...
+    def _take_eof(self) -> Sequence[Piece]: ...
 
     @abstractmethod
     def _break_off(self, error: TransportError) -> ChatError: ...
@@ -259,7 +259,7 @@ class JsonCall(Call[Result]):
     def _request_body(self, session: Session) -> Body | None:
         return None if self._body is None else encode_json(self._body)
 
-    def _take_data(self, data: bytes) -> Sequence[Event]:
+    def _take_data(self, data: bytes) -> Sequence[Piece]:
         self._size += len(data)
         if self._size > self._limits.reply:
             self._received.clear()
@@ -270,7 +270,7 @@ class JsonCall(Call[Result]):
             self._received.append(data)
         return ()
 
-    def _take_eof(self) -> Sequence[Event]:
+    def _take_eof(self) -> Sequence[Piece]:
         text = b"".join(self._received).decode("utf-8", "replace")
         answer = find_object(text)
         if answer is not None and self._is_success(answer):

@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from ..messages import ActivityEvent, TextEvent
+from ..messages import ActivityEvent
 from .jsontext import BOM, find_object, parse_json, unescape
 from .limits import Limits
 
@@ -28,7 +28,8 @@ _MOST_AT_ONCE = 2**20
 _NEWLINE = 10
 _LONGEST_HEAD = 1024
 _COST_OF_LINE = 64
-"""What a line that is kept takes beside its characters; bytes."""
+"""What a line takes beside its characters where it is kept, and at least in a reply; bytes."""
+_FEWEST_LINES = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,8 @@ class ChunkParser:
         self.outcome: Outcome | None = None
         self.head = ""
         self._limits = limits
-        self._received = 0
+        self._room = limits.reply
+        self._lines_left = max(limits.reply // _COST_OF_LINE, _FEWEST_LINES)
         self._pending: list[bytes] = []
         self._pending_size = 0
         self._after_cr = False
@@ -77,38 +79,28 @@ class ChunkParser:
         self._data_size = 0
         self._json: list[str] = []
         self._json_size = 0
-        self._events: list[TextEvent | ActivityEvent] = []
+        self._pieces: list[str | ActivityEvent] = []
 
-    def feed(self, chunk: bytes) -> list[TextEvent | ActivityEvent]:
-        """Take the next bytes of the body and return the events that they complete."""
+    def feed(self, chunk: bytes) -> list[str | ActivityEvent]:
+        """Take the next bytes of the body and return what they complete: texts and activities."""
         if self.outcome is not None:
             return []
-        received = self._received + len(chunk)
-        if received > self._limits.reply or len(chunk) > _MOST_AT_ONCE:
-            return self._feed_in_parts(chunk, self._limits.reply - self._received)
-        self._received = received
+        size = len(chunk)
+        if size > self._room or size > _MOST_AT_ONCE:
+            return self._feed_in_parts(chunk, self._room)
+        self._room -= size
         if b"\r" in chunk or self._after_cr:
             chunk = self._with_line_feeds(chunk)
-        # Only the new bytes are searched: searching what was kept is quadratic.
-        cut = chunk.rfind(b"\n") + 1
-        if cut == 0:
-            self._keep(chunk)
-        elif self._pending or cut < len(chunk):
-            self._pending.append(chunk[:cut])
-            block = b"".join(self._pending)
-            self._pending.clear()
-            self._pending_size = 0
-            self._lines(block)
-            if cut < len(chunk):
-                self._keep(chunk[cut:])
-        else:
+        if chunk.endswith(b"\n") and not self._pending:
             self._lines(chunk)
-        events = self._events
-        if events:
-            self._events = []
-        return events
+        else:
+            self._take_part(chunk)
+        pieces = self._pieces
+        if pieces:
+            self._pieces = []
+        return pieces
 
-    def finish(self) -> list[TextEvent | ActivityEvent]:
+    def finish(self) -> list[str | ActivityEvent]:
         """Take the end of the body. A last line without its line end still counts."""
         if self.outcome is None:
             self._lines(b"".join(self._pending) + b"\n")
@@ -116,17 +108,17 @@ class ChunkParser:
             if self.outcome is None and self._json:
                 self._read_json("\n".join(self._json))
         self._forget()
-        events, self._events = self._events, []
-        return events
+        pieces, self._pieces = self._pieces, []
+        return pieces
 
-    def _feed_in_parts(self, chunk: bytes, room: int) -> list[TextEvent | ActivityEvent]:
+    def _feed_in_parts(self, chunk: bytes, room: int) -> list[str | ActivityEvent]:
         """Take a chunk that is over a limit, or so large that its lines are too many at once."""
-        events: list[TextEvent | ActivityEvent] = []
+        pieces: list[str | ActivityEvent] = []
         for at in range(0, min(len(chunk), room), _MOST_AT_ONCE):
-            events += self.feed(chunk[at : min(at + _MOST_AT_ONCE, room)])
+            pieces += self.feed(chunk[at : min(at + _MOST_AT_ONCE, room)])
         if len(chunk) > room:
             self._stop(Malformed(f"the answer is longer than {self._limits.reply} bytes"))
-        return events
+        return pieces
 
     def _with_line_feeds(self, chunk: bytes) -> bytes:
         """Return a chunk in which LF alone ends a line."""
@@ -137,6 +129,19 @@ class ChunkParser:
                 chunk = chunk[1:]
         self._after_cr = self._after_cr or chunk.endswith(b"\r")
         return chunk.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+
+    def _take_part(self, chunk: bytes) -> None:
+        """Take a chunk that begins or ends within a line."""
+        # Only the new bytes are searched: searching what was kept is quadratic.
+        cut = chunk.rfind(b"\n") + 1
+        if cut:
+            self._pending.append(chunk[:cut])
+            block = b"".join(self._pending)
+            self._pending.clear()
+            self._pending_size = 0
+            self._lines(block)
+        if cut < len(chunk):
+            self._keep(chunk[cut:])
 
     def _keep(self, start: bytes) -> None:
         """Keep the start of a line until its end comes."""
@@ -149,12 +154,12 @@ class ChunkParser:
         """Take bytes that end with a line end; so they hold whole characters."""
         if len(block) > self._limits.line and not self._are_short(block):
             return
-        events = self._events
+        pieces = self._pieces
         for text, line, blank in _TOKENS(block.decode("utf-8", "replace")):
             if text:
                 if self._data:
                     self._forget_data()
-                events.append(TextEvent(unescape(text) if "\\" in text else text))
+                pieces.append(unescape(text) if "\\" in text else text)
             else:
                 if line:
                     self._line(line)
@@ -177,6 +182,10 @@ class ChunkParser:
         return True
 
     def _line(self, line: str) -> None:
+        self._lines_left -= 1
+        if self._lines_left < 0:
+            self._stop(Malformed("the answer has too many lines that are no usual events"))
+            return
         if line.startswith("data:"):
             self._data_line(line)
         elif line[0] == BOM:
@@ -222,15 +231,15 @@ class ChunkParser:
             subtype = event.get("subtype")
             if subtype is None or subtype == "content":
                 if data and isinstance(data, str):
-                    self._events.append(TextEvent(data))
+                    self._pieces.append(data)
             else:
-                self._events.append(_activity(str(subtype), event))
+                self._pieces.append(_activity(str(subtype), event))
         elif kind == "end":
             self._read_end(data)
         elif kind == "error":
             self._stop(Failure(data if isinstance(data, dict) else {"message": data}))
         elif isinstance(kind, str):
-            self._events.append(_activity(kind, event))
+            self._pieces.append(_activity(kind, event))
 
     def _read_end(self, data: Any) -> None:
         if isinstance(data, str):

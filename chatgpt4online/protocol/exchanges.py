@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from ..errors import ChatError, TransportError
-from ..messages import Event
+from ..messages import Piece
 from .answers import Headers
 from .steps import NEXT_STEP, Outcome, Step
 
@@ -91,7 +91,7 @@ class Exchange(ABC):
         """Take the status and the headers of the answer."""
 
     @abstractmethod
-    def receive_data(self, data: bytes) -> Sequence[Event]:
+    def receive_data(self, data: bytes) -> Sequence[Piece]:
         """Take the next bytes of the body, decompressed; return the events that they complete.
 
         Raises:
@@ -99,7 +99,7 @@ class Exchange(ABC):
         """
 
     @abstractmethod
-    def receive_eof(self) -> Sequence[Event]:
+    def receive_eof(self) -> Sequence[Piece]:
         """Take the end of the body; return the last events.
 
         Raises:

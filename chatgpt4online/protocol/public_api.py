@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..messages import Event
+from ..messages import Piece
 from .call import JsonCall, encode_json
 from .limits import Limits
 from .nonce import Session
@@ -54,7 +54,7 @@ class ApiTurn(Turn):
             }
         )
 
-    def _succeed(self, payload: Mapping[str, Any], events: list[Event]) -> None:
+    def _succeed(self, payload: Mapping[str, Any], events: list[Piece]) -> None:
         extra = payload.get("extra")
         fields = extra if isinstance(extra, dict) else {}
         data = payload.get("data")

@@ -15,7 +15,7 @@ from ..errors import (
     TransportError,
     UsageError,
 )
-from ..messages import ActivityEvent, EndEvent, Event, Message, Reply, StoredFile, TextEvent
+from ..messages import ActivityEvent, EndEvent, Message, Piece, Reply, StoredFile
 from .answers import is_web_page, read_reply
 from .call import Call, encode_json
 from .chunks import ChunkParser, End, Failure
@@ -150,10 +150,10 @@ class Turn(Call[Reply]):
             self._sent_history = self.history
         return request
 
-    def _take_data(self, data: bytes) -> Sequence[Event]:
+    def _take_data(self, data: bytes) -> Sequence[Piece]:
         return self._conclude(self._parser.feed(data))
 
-    def _take_eof(self) -> Sequence[Event]:
+    def _take_eof(self) -> Sequence[Piece]:
         events = self._conclude(self._parser.finish())
         if not self.finished:
             self._fail(self._broken_off())
@@ -262,13 +262,13 @@ class Turn(Call[Reply]):
             )
         super()._fail(error)
 
-    def _conclude(self, parsed: list[TextEvent | ActivityEvent]) -> Sequence[Event]:
+    def _conclude(self, parsed: list[str | ActivityEvent]) -> Sequence[Piece]:
         """Keep the text of `parsed`; where the answer has ended, add its last events."""
-        self._pieces.write("".join([event.text for event in parsed if type(event) is TextEvent]))
+        self._pieces.write("".join([piece for piece in parsed if type(piece) is str]))
         outcome = self._parser.outcome
         if outcome is None or self.finished:
             return parsed
-        events: list[Event] = [*parsed]
+        events: list[Piece] = [*parsed]
         if isinstance(outcome, End):
             self._succeed(outcome.payload, events)
         elif isinstance(outcome, Failure):
@@ -281,7 +281,7 @@ class Turn(Call[Reply]):
             )
         return events
 
-    def _succeed(self, payload: Mapping[str, Any], events: list[Event]) -> None:
+    def _succeed(self, payload: Mapping[str, Any], events: list[Piece]) -> None:
         self._renew_nonce(payload.get("new_token"))
         streamed = self.text
         reply = read_reply(payload, streamed, self._chat_id)
@@ -291,7 +291,7 @@ class Turn(Call[Reply]):
         # A JSON answer has no pieces, and PHP drops one that it cannot encode: what the
         # reply has beyond them is handed out too, so that the pieces make up the reply.
         if reply.text != streamed and reply.text.startswith(streamed):
-            events.append(TextEvent(reply.text[len(streamed) :]))
+            events.append(reply.text[len(streamed) :])
         self._result = reply
         events.append(EndEvent(reply))
 

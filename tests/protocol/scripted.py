@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from chatgpt4online.messages import Event, StoredFile
+from chatgpt4online.messages import Piece, StoredFile
 from chatgpt4online.protocol.address import parse_address
 from chatgpt4online.protocol.call import Call
 from chatgpt4online.protocol.exchanges import Exchange, Request
@@ -50,7 +50,7 @@ class Script:
     def __init__(self, *answers: Answer) -> None:
         self.answers = list(answers)
         self.requests: list[Request] = []
-        self.events: list[Event] = []
+        self.events: list[Piece] = []
 
     @property
     def asked(self) -> list[str]:

@@ -20,7 +20,7 @@ from chatgpt4online.errors import (
     StatusError,
     UsageError,
 )
-from chatgpt4online.messages import EndEvent, StoredFile, TextEvent
+from chatgpt4online.messages import EndEvent, StoredFile
 from chatgpt4online.protocol import discussions, files, public_api
 from chatgpt4online.protocol.call import Call
 from chatgpt4online.protocol.exchanges import FileBody
@@ -322,7 +322,7 @@ def test_a_turn_by_the_public_api() -> None:
         "botId": "default", "message": "Hi", "chatId": "c1", "fileId": "f1", "model": "m",
     }  # fmt: skip
     said = "You said: hello (2 messages)"
-    assert script.events == [TextEvent(said), EndEvent(turn.result())]
+    assert script.events == [said, EndEvent(turn.result())]
     assert (turn.result().text, turn.result().chat_id) == (said, "c1")
     _, script = api_turn(new_site(), reply, bot=Bot(None, "x"), stored=[StoredFile("f")] * 2)
     assert json_of(script.requests[0])["fileIds"] == ["f", "f"]

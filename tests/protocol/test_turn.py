@@ -22,7 +22,7 @@ from chatgpt4online.errors import (
     StatusError,
     UsageError,
 )
-from chatgpt4online.messages import EndEvent, Message, StoredFile, TextEvent
+from chatgpt4online.messages import EndEvent, Message, StoredFile
 from chatgpt4online.protocol.limits import Limits
 from chatgpt4online.protocol.nonce import Session
 from chatgpt4online.protocol.opening import SessionOpening
@@ -64,7 +64,7 @@ def test_recordings(recording: Recording) -> None:
     answer = recorded(recording.name)
     refused = recording.status in (401, 403) and expected.error is NonceRejected
     turn, script = run(answer, *([OPENED, answer] if refused else []))
-    pieces = "".join(event.text for event in script.events if isinstance(event, TextEvent))
+    pieces = "".join(event for event in script.events if isinstance(event, str))
     assert pieces == expected.pieces
     if expected.error is None:
         assert turn.result().text == turn.text == expected.text
@@ -211,7 +211,7 @@ def test_answers_that_are_no_reply(answer: Answer, kind: type[ChatError]) -> Non
 def test_a_failure_keeps_what_had_arrived() -> None:
     for end in (b'data: {"type":"error","data":"no"}\n\n', b'{"success":false}', b""):
         turn, script = run(streamed(live("Hel"), live("lo"), end))
-        assert script.events == [TextEvent("Hel"), TextEvent("lo")]
+        assert script.events == ["Hel", "lo"]
         with pytest.raises(ReplyError if end else IncompleteReply) as caught:
             turn.result()
         assert vars(caught.value)["partial_text"] == turn.text == "Hello"
@@ -238,7 +238,7 @@ def test_the_pieces_make_up_the_reply_where_they_can(
     pieces: list[str], reply: bytes, events: list[str]
 ) -> None:
     turn, script = run(streamed(*map(live, pieces), END % reply))
-    texts = [event.text for event in script.events if isinstance(event, TextEvent)]
+    texts = [event for event in script.events if isinstance(event, str)]
     assert texts == events
     assert turn.result().text == reply.decode()
 
@@ -249,7 +249,7 @@ def test_an_answer_after_the_end_changes_nothing() -> None:
     turn = new_turn(site)
     turn.next_request()
     turn.receive_head(200, {})
-    assert [type(event) for event in turn.receive_data(END % b"Hi")] == [TextEvent, EndEvent]
+    assert [type(event) for event in turn.receive_data(END % b"Hi")] == [str, EndEvent]
     assert turn.finished
     assert turn.next_request() is None
     assert list(turn.receive_data(b'data: {"type":"error","data":"late"}\n\n')) == []

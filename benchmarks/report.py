@@ -1,0 +1,93 @@
+"""Interleaved measuring, tables in reStructuredText, and plots."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("svg")
+from matplotlib import pyplot
+
+RUNS = 5
+RESULTS = Path(__file__).parent / "results"
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of contestants; the first is the base.
+
+    Attributes:
+        title: what was measured.
+        unit: of the values.
+        values: the median of each contestant, in the slowest of the runs.
+        ratios: to the base, in the slowest of the runs; empty where there is no base.
+    """
+
+    title: str
+    unit: str
+    values: dict[str, float]
+    ratios: dict[str, float]
+
+    def text(self) -> str:
+        """The table in reStructuredText."""
+        wide = max(map(len, self.values))
+        bar = f"{'=' * wide}  {'=' * 12}  {'=' * 8}"
+        rows = [bar, f"{'contestant':{wide}}  {self.unit:12}  ratio", bar]
+        for name, value in self.values.items():
+            ratio = f"{self.ratios[name]:.2f}" if name in self.ratios else "-"
+            rows.append(f"{name:{wide}}  {value:<12.4g}  {ratio}")
+        return "\n".join([self.title, "-" * len(self.title), "", *rows, bar, ""])
+
+    def plot(self, path: Path) -> None:
+        """Write the table as bars."""
+        shown = self.ratios or self.values
+        figure, axes = pyplot.subplots(figsize=(8, 0.6 + 0.4 * len(shown)))
+        names = list(shown)[::-1]
+        colors = ["#c2410c" if "chatgpt4online" in name else "#94a3b8" for name in names]
+        bars = axes.barh(names, [shown[name] for name in names], color=colors)
+        axes.bar_label(bars, fmt="%.2f", padding=3)
+        axes.set_title(self.title, fontsize=9)
+        axes.spines[["top", "right"]].set_visible(False)
+        if max(shown.values()) > 8 * statistics.median(shown.values()):
+            axes.set_xscale("log")
+        figure.savefig(path, bbox_inches="tight", metadata={"Date": None})
+        pyplot.close(figure)
+
+
+def medians(
+    title: str,
+    contestants: dict[str, Callable[[], float]],
+    rounds: int,
+    *,
+    unit: str,
+    per: float,
+) -> Table:
+    """Measure contestants in turn, in several runs of some rounds each.
+
+    Args:
+        title: what is measured.
+        contestants: by name, what measures one; the first is the base.
+        rounds: in each run; the order of the contestants changes from one to the next.
+        unit: of what is shown.
+        per: what a measured value is divided by to be shown.
+    """
+    names = list(contestants)
+    for measure in contestants.values():
+        measure()  # warm
+    worst: dict[str, tuple[float, float]] = {}
+    for _ in range(RUNS):
+        taken: dict[str, list[float]] = {name: [] for name in names}
+        for number in range(rounds):
+            shift = number % len(names)
+            for name in names[shift:] + names[:shift]:
+                taken[name].append(contestants[name]())
+        for name in names:
+            pairs = zip(taken[name], taken[names[0]], strict=True)
+            ratio = statistics.median(value / base for value, base in pairs)
+            worst[name] = max(worst.get(name, (0.0, 0.0)), (ratio, statistics.median(taken[name])))
+    values = {name: value / per for name, (_, value) in worst.items()}
+    return Table(title, unit, values, {name: ratio for name, (ratio, _) in worst.items()})

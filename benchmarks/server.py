@@ -1,0 +1,89 @@
+"""The server of the benchmarks, in a process of its own: bytes that are made ahead, over asyncio.
+
+The first part of a path says how a reply is sent: ``burst`` in chunks of 16 KiB, ``single`` one
+event a chunk and a write, ``paced`` with 2 ms between events, ``first`` one event alone, ``held``
+one event and then nothing, ``large-N`` N MB of text.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import json
+import sys
+import time
+
+from . import traffic
+
+TEXTS = traffic.texts(traffic.EVENTS, 50)
+OPENED = json.dumps({"success": True, "sessionId": "s1", "restNonce": "n000000001"}).encode()
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+LAST = b"0\r\n\r\n"
+PACED = 60
+PACE = 0.002
+
+
+def chunk(data: bytes) -> bytes:
+    return f"{len(data):x}\r\n".encode() + data + b"\r\n"
+
+
+@functools.cache
+def writes(how: str, form: str) -> list[bytes]:
+    """What is written for a reply, one after the other."""
+    openai = form == "openai"
+    made = [traffic.openai_event(text) if openai else traffic.event(text) for text in TEXTS]
+    ending = traffic.OPENAI_ENDING if openai else traffic.ending("".join(TEXTS))
+    if how == "burst":
+        pieces = [chunk(piece) for piece in traffic.packed([*made, ending])]
+        return [HEAD, b"".join(pieces) + LAST]
+    if how == "first":
+        return [
+            HEAD + chunk(made[0]) + chunk(traffic.ending(TEXTS[0]) if not openai else ending) + LAST
+        ]
+    if how == "held":
+        return [HEAD + chunk(made[0])]
+    if how.startswith("large-"):
+        part = traffic.event("x" * 1000) * 1000
+        return [HEAD, *[chunk(part)] * int(how[6:]), chunk(traffic.ending("done")) + LAST]
+    return [HEAD, *(chunk(item) for item in [*made, ending]), LAST]
+
+
+def stamped() -> bytes:
+    """An event that tells when it was sent, in nanoseconds."""
+    return chunk(traffic.event(f"{time.monotonic_ns():020d}"))
+
+
+async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    try:
+        while True:
+            head = await reader.readuntil(b"\r\n\r\n")
+            length = head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0]
+            await reader.readexactly(int(length or 0))
+            path = head.split(b" ", 2)[1].decode()
+            how = path.split("/")[1]
+            if path.endswith("start_session"):
+                writer.write(
+                    b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(OPENED) + OPENED
+                )
+            elif how == "paced":
+                writer.write(HEAD)
+                for _ in range(PACED):
+                    await asyncio.sleep(PACE)
+                    writer.write(stamped())
+                writer.write(chunk(traffic.ending("")) + LAST)
+            else:
+                for data in writes(how, "openai" if "completions" in path else "engine"):
+                    writer.write(data)
+                    await writer.drain()
+    except (asyncio.IncompleteReadError, OSError):
+        writer.close()
+
+
+async def main() -> None:
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, backlog=2000)
+    print(server.sockets[0].getsockname()[1], flush=True)
+    await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
