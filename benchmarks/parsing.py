@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 
 import httpx_sse._decoders
 import openai._streaming
@@ -103,26 +104,16 @@ PARSERS: dict[str, Callable[[Feeds], int]] = {
 
 
 def measure(rounds: int) -> list[Table]:
+    """Measure all parsers on events of both forms, in large feeds and one at a time."""
     tables = []
     for form, kind in FORMS.items():
         texts = traffic.texts(EVENTS, int(kind["length"]))
         events = [traffic.event(text, detailed=bool(kind["detailed"])) for text in texts]
-        for way, feeds in (
-            ("16 KiB a feed", traffic.slices(b"".join(events))),
-            ("one event a feed", events),
-        ):
-            tables.append(
-                medians(
-                    f"Parse only, events of {form}, {way}: CPU as a share of the base",
-                    {
-                        name: lambda p=parser, f=feeds: _timed(p, f)
-                        for name, parser in PARSERS.items()
-                    },
-                    rounds,
-                    unit="us/event",
-                    per=EVENTS * 1e-6,
-                )
-            )
+        large = traffic.slices(b"".join(events))
+        for way, feeds in (("16 KiB a feed", large), ("one event a feed", events)):
+            measured = {name: partial(_timed, parser, feeds) for name, parser in PARSERS.items()}
+            title = f"Parse only, events of {form}, {way}: CPU"
+            tables.append(medians(title, measured, rounds, unit="us/event", per=EVENTS * 1e-6))
     return tables
 
 

@@ -65,6 +65,8 @@ def medians(
     *,
     unit: str,
     per: float,
+    added: bool = False,
+    more: bool = False,
 ) -> Table:
     """Measure contestants in turn, in several runs of some rounds each.
 
@@ -74,7 +76,10 @@ def medians(
         rounds: in each run; the order of the contestants changes from one to the next.
         unit: of what is shown.
         per: what a measured value is divided by to be shown.
+        added: whether what a contestant adds to the base counts, in place of their ratio.
+        more: whether more is better.
     """
+    slowest = min if more else max
     names = list(contestants)
     for measure in contestants.values():
         measure()  # warm
@@ -86,8 +91,11 @@ def medians(
             for name in names[shift:] + names[:shift]:
                 taken[name].append(contestants[name]())
         for name in names:
-            pairs = zip(taken[name], taken[names[0]], strict=True)
-            ratio = statistics.median(value / base for value, base in pairs)
-            worst[name] = max(worst.get(name, (0.0, 0.0)), (ratio, statistics.median(taken[name])))
+            pairs = list(zip(taken[name], taken[names[0]], strict=True))
+            compared = [value - base if added else value / base for value, base in pairs]
+            run = (statistics.median(compared), statistics.median(taken[name]))
+            worst[name] = slowest(worst.get(name, run), run)
+    if added:
+        return Table(title, unit, {name: more / per for name, (more, _) in worst.items()}, {})
     values = {name: value / per for name, (_, value) in worst.items()}
     return Table(title, unit, values, {name: ratio for name, (ratio, _) in worst.items()})

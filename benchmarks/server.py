@@ -2,7 +2,7 @@
 
 The first part of a path says how a reply is sent: ``burst`` in chunks of 16 KiB, ``single`` one
 event a chunk and a write, ``paced`` with 2 ms between events, ``first`` one event alone, ``held``
-one event and then nothing, ``large-N`` N MB of text.
+one event and then nothing, ``large-N`` N MB of text; ``burst-N`` and ``single-N`` N events.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import json
+import os
 import sys
 import time
 
@@ -23,6 +24,13 @@ PACED = 60
 PACE = 0.002
 
 
+COUNT = {"connections": 0}
+
+
+def answer(body: bytes) -> bytes:
+    return b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+
+
 def chunk(data: bytes) -> bytes:
     return f"{len(data):x}\r\n".encode() + data + b"\r\n"
 
@@ -31,8 +39,10 @@ def chunk(data: bytes) -> bytes:
 def writes(how: str, form: str) -> list[bytes]:
     """What is written for a reply, one after the other."""
     openai = form == "openai"
-    made = [traffic.openai_event(text) if openai else traffic.event(text) for text in TEXTS]
-    ending = traffic.OPENAI_ENDING if openai else traffic.ending("".join(TEXTS))
+    how, _, count = how.partition("-")
+    texts = TEXTS[: int(count)] if count and how != "large" else TEXTS
+    made = [traffic.openai_event(text) if openai else traffic.event(text) for text in texts]
+    ending = traffic.OPENAI_ENDING if openai else traffic.ending("".join(texts))
     if how == "burst":
         pieces = [chunk(piece) for piece in traffic.packed([*made, ending])]
         return [HEAD, b"".join(pieces) + LAST]
@@ -42,39 +52,44 @@ def writes(how: str, form: str) -> list[bytes]:
         ]
     if how == "held":
         return [HEAD + chunk(made[0])]
-    if how.startswith("large-"):
+    if how == "large":
         part = traffic.event("x" * 1000) * 1000
-        return [HEAD, *[chunk(part)] * int(how[6:]), chunk(traffic.ending("done")) + LAST]
+        return [HEAD, *[chunk(part)] * int(count), chunk(traffic.ending("done")) + LAST]
     return [HEAD, *(chunk(item) for item in [*made, ending]), LAST]
 
 
-def stamped() -> bytes:
+def stamped(*, openai: bool) -> bytes:
     """An event that tells when it was sent, in nanoseconds."""
-    return chunk(traffic.event(f"{time.monotonic_ns():020d}"))
+    text = f"{time.monotonic_ns():020d}"
+    return chunk(traffic.openai_event(text) if openai else traffic.event(text))
 
 
 async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    COUNT["connections"] += 1
     try:
         while True:
             head = await reader.readuntil(b"\r\n\r\n")
             length = head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0]
             await reader.readexactly(int(length or 0))
-            path = head.split(b" ", 2)[1].decode()
+            path = head.split(b" ", 2)[1].decode().split("?")[0]
             how = path.split("/")[1]
             if path.endswith("start_session"):
-                writer.write(
-                    b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(OPENED) + OPENED
-                )
+                writer.write(answer(OPENED))
+            elif how == "connections":
+                writer.write(answer(str(COUNT["connections"]).encode()))
             elif how == "paced":
                 writer.write(HEAD)
+                openai = "completions" in path
                 for _ in range(PACED):
                     await asyncio.sleep(PACE)
-                    writer.write(stamped())
-                writer.write(chunk(traffic.ending("")) + LAST)
+                    writer.write(stamped(openai=openai))
+                ending = traffic.OPENAI_ENDING if openai else traffic.ending("done")
+                writer.write(chunk(ending) + LAST)
             else:
                 for data in writes(how, "openai" if "completions" in path else "engine"):
                     writer.write(data)
                     await writer.drain()
+                    await asyncio.sleep(0)  # the other streams' turn
     except (asyncio.IncompleteReadError, OSError):
         writer.close()
 
@@ -83,6 +98,7 @@ async def main() -> None:
     server = await asyncio.start_server(serve, "127.0.0.1", 0, backlog=2000)
     print(server.sockets[0].getsockname()[1], flush=True)
     await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
+    os._exit(0)  # the held streams would have to be ended one by one
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 PIECE = 16384
 EVENTS = 2000
+BEYOND_ASCII = "\u043f\u0440\u0438\u0432\u0435\u0442\u20ac"
 
 
 def texts(count: int, length: int) -> list[str]:
@@ -20,7 +21,7 @@ def texts(count: int, length: int) -> list[str]:
         if kind < 0.1:
             text = f"{text[:-2]}{chosen.choice(chr(10) + chr(34))}x"
         elif kind < 0.2:
-            text = f"{text[:-3]}{chosen.choice('приветmir€')}"
+            text = f"{text[:-3]}{chosen.choice(BEYOND_ASCII)}"
         made.append(text)
     return made
 

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
 from functools import partial
+from itertools import chain, repeat
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import aiohttp
@@ -76,13 +77,26 @@ class AsyncEngine(BaseClient[aiohttp.ClientSession]):
         self, deadline: Deadline, opening: Callable[..., Awaitable[_Opened]], *arguments: Any
     ) -> _Opened:
         """Call ``opening(*arguments, deadline)``, again where the policy allows it."""
+        self._transport.check_usable()
+        try:
+            return await opening(*arguments, deadline)
+        except ChatError as error:
+            if not self._retry.retries(error):
+                raise
+            failed = error
         from tenacity import AsyncRetrying
 
-        self._transport.check_usable()
-        options = retrying_options(self._retry, deadline.left())
+        options = retrying_options(self._retry, deadline.left(), failed)
         # Not a method: tenacity leaves it in a reference cycle, which would keep the client.
         sleep = partial(_sleep, self._closing)
-        return await AsyncRetrying(sleep=sleep, **options)(opening, *arguments, deadline)
+        tries = chain([failed], repeat(None))
+
+        async def again() -> _Opened:
+            if (error := next(tries)) is not None:
+                raise error
+            return await opening(*arguments, deadline)
+
+        return await AsyncRetrying(sleep=sleep, **options)(again)
 
     @discreet
     async def _ask(

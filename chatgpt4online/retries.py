@@ -56,12 +56,16 @@ def _retry_after(error: BaseException | None) -> float:
     return error.retry_after or 0.0 if isinstance(error, StatusError) else 0.0
 
 
-def retrying_options(policy: RetryPolicy, seconds_left: float | None) -> dict[str, Any]:
+def retrying_options(
+    policy: RetryPolicy, seconds_left: float | None, failed: ChatError
+) -> dict[str, Any]:
     """Return the arguments for tenacity's `Retrying` and `AsyncRetrying`.
 
     Args:
         policy: the caller's.
         seconds_left: no retry is begun that would have to wait longer; None for no such limit.
+        failed: the error of the first try, which was made without tenacity and is to be tried
+            again: what is called raises it at first.
     """
     # Not imported above: it takes 40 ms that an import of this library need not cost.
     import tenacity
@@ -79,6 +83,8 @@ def retrying_options(policy: RetryPolicy, seconds_left: float | None) -> dict[st
     return {
         "stop": stop,
         "wait": wait,
-        "retry": tenacity.retry_if_exception(policy.retries),
+        "retry": tenacity.retry_if_exception(
+            lambda error: error is failed or policy.retries(error)
+        ),
         "reraise": True,
     }

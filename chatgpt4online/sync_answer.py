@@ -21,6 +21,7 @@ from .protocol.answers import Headers
 from .settings import LINGER_SECONDS, Deadline, cookie_values
 
 READ_SIZE = 65536
+_LAST_CHUNK = b"\r\n0\r\n\r\n"
 READ_ERRORS = (
     urllib3.exceptions.HTTPError, http.client.HTTPException, OSError, ValueError, RuntimeError,
     AttributeError,
@@ -147,9 +148,33 @@ class Answer:
         if connection is None or getattr(connection, "sock", None) is None:
             self.close()
             return False
+        if self._has_ended():
+            with contextlib.suppress(*READ_ERRORS):
+                self._read_some()
+            self.close()
+            return False
         self._cut_off = self._cut_off.again(None)
         self._linger_until = time.monotonic() + LINGER_SECONDS
         return True
+
+    def _has_ended(self) -> bool:
+        """Whether the last chunk is here already, so that nothing need be waited for.
+
+        To find out takes 20 us, and a thread that would cut the wait off 300.
+        """
+        connection = self._response.raw.connection
+        sock = getattr(connection, "sock", None)
+        if self._plain is None or self._plain.fp is None or sock is None:
+            return False
+        patience = sock.gettimeout()
+        try:
+            sock.settimeout(0)
+            here: bytes = self._plain.fp.peek(1)
+        except READ_ERRORS:
+            return False
+        finally:
+            sock.settimeout(patience)
+        return here.startswith(_LAST_CHUNK)
 
     def drain(self, deadline: Deadline) -> None:
         """Read to the end of a lingering answer, so that its connection can be used again.
@@ -159,7 +184,10 @@ class Answer:
         """
         left = deadline.share(self._linger_until - time.monotonic())
         try:
-            if left > 0:
+            if self._has_ended():
+                with contextlib.suppress(*READ_ERRORS):
+                    self._read_some()
+            elif left > 0:
                 self._cut_off = self._cut_off.again(left)
                 with self._reading, contextlib.suppress(*READ_ERRORS):
                     while self._read_some():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import chain, repeat
 from threading import Event, Lock
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -61,13 +62,26 @@ class SyncEngine(BaseClient[requests.Session]):
         self, deadline: Deadline, opening: Callable[..., _Opened], *arguments: Any
     ) -> _Opened:
         """Call ``opening(*arguments, deadline)``, again where the policy allows it."""
+        self._transport.check_usable()
+        try:
+            return opening(*arguments, deadline)
+        except ChatError as error:
+            if not self._retry.retries(error):
+                raise
+            failed = error
         from tenacity import Retrying
 
-        self._transport.check_usable()
-        options = retrying_options(self._retry, deadline.left())
+        options = retrying_options(self._retry, deadline.left(), failed)
         # Not a method: tenacity leaves it in a reference cycle, which would keep the client.
         sleep: Any = self._closing.wait
-        return Retrying(sleep=sleep, **options)(opening, *arguments, deadline)
+        tries = chain([failed], repeat(None))
+
+        def again() -> _Opened:
+            if (error := next(tries)) is not None:
+                raise error
+            return opening(*arguments, deadline)
+
+        return Retrying(sleep=sleep, **options)(again)
 
     @discreet
     def _ask(self, make: Callable[[], Call[_Result]], deadline: Deadline | None = None) -> _Result:

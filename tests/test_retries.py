@@ -21,14 +21,18 @@ def waits_of(
     policy: RetryPolicy, errors: list[ChatError], seconds_left: float | None = None
 ) -> tuple[list[float], BaseException | None]:
     """Raise `errors` in turn; return the waits between them and the error raised at last."""
-    left = list(errors)
+    first, left = errors[0], list(errors)
+    assert isinstance(first, ChatError)
     waits: list[float] = []
+    if not policy.retries(first):
+        return waits, first
 
     def fail() -> None:
         if left:
             raise left.pop(0)
 
-    retrying = tenacity.Retrying(**retrying_options(policy, seconds_left), sleep=waits.append)
+    options = retrying_options(policy, seconds_left, first)
+    retrying = tenacity.Retrying(**options, sleep=waits.append)
     try:
         retrying(fail)
     except ChatError as error:

@@ -1,0 +1,75 @@
+"""``python -m benchmarks``: measure, and write tables and plots to ``benchmarks/results``."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import importlib.metadata
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from . import awaiting, parsing, processes, streaming
+from .report import RESULTS, RUNS, Table
+
+LIBRARIES = (
+    "aiohttp", "aiohttp-sse-client", "httpx", "httpx-sse", "openai", "requests", "sseclient-py",
+    "tenacity", "urllib3",
+)  # fmt: skip
+
+
+@contextlib.contextmanager
+def server() -> Iterator[int]:
+    """Run the server in a process of its own; give its port."""
+    child = subprocess.Popen(
+        [sys.executable, "-m", "benchmarks.server"],
+        cwd=Path(__file__).parent.parent, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+    )  # fmt: skip
+    assert child.stdout is not None
+    try:
+        yield int(child.stdout.readline())
+    finally:
+        child.communicate(b"")
+
+
+def main() -> None:
+    """Run the command."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=main.__doc__)
+    parser.add_argument("--rounds", type=int, default=7, help="in each of the runs (default: 7)")
+    options = parser.parse_args()
+    tables = parsing.measure(options.rounds)
+    with server() as port, asyncio.Runner() as loop:
+        tables += streaming.measure(port, options.rounds, loop)
+        tables += processes.measure(port)
+        processes.write_profiles(port, loop)
+        loop.run(awaiting.close())
+    write(tables, options.rounds)
+
+
+def write(tables: list[Table], rounds: int) -> None:
+    """Write the results."""
+    versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in LIBRARIES)
+    parts = [
+        "Results", "=======", "",
+        f"Python {platform.python_version()}, {platform.system()} {platform.machine()}, "
+        f"{os.cpu_count()} CPUs; {versions}.", "",
+        f"Each table is one interleaved measurement, the server in a process of its own: {RUNS} "
+        f"runs of {rounds} rounds; shown is the median of the slowest run. Ratios are to the first "
+        "row, within the same round. Differences of less than 25 % between two end-to-end rows are "
+        "noise.",
+        "",
+    ]  # fmt: skip
+    for number, table in enumerate(tables):
+        name = f"{number:02d}.svg"
+        table.plot(RESULTS / name)
+        parts += [table.text(), f".. image:: {name}", f"   :alt: {table.title}", ""]
+    (RESULTS / "results.rst").write_text("\n".join(parts), encoding="utf-8")
+    print("\n".join(parts))
+
+
+if __name__ == "__main__":
+    main()
