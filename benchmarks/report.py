@@ -14,6 +14,7 @@ from matplotlib import pyplot
 
 RUNS = 5
 RESULTS = Path(__file__).parent / "results"
+RESULTS.mkdir(exist_ok=True)
 
 
 @dataclass(frozen=True)
