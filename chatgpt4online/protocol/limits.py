@@ -15,7 +15,7 @@ class Limits:
 
     Attributes:
         line: one line of an answer. The last one can hold images as data URLs.
-        reply: one whole answer to a prompt.
+        reply: one whole answer to a prompt; for each 64 bytes it may have one line of its own kind.
         page: one web page, session answer or error answer.
     """
 

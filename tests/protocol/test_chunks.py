@@ -400,3 +400,12 @@ def test_what_only_looks_like_the_usual_form_is_no_event(raw: str) -> None:
     with pytest.raises(ValueError):
         json.loads(raw)
     assert parse_any_way(f"data: {raw}\n\n".encode())[0] == []
+
+
+def test_too_many_lines_that_are_no_usual_events_end_the_answer() -> None:
+    limits = Limits(reply=64 * 2000)
+    assert parse_any_way(b"x\n" * 1999 + END, limits)[1] == OK
+    events, outcome = parse_any_way(live("a") + b"x\n" * 2001 + END, limits)
+    assert events == ["a"]
+    assert outcome == Malformed("the answer has too many lines that are no usual events")
+    assert parse_any_way(live("a") * 3000 + END, Limits())[1] == OK
