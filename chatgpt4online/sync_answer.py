@@ -94,15 +94,14 @@ class Answer:
         return data
 
     def _read_some(self) -> bytes:
-        # Of the ways to read, only read1 hands bytes out at once in every framing. That of
-        # http.client costs half of that of urllib3, and does the same where nothing is encoded.
+        # Of the ways to read, only read1 hands bytes out at once in every framing.
         if self._plain is None:
             data: bytes = self._response.raw.read1(READ_SIZE, decode_content=True)
             if self._response.raw.connection is None:
                 self._cut_off.disarm()  # the connection is in the pool again, or closed
             return data
         try:
-            data = self._plain.read1(READ_SIZE)
+            data = self._plain.read_chunks()
         except BaseException:
             self._response.close()
             raise

@@ -19,7 +19,7 @@ from chatgpt4online import (
     IncompleteReply,
     Timeout,
 )
-from chatgpt4online.connections import CutOff
+from chatgpt4online.connections import CutOff, WholeResponse
 
 from .elsewhere import CERTIFICATE, HELLO, tls_context
 from .loopback import (
@@ -31,6 +31,7 @@ from .loopback import (
     ai_site,
     answer,
     chunk,
+    cut,
     end,
     live,
     stall,
@@ -271,3 +272,43 @@ def test_a_slow_reader_is_sent_to_for_as_long_as_idle_allows() -> None:
         with Client(site, token="t", timeout=timeout) as client:
             assert client.generate("x" * 30_000_000).text == "Hello"
         serving.result(PATIENCE)
+
+
+DATA = [b"a", b"bc" * 5, b"\r\n0\r\n", b"d" * 300]
+CHUNKS = b"".join(map(chunk, DATA)) + b"00A;name=value\r\n0123456789\r\n"
+
+
+def read_all(wire: list[bytes]) -> bytes:
+    """Read a chunked body that is sent in these pieces."""
+    ours, theirs = socket.socketpair()
+
+    def send_all() -> None:
+        for piece in wire:
+            theirs.sendall(piece)
+
+    with ours, theirs, ThreadPoolExecutor(1) as pool:
+        sending = pool.submit(send_all)
+        response = WholeResponse(ours)
+        response.begin()
+        parts = []
+        while part := response.read_chunks():
+            parts.append(part)
+        sending.result(PATIENCE)
+        assert response.read_chunks() == b""
+        response.close()
+    return b"".join(parts)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 100, 10_000])
+def test_chunks_are_read_however_they_are_sent(size: int) -> None:
+    wire = CHUNKED + CHUNKS + b"0\r\nTrailer: x\r\n\r\n"
+    pieces = [wire[at : at + size] for at in range(0, len(wire), size)]
+    assert read_all(pieces) == b"".join(DATA) + b"0123456789"
+
+
+def test_what_came_before_a_chunk_that_is_none_is_not_lost() -> None:
+    body = CHUNKED + chunk(live("Hel")) + chunk(live("lo")) + b"none\r\n"
+    with LoopbackServer(ai_site(cut(body))) as server, Client(server.url) as client:
+        with pytest.raises(IncompleteReply) as caught:
+            client.generate("Hi")
+    assert caught.value.partial_text == "Hello"

@@ -15,7 +15,8 @@ class Limits:
 
     Attributes:
         line: one line of an answer. The last one can hold images as data URLs.
-        reply: one whole answer to a prompt; for each 64 bytes it may have one line of its own kind.
+        reply: one whole answer to a prompt. It may have one line in an unusual form for each
+            64 bytes of this limit.
         page: one web page, session answer or error answer.
     """
 
