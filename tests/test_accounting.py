@@ -55,9 +55,9 @@ def times(where: str, fault: str) -> Timeout:
     """Short times only where they are waited for in full."""
     if fault == "trickles on":
         return Timeout(total=TOTAL)
-    if where == "connect":
-        return Timeout(connect=SILENCE)
-    return Timeout(idle=SILENCE) if fault == "silence" else Timeout()
+    if not fault.startswith("silence"):
+        return Timeout()
+    return Timeout(connect=SILENCE) if where == "connect" else Timeout(idle=SILENCE)
 
 
 def ask(driver: Driver, site: str, timeout: Timeout, faulty: FaultySite) -> tuple[str, str]:
