@@ -148,8 +148,7 @@ class Answer:
             self.close()
             return False
         if self._has_ended():
-            with contextlib.suppress(*READ_ERRORS):
-                self._read_some()
+            self._read_rest()
             self.close()
             return False
         self._cut_off = self._cut_off.again(None)
@@ -175,6 +174,11 @@ class Answer:
             sock.settimeout(patience)
         return here.startswith(_LAST_CHUNK)
 
+    def _read_rest(self) -> None:
+        with self._reading, contextlib.suppress(*READ_ERRORS):
+            while self._read_some():
+                pass
+
     def drain(self, deadline: Deadline) -> None:
         """Read to the end of a lingering answer, so that its connection can be used again.
 
@@ -184,12 +188,9 @@ class Answer:
         left = deadline.share(self._linger_until - time.monotonic())
         try:
             if self._has_ended():
-                with contextlib.suppress(*READ_ERRORS):
-                    self._read_some()
+                self._read_rest()
             elif left > 0:
                 self._cut_off = self._cut_off.again(left)
-                with self._reading, contextlib.suppress(*READ_ERRORS):
-                    while self._read_some():
-                        pass
+                self._read_rest()
         finally:
             self.close()

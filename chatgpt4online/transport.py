@@ -78,12 +78,7 @@ class Transport:
             self._waiting.add(cut_off)
         try:
             response = self._send(request, prepared, environment, deadline, cut_off)
-            extract_cookies_to_jar(self._session.cookies, prepared, response.raw)  # type: ignore[no-untyped-call]
-            if cut_off.done:
-                raise closed_meanwhile(request.url) if self._closed else deadline.passed()
-            if response.status_code < 200:
-                _refuse_interim(response, request.url)
-            answer = Answer(response, request.url, timeout.idle, deadline, cut_off)
+            answer = self._answer(response, request.url, deadline, cut_off)
         except BaseException:
             cut_off.disarm()
             raise
@@ -120,6 +115,20 @@ class Transport:
                 raise
             failed = self._translate(error, request.url, deadline, bool(proxies))
             raise failed from without_texts(error)
+
+    def _answer(
+        self, response: requests.Response, url: str, deadline: Deadline, cut_off: CutOff
+    ) -> Answer:
+        try:
+            extract_cookies_to_jar(self._session.cookies, response.request, response.raw)  # type: ignore[no-untyped-call]
+            if cut_off.done:
+                raise closed_meanwhile(url) if self._closed else deadline.passed()
+            if response.status_code < 200:
+                _refuse_interim(response, url)
+            return Answer(response, url, self._settings.timeout.idle, deadline, cut_off)
+        except BaseException:
+            response.close()
+            raise
 
     def _prepare(
         self, request: Request, headers: Headers, proxy: str | None

@@ -95,10 +95,7 @@ class ChunkParser:
             self._lines(chunk)
         else:
             self._take_part(chunk)
-        pieces = self._pieces
-        if pieces:
-            self._pieces = []
-        return pieces
+        return self._hand_out()
 
     def finish(self) -> list[str | ActivityEvent]:
         """Take the end of the body. A last line without its line end still counts."""
@@ -108,6 +105,9 @@ class ChunkParser:
             if self.outcome is None and self._json:
                 self._read_json("\n".join(self._json))
         self._forget()
+        return self._hand_out()
+
+    def _hand_out(self) -> list[str | ActivityEvent]:
         pieces, self._pieces = self._pieces, []
         return pieces
 

@@ -350,6 +350,14 @@ def test_a_large_chunk_is_taken_like_many_small_ones() -> None:
     assert parse(pieces, Limits()) == (events, outcome)
 
 
+def test_what_was_handed_out_belongs_to_the_caller() -> None:
+    parser = ChunkParser(LIMITS)
+    pieces = parser.feed(live("a")[:5])
+    pieces += parser.feed(live("a")[5:])
+    pieces += parser.finish()
+    assert pieces == ["a"]
+
+
 def test_a_line_of_marks_alone_is_empty() -> None:
     assert text_of(parse_any_way(b"\xef\xbb\xbf\n\xef\xbb\xbf" + live("a"))[0]) == "a"
 
