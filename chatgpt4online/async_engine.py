@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
 from functools import partial
-from itertools import chain, repeat
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import aiohttp
@@ -89,10 +88,10 @@ class AsyncEngine(BaseClient[aiohttp.ClientSession]):
         options = retrying_options(self._retry, deadline.left(), failed)
         # Not a method: tenacity leaves it in a reference cycle, which would keep the client.
         sleep = partial(_sleep, self._closing)
-        tries = chain([failed], repeat(None))
+        first = iter([failed])
 
         async def again() -> _Opened:
-            if (error := next(tries)) is not None:
+            for error in first:
                 raise error
             return await opening(*arguments, deadline)
 

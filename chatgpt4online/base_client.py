@@ -158,7 +158,7 @@ class BaseClient(ABC, Generic[SessionT]):
         self._timeout = timeout
         self._retry = retry
         self._limits = limits
-        self._site.secrets = tuple(credential_values(auth, token, secret_headers))
+        self._site.credentials = tuple(credential_values(auth, token, secret_headers))
         self._failed_openings = 0
         self._opening_failure: ChatError | None = None
         self._connect(session)

@@ -22,7 +22,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
-POOL_SIZE = 100
+_POOL_SIZE = 100
 _BUFFER_SIZE = 65536
 _SIZE = re.compile(rb"(0*[1-9a-fA-F][0-9a-fA-F]{0,15})(?:;.*)?")
 """The line before a chunk, other than that before the end."""
@@ -190,7 +190,7 @@ class WholeResponse(http.client.HTTPResponse):
             _CURRENT.cut_off.answer = self
 
 
-class _Cuttable(HTTPConnection):
+class _Connection(HTTPConnection):
     response_class = WholeResponse
 
     def _new_conn(self) -> socket.socket:
@@ -237,16 +237,16 @@ class _Cuttable(HTTPConnection):
                 raise ConnectionAbortedError("The request was called off before it was sent.")
 
 
-class _CuttableTLS(_Cuttable, HTTPSConnection):
+class _TLSConnection(_Connection, HTTPSConnection):
     pass
 
 
 class _Pool(HTTPConnectionPool):
-    ConnectionCls = _Cuttable
+    ConnectionCls = _Connection
 
 
 class _TLSPool(HTTPSConnectionPool):
-    ConnectionCls = _CuttableTLS
+    ConnectionCls = _TLSConnection
 
 
 _POOLS = {"http": _Pool, "https": _TLSPool}
@@ -256,7 +256,7 @@ class CuttableAdapter(HTTPAdapter):
     """An adapter for sessions of requests whose connections a `CutOff` can cut."""
 
     def __init__(self) -> None:
-        super().__init__(pool_maxsize=POOL_SIZE)
+        super().__init__(pool_maxsize=_POOL_SIZE)
 
     def init_poolmanager(self, *arguments: Any, **options: Any) -> None:
         super().init_poolmanager(*arguments, **options)

@@ -10,8 +10,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import inspect
-import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any, ParamSpec, TypeVar, cast
 
@@ -62,28 +61,15 @@ def empty_frames(error: BaseException) -> None:
 
     Only the frames of this library and of those that it sends by are cleared.
     """
-    left: list[BaseException | None] = [error]
-    seen = set()
-    while left:
-        raised = left.pop()
-        if raised is None or id(raised) in seen:
-            continue
-        seen.add(id(raised))
-        step = raised.__traceback__
-        if step is not None and not _is_ours(step.tb_frame):
-            continue  # the caller was handling it when the call was made
+    for raised in _raised_meanwhile(error):
         if raised.__suppress_context__ and raised.__cause__ is None:
             raised.__context__ = None  # it was left out because of what it holds
-        left += (raised.__cause__, raised.__context__)
+        step = raised.__traceback__
         while step is not None:
             if _is_ours(step.tb_frame):
                 with contextlib.suppress(RuntimeError):  # it is still running
                     step.tb_frame.clear()
             step = step.tb_next
-
-
-def _is_ours(frame: FrameType) -> bool:
-    return str(frame.f_globals.get("__name__")).partition(".")[0] in _EMPTIED
 
 
 def without_texts(error: BaseException) -> BaseException:
@@ -92,6 +78,15 @@ def without_texts(error: BaseException) -> BaseException:
     They quote what came over the wire, in which a site can echo what it was sent; and some hold
     the request. The kind of the error stays, and what the operating system said.
     """
+    for raised in _raised_meanwhile(error):
+        library = type(raised).__module__.partition(".")[0]
+        if not isinstance(raised, OSError) or library in ("aiohttp", "requests"):
+            _strip(raised)
+    return error
+
+
+def _raised_meanwhile(error: BaseException) -> Iterator[BaseException]:
+    """Give an error and all that it is from, or holds, save for what the caller was handling."""
     left: list[object] = [error]
     seen = set()
     while left:
@@ -99,23 +94,14 @@ def without_texts(error: BaseException) -> BaseException:
         if not isinstance(found, BaseException) or id(found) in seen:
             continue
         seen.add(id(found))
-        if (
-            found is not error
-            and found.__traceback__
-            and not _is_ours(found.__traceback__.tb_frame)
-        ):
-            continue
-        left += (found.__cause__, found.__context__, *found.args, *vars(found).values())
-        if not isinstance(found, OSError) or isinstance(found, _http_errors()):
-            _strip(found)
-    return error
+        outermost = found.__traceback__
+        if outermost is None or _is_ours(outermost.tb_frame):
+            yield found
+            left += (found.__cause__, found.__context__, *found.args, *vars(found).values())
 
 
-def _http_errors() -> tuple[type[BaseException], ...]:
-    modules = (sys.modules.get("requests"), sys.modules.get("aiohttp"))
-    names = ("RequestException", "ClientError")
-    found = (getattr(module, name, None) for module in modules for name in names)
-    return tuple(kind for kind in found if kind is not None)
+def _is_ours(frame: FrameType) -> bool:
+    return str(frame.f_globals.get("__name__")).partition(".")[0] in _EMPTIED
 
 
 def _strip(error: BaseException) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import chain, repeat
 from threading import Event, Lock
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -74,10 +73,10 @@ class SyncEngine(BaseClient[requests.Session]):
         options = retrying_options(self._retry, deadline.left(), failed)
         # Not a method: tenacity leaves it in a reference cycle, which would keep the client.
         sleep: Any = self._closing.wait
-        tries = chain([failed], repeat(None))
+        first = iter([failed])
 
         def again() -> _Opened:
-            if (error := next(tries)) is not None:
+            for error in first:
                 raise error
             return opening(*arguments, deadline)
 

@@ -36,7 +36,7 @@ class Site:
         era: how guests get in; None while it is unknown.
         page: what the page told; None while it is unread.
         session: the session to use; None while none is open.
-        secrets: credentials, which no error may show, and the last cookies.
+        credentials: what was given to ask as somebody.
     """
 
     def __init__(self, address: Address) -> None:
@@ -45,7 +45,7 @@ class Site:
         self.era: Era | None = None
         self.page: Page | None = None
         self.session: Session | None = None
-        self.secrets: tuple[str, ...] = ()
+        self.credentials: tuple[str, ...] = ()
         self._cookies: deque[str] = deque(maxlen=_MOST_COOKIES)
         self._lock = Lock()
 
@@ -55,14 +55,18 @@ class Site:
             return Step.PAGE
         return Step.SESSION
 
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What no error may show: the credentials, and the last cookies."""
+        with self._lock:
+            return (*self.credentials, *self._cookies)
+
     def keep_secret(self, cookies: Iterable[str]) -> None:
         """Take note of the values of cookies that were sent."""
-        new = [value for value in cookies if value not in self.secrets]
-        if new:
-            with self._lock:
-                credentials = self.secrets[: len(self.secrets) - len(self._cookies)]
-                self._cookies.extend(new)
-                self.secrets = (*credentials, *self._cookies)
+        known = self.secrets
+        new = [value for value in cookies if value not in known]
+        with self._lock:
+            self._cookies.extend(new)
 
     def renew_nonce(self, used: Session, nonce: object) -> None:
         """Take over the next nonce, which an answer to a request of session `used` gave.

@@ -8,7 +8,7 @@ from chatgpt4online.protocol.site import Site
 
 def test_credentials_stay_secret_and_of_cookies_the_last_fifty() -> None:
     site = Site(parse_address("https://a.b"))
-    site.secrets = ("password",)
+    site.credentials = ("password",)
     site.keep_secret(["c0"])
     site.keep_secret(["c0", "password"])
     assert [*site.secrets] == ["password", "c0"]
