@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import json
 from collections.abc import AsyncIterator, Callable
 
 import aiohttp
@@ -15,7 +14,7 @@ import openai
 
 from chatgpt4online import AsyncClient, TextEvent
 
-from .blocking import MESSAGES, QUESTION, address, text_of
+from .blocking import MESSAGES, QUESTION, address, request, text_of, texts_in
 
 LIMITS = httpx.Limits(max_connections=None, max_keepalive_connections=20)
 
@@ -29,18 +28,12 @@ def raw(port: int) -> Stream:
 
     async def stream(how: str) -> AsyncIterator[str]:
         reader, writer = idle.pop() if idle else await asyncio.open_connection("127.0.0.1", port)
-        body = json.dumps(QUESTION).encode()
-        path = address(port, how).partition(str(port))[2]
-        writer.write(f"POST {path} HTTP/1.1\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)
+        writer.write(request(port, how))
         carry = b""
         while not carry.endswith(b"\r\n0\r\n\r\n"):
             *parts, carry = (carry + await reader.read(65536)).split(b"\n\n")
-            for part in parts:
-                at = part.find(b"data: ")
-                if at >= 0:
-                    text = text_of(part[at + 6 :])
-                    if text is not None:
-                        yield text
+            for text in texts_in(parts):
+                yield text
         idle.append((reader, writer))
 
     return stream
@@ -77,10 +70,8 @@ def by_aiohttp(port: int) -> Stream:
             carry = b""
             async for data in response.content.iter_any():
                 *parts, carry = (carry + data).split(b"\n\n")
-                for part in parts:
-                    text = text_of(part[6:])
-                    if text is not None:
-                        yield text
+                for text in texts_in(parts):
+                    yield text
 
     return stream
 

@@ -32,24 +32,31 @@ def text_of(data: bytes | str) -> str | None:
     return str(event["data"]) if event["type"] == "live" else None
 
 
+def texts_in(parts: list[bytes]) -> list[str]:
+    """The texts in what was split at blank lines, which may begin with the size of a chunk."""
+    at = ((part, part.find(b"data: ")) for part in parts)
+    found = (text_of(part[start + 6 :]) for part, start in at if start >= 0)
+    return [text for text in found if text is not None]
+
+
+def request(port: int, how: str) -> bytes:
+    """What is sent over a bare connection."""
+    body = json.dumps(QUESTION).encode()
+    path = address(port, how).partition(str(port))[2]
+    return f"POST {path} HTTP/1.1\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
+
+
 def raw(port: int) -> Stream:
     """A socket, split and `json.loads`."""
     sock = socket.create_connection(("127.0.0.1", port))
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def stream(how: str) -> Iterator[str]:
-        body = json.dumps(QUESTION).encode()
-        path = address(port, how).partition(str(port))[2]
-        sock.sendall(f"POST {path} HTTP/1.1\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)
+        sock.sendall(request(port, how))
         carry = b""
         while not carry.endswith(b"\r\n0\r\n\r\n"):
             *parts, carry = (carry + sock.recv(65536)).split(b"\n\n")
-            for part in parts:
-                at = part.find(b"data: ")
-                if at >= 0:
-                    text = text_of(part[at + 6 :])
-                    if text is not None:
-                        yield text
+            yield from texts_in(parts)
 
     return stream
 
@@ -78,10 +85,7 @@ def by_requests(port: int) -> Stream:
         carry = b""
         for data in response.iter_content(None):
             *parts, carry = (carry + data).split(b"\n\n")
-            for part in parts:
-                text = text_of(part[6:])
-                if text is not None:
-                    yield text
+            yield from texts_in(parts)
 
     return stream
 

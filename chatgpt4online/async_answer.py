@@ -4,46 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
-import time
 from collections.abc import Callable
-from email.utils import formatdate
 
 import aiohttp
 
+from .answer import BaseAnswer
 from .discretion import without_texts
-from .errors import TransportError, UsageError
+from .errors import TransportError
 from .failures import answer_timed_out, closed_meanwhile, connection_lost
-from .protocol.answers import Headers
-from .settings import LINGER_SECONDS, Deadline, cookie_values
+from .settings import Deadline
 
 
-class AsyncAnswer:
-    """An answer whose head has been read.
-
-    Attributes:
-        status: the HTTP status.
-        headers: by lower-case name.
-        cookies: the values of the cookies that were sent for it.
-    """
+class AsyncAnswer(BaseAnswer):
+    """An answer of aiohttp whose head has been read; see `BaseAnswer`."""
 
     def __init__(
         self, response: aiohttp.ClientResponse, url: str, idle: float | None, deadline: Deadline
     ) -> None:
-        self.status = response.status
-        self.headers: Headers = {
-            "date": formatdate(usegmt=True),
-            **{name.lower(): ", ".join(response.headers.getall(name)) for name in response.headers},
-        }
-        self.cookies = cookie_values(response.request_info.headers.get("Cookie"))
+        given = response.headers
+        headers = {name.lower(): ", ".join(given.getall(name)) for name in given}
+        sent = response.request_info.headers.get("Cookie")
+        super().__init__(response.status, headers, sent=sent, url=url, idle=idle, deadline=deadline)
         self._response = response
-        self._url = url
-        self._idle = idle
-        self._deadline = deadline
         self._failure: TransportError | None = None
-        self._linger_until = 0.0
-        self._closed_by_client = False
-        self._pid = os.getpid()
         self._lost = _when_lost(response)
 
     async def read(self) -> bytes:
@@ -53,8 +36,7 @@ class AsyncAnswer:
             TransportError: the connection failed, a time is over, or the client was closed.
             UsageError: this is a fork of the process that opened the answer.
         """
-        if self._pid != os.getpid():
-            raise UsageError("This stream was opened before a fork; make one in each process.")
+        self._check_process()
         if self._failure is not None:
             raise self._failure
         self._deadline.left()
@@ -74,7 +56,7 @@ class AsyncAnswer:
         return content.read_nowait()
 
     def _translate(self, error: Exception) -> TransportError:
-        if self._closed_by_client:
+        if self._is_closed:
             return closed_meanwhile(self._url)
         if isinstance(error, aiohttp.SocketTimeoutError):
             return answer_timed_out(self._url, self._idle)
@@ -83,23 +65,22 @@ class AsyncAnswer:
         return connection_lost(self._url)
 
     def close(self) -> None:
-        """Close the answer, and its connection unless the body has been read to its end."""
+        """Close the answer, and its connection unless the body has been read to its end.
+
+        Any task may do so while another one reads: that one fails at once.
+        """
+        self._is_closed = True
         # In a fork this would take the connection from the event loop of the other process.
-        if self._pid == os.getpid():
+        if not self._is_elsewhere():
             self._lost()
             self._response.close()
-
-    def abort(self) -> None:
-        """Close the answer for the client, while another task may be reading it."""
-        self._closed_by_client = True
-        self.close()
 
     def linger(self) -> bool:
         """Keep the answer open until its body ends; False where that saves no connection."""
         if self._response.connection is None:
-            self._response.close()
+            self.close()
             return False
-        self._linger_until = time.monotonic() + LINGER_SECONDS
+        self._stay()
         return True
 
     async def drain(self, deadline: Deadline) -> None:
@@ -108,7 +89,7 @@ class AsyncAnswer:
         Args:
             deadline: that of the call that waits for it.
         """
-        left = deadline.share(self._linger_until - time.monotonic())
+        left = self._time_to_drain(deadline)
         try:
             with contextlib.suppress(aiohttp.ClientError, OSError, ValueError, RuntimeError):
                 async with asyncio.timeout(max(left, 0)):

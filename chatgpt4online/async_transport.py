@@ -154,15 +154,15 @@ class AsyncTransport:
         An injected session gets its connections back.
         """
         self._closed = True
-        if not self._owned and self._pid == os.getpid():
-            await self._drain_lingering(Deadline(None))
         if self._pid != os.getpid():
             return  # closing would take the connections from the event loop of the other process
+        if not self._owned:
+            await self._drain_lingering(Deadline(None))
         for sending in tuple(self._waiting):
             with contextlib.suppress(RuntimeError):  # its time is over just now
                 sending.reschedule(0)
         for answer in list(self._open):
-            answer.abort()
+            answer.close()
         if self._owned and self._session is not None:
             await self._session.close()
 

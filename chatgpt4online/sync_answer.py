@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import http.client
-import os
-import time
 import weakref
-from email.utils import formatdate
 from threading import Lock
 
 import requests
 import urllib3
 
+from .answer import BaseAnswer
 from .connections import CutOff
 from .discretion import without_texts
-from .errors import TransportError, UsageError
+from .errors import TransportError
 from .failures import answer_timed_out, closed_meanwhile, connection_lost
-from .protocol.answers import Headers
-from .settings import LINGER_SECONDS, Deadline, cookie_values
+from .settings import Deadline
 
 READ_SIZE = 65536
 _LAST_CHUNK = b"\r\n0\r\n\r\n"
@@ -29,14 +26,8 @@ READ_ERRORS = (
 """What reading raises; an attribute is missing where another thread closes meanwhile."""
 
 
-class Answer:
-    """An answer whose head has been read.
-
-    Attributes:
-        status: the HTTP status.
-        headers: by lower-case name.
-        cookies: the values of the cookies that were sent for it.
-    """
+class Answer(BaseAnswer):
+    """An answer of requests whose head has been read; see `BaseAnswer`."""
 
     def __init__(
         self,
@@ -46,20 +37,13 @@ class Answer:
         deadline: Deadline,
         cut_off: CutOff,
     ) -> None:
-        self.status = response.status_code
-        self.headers: Headers = {
-            "date": formatdate(usegmt=True),
-            **{name.lower(): value for name, value in response.headers.items()},
-        }
-        self.cookies = cookie_values(response.request.headers.get("Cookie"))
+        headers = {name.lower(): value for name, value in response.headers.items()}
+        sent = response.request.headers.get("Cookie")
+        super().__init__(
+            response.status_code, headers, sent=sent, url=url, idle=idle, deadline=deadline
+        )
         self._response = response
-        self._url = url
-        self._idle = idle
-        self._deadline = deadline
-        self._linger_until = 0.0
-        self._is_closed = False
         self._reading = Lock()
-        self._pid = os.getpid()
         self._cut_off = cut_off
         if not cut_off.is_aimed:
             cut_off.aim(response.raw)
@@ -75,8 +59,7 @@ class Answer:
             TransportError: the connection failed, a time is over, or the client was closed.
             UsageError: this is a fork of the process that opened the answer.
         """
-        if self._pid != os.getpid():
-            raise UsageError("This stream was opened before a fork; make one in each process.")
+        self._check_process()
         if self._is_over():
             raise self._failure(connection_lost(self._url))
         try:
@@ -126,7 +109,7 @@ class Answer:
         was reading.
         """
         self._is_closed = True
-        if self._pid != os.getpid():
+        if self._is_elsewhere():
             return  # the connection is that of the other process
         if not self._reading.acquire(blocking=False):
             self._cut_off.cut()
@@ -138,7 +121,7 @@ class Answer:
             self._reading.release()
 
     def __del__(self) -> None:
-        if self._pid == os.getpid():
+        if not self._is_elsewhere():
             self._response.close()
 
     def linger(self) -> bool:
@@ -152,7 +135,7 @@ class Answer:
             self.close()
             return False
         self._cut_off = self._cut_off.again(None)
-        self._linger_until = time.monotonic() + LINGER_SECONDS
+        self._stay()
         return True
 
     def _has_ended(self) -> bool:
@@ -185,7 +168,7 @@ class Answer:
         Args:
             deadline: that of the call that waits for it.
         """
-        left = deadline.share(self._linger_until - time.monotonic())
+        left = self._time_to_drain(deadline)
         try:
             if self._has_ended():
                 self._read_rest()

@@ -20,7 +20,7 @@ LAYERS = [
     {"protocol"},
     {"discretion", "failures", "files", "retries", "settings", "terminal", "reply_stream"},
     {"base_client", "conversation"},
-    {"connections"},
+    {"answer", "connections"},
     {"sync_answer", "async_answer"},
     {"transport", "async_transport"},
     {"sync_reply_stream", "async_reply_stream"},

@@ -130,7 +130,3 @@ def run(
 
 def streamed(*lines: bytes) -> Answer:
     return Answer(200, b"".join(lines))
-
-
-def live(text: str) -> bytes:
-    return b"data: " + json.dumps({"type": "live", "data": text}).encode() + b"\n\n"

@@ -29,6 +29,7 @@ from chatgpt4online.protocol.opening import SessionOpening
 from chatgpt4online.protocol.site import Era, Site
 from chatgpt4online.protocol.turn import Bot, Turn
 
+from ..loopback import live
 from ..recordings import SUBMITS, Recording, names, outcome_of
 from .scripted import (
     END,
@@ -37,7 +38,6 @@ from .scripted import (
     Answer,
     Script,
     json_of,
-    live,
     new_site,
     new_turn,
     recorded,
