@@ -31,7 +31,9 @@ class BaseAnswer:
         deadline: Deadline,
     ) -> None:
         self.status = status
-        self.headers: Headers = {"date": formatdate(usegmt=True), **headers}
+        if "retry-after" in headers:
+            headers = {"date": formatdate(usegmt=True), **headers}
+        self.headers = headers
         self.cookies = cookie_values(sent)
         self._url = url
         self._idle = idle

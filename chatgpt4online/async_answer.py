@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
 
 import aiohttp
 
@@ -27,7 +26,11 @@ class AsyncAnswer(BaseAnswer):
         super().__init__(response.status, headers, sent=sent, url=url, idle=idle, deadline=deadline)
         self._response = response
         self._failure: TransportError | None = None
-        self._lost = _when_lost(response)
+        self._connection_closed = _closed_future(response)
+        if self._connection_closed is not None:
+            self._connection_closed.add_done_callback(self._wake)
+            self._connection_closed.remove_done_callback(_retrieve)
+            self._connection_closed.add_done_callback(_retrieve)
 
     async def read(self) -> bytes:
         """Return bytes as soon as there are any, decompressed; b'' at the end of the body.
@@ -46,6 +49,18 @@ class AsyncAnswer(BaseAnswer):
             self._failure = self._translate(error)
             self._failure.__cause__ = without_texts(error)
         return self._received_before() or await self.read()
+
+    def _wake(self, closed: asyncio.Future[None]) -> None:
+        """Have a reader of the body know that the connection is lost.
+
+        After a chunk that cannot be parsed aiohttp closes the connection, and its timer, but
+        leaves the reader waiting for ever.
+        """
+        content = self._response.content
+        if not content.is_eof() and content.exception() is None:
+            reason = None if closed.cancelled() else closed.exception()
+            lost = aiohttp.ClientPayloadError("The connection was lost.")
+            content.set_exception(lost, reason or lost)
 
     def _received_before(self) -> bytes:
         """Return what had arrived before the failure: aiohttp hides it behind its exception."""
@@ -72,7 +87,8 @@ class AsyncAnswer(BaseAnswer):
         self._is_closed = True
         # In a fork this would take the connection from the event loop of the other process.
         if not self._is_elsewhere():
-            self._lost()
+            if self._connection_closed is not None:
+                self._connection_closed.remove_done_callback(self._wake)
             self._response.close()
 
     def linger(self) -> bool:
@@ -99,30 +115,11 @@ class AsyncAnswer(BaseAnswer):
             self.close()
 
 
-def _when_lost(response: aiohttp.ClientResponse) -> Callable[[], None]:
-    """Have a reader of the body wake when the connection is lost; return how to end that.
-
-    After a chunk that cannot be parsed aiohttp closes the connection, and its timer, but leaves
-    the reader waiting for ever.
-    """
-    content = response.content
+def _closed_future(response: aiohttp.ClientResponse) -> asyncio.Future[None] | None:
+    """Return what is done when the connection of an answer is lost; None where it has ended."""
     protocol = response.connection.protocol if response.connection is not None else None
     closed = protocol.closed if protocol is not None else None
-    if protocol is None or not isinstance(closed, asyncio.Future):
-        return lambda: None
-
-    def wake(_: asyncio.Future[None]) -> None:
-        if not content.is_eof() and content.exception() is None:
-            reason = protocol.exception() or aiohttp.ClientConnectionError("Connection lost")
-            content.set_exception(aiohttp.ClientPayloadError(str(reason)), reason)
-
-    def end() -> None:
-        closed.remove_done_callback(wake)
-
-    closed.add_done_callback(wake)
-    closed.remove_done_callback(_retrieve)
-    closed.add_done_callback(_retrieve)
-    return end
+    return closed if isinstance(closed, asyncio.Future) else None
 
 
 def _retrieve(closed: asyncio.Future[None]) -> None:

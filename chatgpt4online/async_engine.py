@@ -13,7 +13,7 @@ import aiohttp
 from .async_answer import AsyncAnswer
 from .async_reply_stream import AsyncReplyStream
 from .async_transport import AsyncTransport
-from .base_client import BaseClient, TurnPlan, new_id
+from .base_client import BaseClient, TurnPlan
 from .discretion import discreet
 from .errors import ChatError, TransportError
 from .files import LocalFile
@@ -51,21 +51,19 @@ class AsyncEngine(BaseClient[aiohttp.ClientSession]):
 
     def _stream(self, plan: TurnPlan) -> AsyncReplyStream:
         self._transport.check_closed()
-        chat_id = new_id()
-
-        async def open_turn() -> tuple[Turn, AsyncAnswer]:
-            deadline = self._deadline()
-            stored = [
-                file if isinstance(file, StoredFile) else await self._upload(file, deadline)
-                for file in plan.files
-            ]
-            return await self._retrying(
-                deadline, self._start, lambda: self._turn(plan, chat_id, stored)
-            )
-
-        turn = self._turn(plan, chat_id)
+        turn = self._turn(plan)
         turn.check_against_page(len(plan.files))  # before a file is uploaded
-        return AsyncReplyStream(turn, open_turn, self._transport)
+        return AsyncReplyStream(turn, partial(self._open, plan, turn), self._transport)
+
+    async def _open(self, plan: TurnPlan, checked: Turn) -> tuple[Turn, AsyncAnswer]:
+        """Upload the files of a plan and send it."""
+        deadline = self._deadline()
+        stored = [
+            file if isinstance(file, StoredFile) else await self._upload(file, deadline)
+            for file in plan.files
+        ]
+        turns = self._turns(checked, plan, stored)
+        return await self._retrying(deadline, self._start, turns.__next__)
 
     async def _upload(
         self, file: LocalFile, deadline: Deadline, purpose: str = NO_PURPOSE
@@ -83,6 +81,11 @@ class AsyncEngine(BaseClient[aiohttp.ClientSession]):
             if not self._retry.retries(error):
                 raise
             failed = error
+        return await self._once_more(failed, deadline, partial(opening, *arguments, deadline))
+
+    async def _once_more(
+        self, failed: ChatError, deadline: Deadline, opening: Callable[[], Awaitable[_Opened]]
+    ) -> _Opened:
         from tenacity import AsyncRetrying
 
         options = retrying_options(self._retry, deadline.left(), failed)
@@ -93,7 +96,7 @@ class AsyncEngine(BaseClient[aiohttp.ClientSession]):
         async def again() -> _Opened:
             for error in first:
                 raise error
-            return await opening(*arguments, deadline)
+            return await opening()
 
         return await AsyncRetrying(sleep=sleep, **options)(again)
 

@@ -33,6 +33,12 @@ SITE_VARIABLE = "CHATGPT4ONLINE_SITE"
 SessionT = TypeVar("SessionT")
 
 
+def new_id() -> str:
+    """Return an id that nobody else has: of a conversation, or to part the fields of a form."""
+    # Not by uuid, whose import takes 3 ms.
+    return os.urandom(16).hex()
+
+
 @dataclass(frozen=True, slots=True)
 class TurnPlan:
     """A prompt to send, by as many turns as the retries take.
@@ -41,21 +47,15 @@ class TurnPlan:
         prompt: what is said.
         options: parameters of the chatbot.
         files: what goes with it, uploaded or not.
-        chat_id: the id of the conversation; None for a new one.
+        chat_id: the id of the conversation, by default that of a new one.
         greeted: see `Turn`.
     """
 
     prompt: Prompt
     options: Mapping[str, Any] = field(repr=False)
     files: tuple[LocalFile | StoredFile, ...] = field(default=(), repr=False)
-    chat_id: str | None = None
+    chat_id: str = field(default_factory=new_id)
     greeted: bool = False
-
-
-def new_id() -> str:
-    """Return an id that nobody else has: of a conversation, or to part the fields of a form."""
-    # Not by uuid, whose import takes 3 ms.
-    return os.urandom(16).hex()
 
 
 def files_to_send(files: Sequence[AnyFile]) -> tuple[LocalFile | StoredFile, ...]:
@@ -201,7 +201,7 @@ class BaseClient(ABC, Generic[SessionT]):
         message, extra = shortcut_message(shortcut)
         return TurnPlan(Prompt(message), {**extra, **options})
 
-    def _turn(self, plan: TurnPlan, chat_id: str, files: Sequence[StoredFile] = ()) -> Turn:
+    def _turn(self, plan: TurnPlan, files: Sequence[StoredFile] = ()) -> Turn:
         kind, prompt = Turn, plan.prompt
         if self._by_api:
             from .protocol.public_api import ApiTurn
@@ -215,13 +215,20 @@ class BaseClient(ABC, Generic[SessionT]):
             self._site,
             prompt,
             bot=self._bot,
-            chat_id=plan.chat_id or chat_id,
+            chat_id=plan.chat_id,
             options=plan.options,
             now=int(time.time() * 1000),
             limits=self._limits,
             files=files,
             greeted=plan.greeted,
         )
+
+    def _turns(self, checked: Turn, plan: TurnPlan, files: Sequence[StoredFile]) -> Iterator[Turn]:
+        """Give a turn for each try. The one that was checked will do, but for its files."""
+        if not files:
+            yield checked
+        while True:
+            yield self._turn(plan, files)
 
     def _deadline(self) -> Deadline:
         return Deadline(self._timeout.total)

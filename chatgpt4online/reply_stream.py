@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 from typing import Any, NoReturn, Protocol
 
@@ -24,7 +23,8 @@ class BaseReplyStream:
 
     def __init__(self, turn: Turn) -> None:
         self._turn = turn
-        self._ready: deque[Piece] = deque()
+        # The next one is the last: giving that up costs nothing. (A deque takes 0.7 KiB.)
+        self._ready: list[Piece] = []
         self._opening_error: ChatError | None = None
         self.owner: Owner | None = None
         """A client that is closed with the stream; None where it goes on."""
@@ -64,7 +64,7 @@ class BaseReplyStream:
 
     def _pop(self) -> Piece:
         try:
-            return self._ready.popleft()
+            return self._ready.pop()
         except IndexError:  # another thread has closed the stream
             raise self._ended() from None
 
@@ -81,7 +81,8 @@ class BaseReplyStream:
         return piece
 
     def _take(self, data: bytes) -> None:
-        self._ready.extend(self._turn.receive_data(data) if data else self._turn.receive_eof())
+        pieces = self._turn.receive_data(data) if data else self._turn.receive_eof()
+        self._ready += reversed(pieces)
 
 
 def interrupted(exchange: Exchange, error: TransportError) -> ChatError:

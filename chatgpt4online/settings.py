@@ -205,10 +205,12 @@ def is_private(url: str) -> bool:
         return False
 
 
-def cookie_values(header: str | None) -> frozenset[str]:
+def cookie_values(header: str | None) -> tuple[str, ...]:
     """Return the values of a `Cookie` header."""
-    pairs = (pair.strip().partition("=") for pair in (header or "").split(";"))
-    return frozenset(value for _, _, value in pairs if value)
+    if not header:
+        return ()
+    pairs = (pair.strip().partition("=") for pair in header.split(";"))
+    return tuple(value for _, _, value in pairs if value)
 
 
 def _check_proxy(proxy: str, named_by: str) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from threading import Event, Lock
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import requests
 
-from .base_client import BaseClient, TurnPlan, new_id
+from .base_client import BaseClient, TurnPlan
 from .discretion import discreet
 from .errors import ChatError, TransportError
 from .files import LocalFile
@@ -42,16 +43,15 @@ class SyncEngine(BaseClient[requests.Session]):
 
     def _stream(self, plan: TurnPlan) -> ReplyStream:
         self._transport.check_usable()
-        chat_id, deadline = new_id(), self._deadline()
-        # What is wrong with it must be known before a file is uploaded.
-        self._turn(plan, chat_id).check_against_page(len(plan.files))
+        deadline = self._deadline()
+        checked = self._turn(plan)
+        checked.check_against_page(len(plan.files))  # before a file is uploaded
         stored = [
             file if isinstance(file, StoredFile) else self._upload(file, deadline)
             for file in plan.files
         ]
-        turn, answer = self._retrying(
-            deadline, self._start, lambda: self._turn(plan, chat_id, stored)
-        )
+        turns = self._turns(checked, plan, stored)
+        turn, answer = self._retrying(deadline, self._start, turns.__next__)
         return ReplyStream(turn, answer, self._transport)
 
     def _upload(self, file: LocalFile, deadline: Deadline, purpose: str = NO_PURPOSE) -> StoredFile:
@@ -68,6 +68,11 @@ class SyncEngine(BaseClient[requests.Session]):
             if not self._retry.retries(error):
                 raise
             failed = error
+        return self._once_more(failed, deadline, partial(opening, *arguments, deadline))
+
+    def _once_more(
+        self, failed: ChatError, deadline: Deadline, opening: Callable[[], _Opened]
+    ) -> _Opened:
         from tenacity import Retrying
 
         options = retrying_options(self._retry, deadline.left(), failed)
@@ -78,7 +83,7 @@ class SyncEngine(BaseClient[requests.Session]):
         def again() -> _Opened:
             for error in first:
                 raise error
-            return opening(*arguments, deadline)
+            return opening()
 
         return Retrying(sleep=sleep, **options)(again)
 

@@ -7,6 +7,7 @@ import os
 import ssl
 import weakref
 from collections import deque
+from functools import lru_cache
 from threading import RLock
 from typing import Any, NoReturn
 
@@ -135,23 +136,36 @@ class Transport:
     ) -> tuple[requests.PreparedRequest, dict[str, Any]]:
         """Return a request and the settings of its sending, the session's own among them."""
         verify = self._verify(request.url)
+        proxies = {"http": proxy, "https": proxy} if proxy else {}
         try:
+            if self._owned:
+                prepared = self._prepare_own(request, headers)
+                return prepared, {"proxies": proxies, "verify": verify, "stream": True}
             prepared = self._session.prepare_request(
                 requests.Request(
                     request.method, request.url, data=_data(request.body), headers=dict(headers)
                 )
             )
             environment = self._session.merge_environment_settings(
-                prepared.url or "",
-                {"http": proxy, "https": proxy} if proxy else {},
-                True,
-                verify,
-                None,
+                prepared.url or "", proxies, True, verify, None
             )
         except (requests.RequestException, ValueError):
             # From None: the cause can show the header.
             raise UsageError("The site's address or a header cannot be used.") from None
         return prepared, dict(environment)
+
+    def _prepare_own(self, request: Request, headers: Headers) -> requests.PreparedRequest:
+        """Prepare a request for a session of which only headers and cookies are to be merged.
+
+        The session would merge all its settings and parse the address again, for 150 us.
+        """
+        prepared = requests.PreparedRequest()
+        prepared.prepare_method(request.method)
+        prepared.url = _prepared_url(request.url)
+        prepared.prepare_headers({**self._session.headers, **headers})
+        prepared.prepare_cookies(self._session.cookies)
+        prepared.prepare_body(_data(request.body), None)
+        return prepared
 
     def linger(self, answer: Answer) -> None:
         """Take over an answer that has said all that counts, but whose body has not ended.
@@ -253,6 +267,13 @@ def _refuse_interim(response: requests.Response, url: str) -> NoReturn:
     if connection is not None:
         connection.close()
     raise connection_lost(url)
+
+
+@lru_cache(maxsize=32)
+def _prepared_url(url: str) -> str | None:
+    prepared = requests.PreparedRequest()
+    prepared.prepare_url(url, None)
+    return prepared.url
 
 
 def _data(body: Body | None) -> bytes | SizedPieces | None:

@@ -241,7 +241,7 @@ def test_values_show_nothing(driver: Driver) -> None:
         values = [Message("user", PROMPT), chat, inner, *vars(inner).values()]
         values += [*vars(inner._site).values(), *vars(inner._transport).values()]
         plan = inner._turn_plan([Message("user", EARLIER), Message("user", PROMPT)], (), {})
-        values += [plan, inner._turn(plan, "id"), inner._turn(plan, "id").next_request()]
+        values += [plan, inner._turn(plan), inner._turn(plan).next_request()]
     hidden = {id(inner._site.credentials), id(inner._site._cookies), id(inner._credentials)}
     for value in values:
         if id(value) not in hidden:

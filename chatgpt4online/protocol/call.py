@@ -29,6 +29,8 @@ from .steps import Outcome, Step
 
 Result = TypeVar("Result")
 
+_ENCODE = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
+
 
 class Call(Exchange, Generic[Result]):
     """Send one request to a route of the site, with a nonce where the site wants one.
@@ -52,7 +54,7 @@ class Call(Exchange, Generic[Result]):
         self._session_is_new = site.session is None
         self._status = 0
         self._headers: Headers = {}
-        self._refusal = ChunkParser(limits)
+        self._refusal: ChunkParser | None = None
         self._refused_text = ""
         self._result: Result | None = None
         self._failure: ChatError | None = None
@@ -77,7 +79,7 @@ class Call(Exchange, Generic[Result]):
     @property
     def has_enough(self) -> bool:
         """Whether the answer has said all that counts, though its body has not ended."""
-        return self.finished or (not self.accepted and self._refusal.outcome is not None)
+        return self.finished or (self._refusal is not None and self._refusal.outcome is not None)
 
     @property
     def succeeded(self) -> bool:
@@ -112,6 +114,7 @@ class Call(Exchange, Generic[Result]):
             return None
         self._session = session
         self._status = 0
+        self._refusal = None
         headers = dict(self._request_headers())
         if self._session.nonce is not None:
             headers["X-WP-Nonce"] = self._session.nonce
@@ -132,6 +135,7 @@ class Call(Exchange, Generic[Result]):
     def receive_data(self, data: bytes) -> Sequence[Piece]:
         if self.accepted:
             return self._take_data(data)
+        assert self._refusal is not None
         for piece in self._refusal.feed(data):
             self._refused_text += piece if isinstance(piece, str) else ""
         return ()
@@ -191,6 +195,7 @@ class Call(Exchange, Generic[Result]):
 
     def _judge_refusal(self) -> None:
         """Read an answer that is not a success: send once more, or fail."""
+        assert self._refusal is not None
         self._refusal.finish()
         outcome = self._refusal.outcome
         payload = outcome.payload if isinstance(outcome, Failure | End) else None
@@ -304,7 +309,7 @@ def encode_json(value: Mapping[str, Any], what: str = "The request") -> bytes:
         UsageError: it cannot be sent as JSON; the text begins with `what`.
     """
     try:
-        return json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
+        return _ENCODE(value).encode()
     except (TypeError, ValueError, RecursionError) as error:
         # From None: the cause can hold the values.
         raise UsageError(f"{what} cannot be sent as JSON ({type(error).__name__}).") from None

@@ -64,7 +64,7 @@ class Site:
     def keep_secret(self, cookies: Iterable[str]) -> None:
         """Take note of the values of cookies that were sent."""
         known = self.secrets
-        new = [value for value in cookies if value not in known]
+        new = [value for value in dict.fromkeys(cookies) if value not in known]
         with self._lock:
             self._cookies.extend(new)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -24,6 +23,7 @@ from .limits import Limits
 from .nonce import Session
 from .prompt import Prompt
 from .site import Era, Site
+from .text_so_far import TextSoFar
 
 if TYPE_CHECKING:
     from .page import PageBot
@@ -61,13 +61,12 @@ def read_options(options: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         UsageError: one is no option of a prompt, or cannot be sent as JSON.
     """
-    wrong = sorted(_NO_OPTIONS & options.keys())
-    if wrong:
-        raise UsageError(
-            f"{wrong[0]} is no option of a prompt: it is an argument of the client or of a "
-            "conversation."
-        )
     for name, value in options.items():
+        if name in _NO_OPTIONS:
+            raise UsageError(
+                f"{name} is no option of a prompt: it is an argument of the client or of a "
+                "conversation."
+            )
         encode_json({name: value}, f"The option {name}")
     return {
         _PARAMETERS.get(name, name): value for name, value in options.items() if value is not None
@@ -121,12 +120,12 @@ class Turn(Call[Reply]):
         self._greeted = greeted
         self._sent_history: tuple[Message, ...] | None = None
         self._parser = ChunkParser(limits)
-        self._pieces = io.StringIO()
+        self._text = TextSoFar()
 
     @property
     def text(self) -> str:
         """The text of the reply so far."""
-        return self._pieces.getvalue() if self._result is None else self._result.text
+        return str(self._text) if self._result is None else self._result.text
 
     @property
     def history(self) -> tuple[Message, ...]:
@@ -264,7 +263,7 @@ class Turn(Call[Reply]):
 
     def _conclude(self, parsed: list[str | ActivityEvent]) -> Sequence[Piece]:
         """Keep the text of `parsed`; where the answer has ended, add its last events."""
-        self._pieces.write("".join([piece for piece in parsed if type(piece) is str]))
+        self._text.add(parsed)
         outcome = self._parser.outcome
         if outcome is None or self.finished:
             return parsed
@@ -283,16 +282,19 @@ class Turn(Call[Reply]):
 
     def _succeed(self, payload: Mapping[str, Any], events: list[Piece]) -> None:
         self._renew_nonce(payload.get("new_token"))
-        streamed = self.text
+        # Not joined where it need not be: a copy of a long text takes as much again.
+        streamed = "" if isinstance(payload.get("reply"), str) else self.text
         reply = read_reply(payload, streamed, self._chat_id)
         if reply is None:
             self._fail(self._failure_of(payload))
             return
         # A JSON answer has no pieces, and PHP drops one that it cannot encode: what the
         # reply has beyond them is handed out too, so that the pieces make up the reply.
-        if reply.text != streamed and reply.text.startswith(streamed):
-            events.append(reply.text[len(streamed) :])
+        rest = self._text.rest_of(reply.text)
+        if rest:
+            events.append(rest)
         self._result = reply
+        self._text = TextSoFar()
         events.append(EndEvent(reply))
 
     def _failure_of(self, payload: Mapping[str, Any]) -> ChatError:
