@@ -37,7 +37,7 @@ class AsyncReplyStream(BaseReplyStream, AsyncIterator[str]):
     async def __anext__(self) -> str:
         ready = self._ready
         while ready or await self._wait():
-            piece = self._pop()
+            piece = ready.pop()
             if type(piece) is str:
                 return piece
             self._handed_out(piece)

@@ -237,11 +237,11 @@ def test_an_answer_that_was_read_does_not_cut_the_next_one_on_its_connection() -
 
     def submit(connection: Connection, request: Received) -> None:
         if len(server.prompts) > 1:
-            assert not second.wait(0.5)  # the total time of the first is over by then
+            assert not second.wait(1.2)  # the total time of the first is over by then
         connection.send(answer(live("Hello") + end()))
 
     with LoopbackServer(ai_site(submit)) as server:
-        with Client(server.url, timeout=Timeout(total=0.4)) as client:
+        with Client(server.url, timeout=Timeout(total=1)) as client:
             stream = client.stream("Hi")
             assert next(stream) == "Hello"
             client._timeout = Timeout(total=PATIENCE)
@@ -272,6 +272,22 @@ def test_a_slow_reader_is_sent_to_for_as_long_as_idle_allows() -> None:
         with Client(site, token="t", timeout=timeout) as client:
             assert client.generate("x" * 30_000_000).text == "Hello"
         serving.result(PATIENCE)
+
+
+def test_head_and_body_of_a_request_are_sent_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[bytes] = []
+    send_all = socket.socket.sendall
+
+    def note(sock: socket.socket, data: bytes) -> None:
+        sent.append(data)
+        send_all(sock, data)
+
+    with LoopbackServer(HELLO) as server, Client(server.url) as client:
+        monkeypatch.setattr(socket.socket, "sendall", note)
+        client.generate("Hi")
+    requests = [data for data in sent if not data.startswith(b"HTTP/")]
+    assert [data.partition(b" ")[0] for data in requests] == [b"POST"] * 2
+    assert b'"newMessage": "Hi"' in requests[1]
 
 
 DATA = [b"a", b"bc" * 5, b"\r\n0\r\n", b"d" * 300]

@@ -86,14 +86,14 @@ def test_a_total_time_that_is_over_is_that_of_one_call_only(driver: Driver) -> N
     stalled = Moment("session", prompts=0)
 
     with LoopbackServer(stalled.handle) as server:
-        with driver.client(server.url, timeout=Timeout(total=0.4)) as client:
+        with driver.client(server.url, timeout=Timeout(total=1)) as client:
             if isinstance(driver, AsyncDriver):
                 outcomes = driver.runner.run(_one_after_the_other(client.inner, stalled))
             else:
                 with ThreadPoolExecutor(2) as pool:
                     first = pool.submit(client.generate, "Hi")
                     assert stalled.reached.wait(PATIENCE)
-                    time.sleep(0.2)  # so that the second one has time left when the first has none
+                    time.sleep(0.5)  # so that the second one has time left when the first has none
                     second = pool.submit(client.generate, "Hi")
                     outcomes = [first.exception(PATIENCE), second.result(PATIENCE)]
         assert isinstance(outcomes[0], ChatTimeout)
@@ -104,5 +104,5 @@ async def _one_after_the_other(client: AsyncClient, stalled: Moment) -> list[Any
     stalled.loop = asyncio.get_running_loop()
     first = asyncio.ensure_future(client.generate("Hi"))
     await stalled.noticed.wait()
-    await asyncio.sleep(0.2)
+    await asyncio.sleep(0.5)
     return list(await asyncio.gather(first, client.generate("Hi"), return_exceptions=True))
