@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import compileall
 import cProfile
 import io
 import pstats
@@ -38,13 +39,17 @@ from benchmarks import awaiting
 def resident():
     return int(open("/proc/self/status").read().partition("VmRSS:")[2].split()[0])
 
-async def main(name, port, count):
+async def main(name, port, count, together):
     stream = awaiting.CONTESTANTS[name](int(port))
     first = stream("held")
     await anext(first)
     before = resident()
     held = [stream("held") for _ in range(int(count))]
-    await asyncio.gather(*(anext(item) for item in held))
+    if together == "together":
+        await asyncio.gather(*(anext(item) for item in held))
+    else:
+        for item in held:
+            await anext(item)
     print((resident() - before) / int(count), flush=True)
     import os; os._exit(0)
 
@@ -70,11 +75,21 @@ HELD = ("raw asyncio streams", "chatgpt4online", "aiohttp", "httpx and httpx-sse
 
 def measure(port: int) -> list[Table]:
     """Measure all that needs a process of its own."""
-    return [imports(), idle_streams(port), turns(port), *growth(port), one_event(), single_bytes()]
+    return [
+        imports(),
+        idle_streams(port, "one by one"),
+        idle_streams(port, "together"),
+        turns(port),
+        *growth(port),
+        one_event(),
+        single_bytes(),
+    ]
 
 
 def imports() -> Table:
     """Milliseconds over the bare interpreter; medians of the slowest run."""
+    # As an installed package is; the environment can keep Python from doing so by itself.
+    compileall.compile_dir(ROOT / "chatgpt4online", quiet=1)
     worst = dict.fromkeys(IMPORTS, 0.0)
     for _ in range(RUNS):
         taken: dict[str, list[float]] = {name: [] for name in IMPORTS}
@@ -89,13 +104,13 @@ def imports() -> Table:
     return Table("Imports, over the interpreter", "ms", worst, {})
 
 
-def idle_streams(port: int) -> Table:
-    """Memory of an open stream that waits, of many."""
+def idle_streams(port: int, opened: str) -> Table:
+    """Memory of an open stream that waits, of many; opened together they need more meanwhile."""
     found = {}
     for name in HELD:
-        sizes = [float(_child(IDLE, name, str(port), str(OPEN))) for _ in range(RUNS)]
+        sizes = [float(_child(IDLE, name, str(port), str(OPEN), opened)) for _ in range(RUNS)]
         found[name] = max(sizes)
-    return Table(f"Memory of an idle open stream, {OPEN} open", "KiB", found, {})
+    return Table(f"Memory of an idle stream, {OPEN} opened {opened}", "KiB", found, {})
 
 
 def turns(port: int) -> Table:

@@ -2,7 +2,8 @@
 
 The first part of a path says how a reply is sent: ``burst`` in chunks of 16 KiB, ``single`` one
 event a chunk and a write, ``paced`` with 2 ms between events, ``first`` one event alone, ``held``
-one event and then nothing, ``large-N`` N MB of text; ``burst-N`` and ``single-N`` N events.
+one event and then nothing, ``large-N`` N MB of text; ``burst-N`` and ``single-N`` N events, and
+``gated-burst-N`` and ``gated-single-N`` as many after a first one, once ``/go`` is asked for.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ PACE = 0.002
 
 
 COUNT = {"connections": 0}
+GATE = [asyncio.Event()]
 
 
 def answer(body: bytes) -> bytes:
@@ -58,6 +60,11 @@ def writes(how: str, form: str) -> list[bytes]:
     return [HEAD, *(chunk(item) for item in [*made, ending]), LAST]
 
 
+def first(form: str) -> bytes:
+    """The event before a gate."""
+    return chunk(traffic.openai_event("Hi") if form == "openai" else traffic.event("Hi"))
+
+
 def stamped(*, openai: bool) -> bytes:
     """An event that tells when it was sent, in nanoseconds."""
     text = f"{time.monotonic_ns():020d}"
@@ -85,8 +92,19 @@ async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
                     writer.write(stamped(openai=openai))
                 ending = traffic.OPENAI_ENDING if openai else traffic.ending("done")
                 writer.write(chunk(ending) + LAST)
+            elif how == "go":
+                GATE.pop().set()
+                GATE.append(asyncio.Event())
+                writer.write(answer(b""))
             else:
-                for data in writes(how, "openai" if "completions" in path else "engine"):
+                form = "openai" if "completions" in path else "engine"
+                data, *rest = writes(how.removeprefix("gated-"), form)
+                if how.startswith("gated-"):
+                    writer.write(data + first(form))
+                    await GATE[0].wait()
+                else:
+                    rest = [data, *rest]
+                for data in rest:
                     writer.write(data)
                     await writer.drain()
                     await asyncio.sleep(0)  # the other streams' turn
