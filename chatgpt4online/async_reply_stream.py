@@ -120,17 +120,15 @@ class AsyncReplyStream(BaseReplyStream, AsyncIterator[str]):
                 await self.close()
                 self._turn.result()
                 return False
-            if self._answer is None:
+            answer = self._answer
+            if answer is None:
                 raise self._ended()
-            await self._read(self._answer)
+            try:
+                self._take(await answer.read())
+            except TransportError as error:
+                # What the turn makes of it is raised when all that arrived is handed out.
+                interrupted(self._turn, error)
+            except BaseException:
+                await self.close()
+                raise
         return True
-
-    async def _read(self, answer: AsyncAnswer) -> None:
-        try:
-            self._take(await answer.read())
-        except TransportError as error:
-            # What the turn makes of it is raised when all that arrived is handed out.
-            interrupted(self._turn, error)
-        except BaseException:
-            await self.close()
-            raise

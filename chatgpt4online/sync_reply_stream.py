@@ -90,15 +90,12 @@ class ReplyStream(BaseReplyStream, Iterator[str]):
             answer = self._answer
             if answer is None:
                 raise self._ended()
-            self._read(answer)
+            try:
+                self._take(answer.read())
+            except TransportError as error:
+                # What the turn makes of it is raised when all that arrived is handed out.
+                interrupted(self._turn, error)
+            except BaseException:
+                self.close()
+                raise
         return True
-
-    def _read(self, answer: Answer) -> None:
-        try:
-            self._take(answer.read())
-        except TransportError as error:
-            # What the turn makes of it is raised when all that arrived is handed out.
-            interrupted(self._turn, error)
-        except BaseException:
-            self.close()
-            raise
