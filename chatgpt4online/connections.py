@@ -24,8 +24,10 @@ from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
 _POOL_SIZE = 100
 _BUFFER_SIZE = 65536
-_SIZE = re.compile(rb"(0*[1-9a-fA-F][0-9a-fA-F]{0,15})(?:;.*)?")
+_SIZE = rb"(0*+[1-9a-fA-F][0-9a-fA-F]{0,15})(?:;[^\r\n]*+)?\r\n"
 """The line before a chunk, other than that before the end."""
+_FIRST_SIZE = re.compile(_SIZE).match
+_NEXT_SIZE = re.compile(rb"\r\n" + _SIZE).match
 
 
 class Cuttable(Protocol):
@@ -158,15 +160,14 @@ class WholeResponse(http.client.HTTPResponse):
         at, left, pieces = 0, self.chunk_left, []
         while at < len(here):
             if not left:
-                start = at if left is None else at + 2  # after the line end of the last chunk
-                end = here.find(b"\r\n", start)
-                size = _SIZE.fullmatch(here, start, end) if end > 0 else None
+                size = (_FIRST_SIZE if left is None else _NEXT_SIZE)(here, at)
                 if size is None:
                     break  # it is cut, the last one, or none: as http.client does it
-                at, left = end + 2, int(size[1], 16)
+                at, left = size.end(), int(size[1], 16)
             piece = here[at : at + left]
             pieces.append(piece)
-            at, left = at + len(piece), left - len(piece)
+            at += len(piece)
+            left -= len(piece)
         self.fp.read(at)
         self.chunk_left = left
         return b"".join(pieces) or self.read1(_BUFFER_SIZE)
