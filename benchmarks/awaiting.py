@@ -14,7 +14,7 @@ import openai
 
 from chatgpt4online import AsyncClient, TextEvent
 
-from .blocking import MESSAGES, QUESTION, address, request, text_of, texts_in
+from .blocking import MESSAGES, QUESTION, address, request, text_of
 
 LIMITS = httpx.Limits(max_connections=None, max_keepalive_connections=20)
 
@@ -32,8 +32,12 @@ def raw(port: int) -> Stream:
         carry = b""
         while not carry.endswith(b"\r\n0\r\n\r\n"):
             *parts, carry = (carry + await reader.read(65536)).split(b"\n\n")
-            for text in texts_in(parts):
-                yield text
+            for part in parts:
+                at = part.find(b"data: ")  # after the size of a chunk
+                if at >= 0:
+                    text = text_of(part[at + 6 :])
+                    if text is not None:
+                        yield text
         idle.append((reader, writer))
 
     return stream
@@ -70,8 +74,10 @@ def by_aiohttp(port: int) -> Stream:
             carry = b""
             async for data in response.content.iter_any():
                 *parts, carry = (carry + data).split(b"\n\n")
-                for text in texts_in(parts):
-                    yield text
+                for part in parts:
+                    text = text_of(part[6:])
+                    if text is not None:
+                        yield text
 
     return stream
 

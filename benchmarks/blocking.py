@@ -32,13 +32,6 @@ def text_of(data: bytes | str) -> str | None:
     return str(event["data"]) if event["type"] == "live" else None
 
 
-def texts_in(parts: list[bytes]) -> list[str]:
-    """The texts in what was split at blank lines, which may begin with the size of a chunk."""
-    at = ((part, part.find(b"data: ")) for part in parts)
-    found = (text_of(part[start + 6 :]) for part, start in at if start >= 0)
-    return [text for text in found if text is not None]
-
-
 def request(port: int, how: str) -> bytes:
     """What is sent over a bare connection."""
     body = json.dumps(QUESTION).encode()
@@ -56,7 +49,12 @@ def raw(port: int) -> Stream:
         carry = b""
         while not carry.endswith(b"\r\n0\r\n\r\n"):
             *parts, carry = (carry + sock.recv(65536)).split(b"\n\n")
-            yield from texts_in(parts)
+            for part in parts:
+                at = part.find(b"data: ")  # after the size of a chunk
+                if at >= 0:
+                    text = text_of(part[at + 6 :])
+                    if text is not None:
+                        yield text
 
     return stream
 
@@ -85,7 +83,10 @@ def by_requests(port: int) -> Stream:
         carry = b""
         for data in response.iter_content(None):
             *parts, carry = (carry + data).split(b"\n\n")
-            yield from texts_in(parts)
+            for part in parts:
+                text = text_of(part[6:])
+                if text is not None:
+                    yield text
 
     return stream
 

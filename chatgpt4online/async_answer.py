@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from functools import partial
 
 import aiohttp
 
@@ -26,6 +27,8 @@ class AsyncAnswer(BaseAnswer):
         super().__init__(response.status, headers, sent=sent, url=url, idle=idle, deadline=deadline)
         self._response = response
         self._failure: TransportError | None = None
+        # Not a method: the connection would keep an answer that everybody has forgotten.
+        self._wake = partial(_wake, response.content)
         self._connection_closed = _closed_future(response)
         if self._connection_closed is not None:
             self._connection_closed.add_done_callback(self._wake)
@@ -49,18 +52,6 @@ class AsyncAnswer(BaseAnswer):
             self._failure = self._translate(error)
             self._failure.__cause__ = without_texts(error)
         return self._received_before() or await self.read()
-
-    def _wake(self, closed: asyncio.Future[None]) -> None:
-        """Have a reader of the body know that the connection is lost.
-
-        After a chunk that cannot be parsed aiohttp closes the connection, and its timer, but
-        leaves the reader waiting for ever.
-        """
-        content = self._response.content
-        if not content.is_eof() and content.exception() is None:
-            reason = None if closed.cancelled() else closed.exception()
-            lost = aiohttp.ClientPayloadError("The connection was lost.")
-            content.set_exception(lost, reason or lost)
 
     def _received_before(self) -> bytes:
         """Return what had arrived before the failure: aiohttp hides it behind its exception."""
@@ -120,6 +111,18 @@ def _closed_future(response: aiohttp.ClientResponse) -> asyncio.Future[None] | N
     protocol = response.connection.protocol if response.connection is not None else None
     closed = protocol.closed if protocol is not None else None
     return closed if isinstance(closed, asyncio.Future) else None
+
+
+def _wake(content: aiohttp.StreamReader, closed: asyncio.Future[None]) -> None:
+    """Have a reader of the body know that the connection is lost.
+
+    After a chunk that cannot be parsed aiohttp closes the connection, and its timer, but leaves
+    the reader waiting for ever.
+    """
+    if not content.is_eof() and content.exception() is None:
+        reason = None if closed.cancelled() else closed.exception()
+        lost = aiohttp.ClientPayloadError("The connection was lost.")
+        content.set_exception(lost, reason or lost)
 
 
 def _retrieve(closed: asyncio.Future[None]) -> None:

@@ -63,7 +63,7 @@ class AsyncEngine(BaseClient[aiohttp.ClientSession]):
             for file in plan.files
         ]
         turns = self._turns(checked, plan, stored)
-        return await self._retrying(deadline, self._start, turns.__next__)
+        return await self._retrying(deadline, self._start, turns)
 
     async def _upload(
         self, file: LocalFile, deadline: Deadline, purpose: str = NO_PURPOSE
@@ -89,13 +89,12 @@ class AsyncEngine(BaseClient[aiohttp.ClientSession]):
         from tenacity import AsyncRetrying
 
         options = retrying_options(self._retry, deadline.left(), failed)
-        # Not a method: tenacity leaves it in a reference cycle, which would keep the client.
         sleep = partial(_sleep, self._closing)
-        first = iter([failed])
+        left = [failed]
 
         async def again() -> _Opened:
-            for error in first:
-                raise error
+            if left:
+                raise left.pop()
             return await opening()
 
         return await AsyncRetrying(sleep=sleep, **options)(again)

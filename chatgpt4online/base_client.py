@@ -7,7 +7,7 @@ import copy
 import os
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
@@ -217,18 +217,18 @@ class BaseClient(ABC, Generic[SessionT]):
             bot=self._bot,
             chat_id=plan.chat_id,
             options=plan.options,
-            now=int(time.time() * 1000),
+            now=_milliseconds,
             limits=self._limits,
             files=files,
             greeted=plan.greeted,
         )
 
-    def _turns(self, checked: Turn, plan: TurnPlan, files: Sequence[StoredFile]) -> Iterator[Turn]:
-        """Give a turn for each try. The one that was checked will do, but for its files."""
-        if not files:
-            yield checked
-        while True:
-            yield self._turn(plan, files)
+    def _turns(
+        self, checked: Turn, plan: TurnPlan, files: Sequence[StoredFile]
+    ) -> Callable[[], Turn]:
+        """Return what gives a turn for each try. The one that was checked has no files yet."""
+        left = [] if files else [checked]
+        return lambda: left.pop() if left else self._turn(plan, files)
 
     def _deadline(self) -> Deadline:
         return Deadline(self._timeout.total)
@@ -242,6 +242,10 @@ class BaseClient(ABC, Generic[SessionT]):
     def _headers(self, request: Request) -> dict[str, str]:
         """Return all headers of a request: the protocol's come before the caller's."""
         return {**self._settings.headers, **self._credentials, **request.headers}
+
+
+def _milliseconds() -> int:
+    return int(time.time() * 1000)
 
 
 def _secret_headers(headers: Mapping[Any, Any]) -> dict[str, str]:

@@ -79,8 +79,8 @@ def without_texts(error: BaseException) -> BaseException:
     the request. The kind of the error stays, and what the operating system said.
     """
     for raised in _raised_meanwhile(error):
-        library = type(raised).__module__.partition(".")[0]
-        if not isinstance(raised, OSError) or library in ("aiohttp", "requests"):
+        kinds = {kind.__module__.partition(".")[0] for kind in type(raised).__mro__}
+        if not isinstance(raised, OSError) or kinds & {"aiohttp", "requests"}:
             _strip(raised)
     return error
 
@@ -96,8 +96,8 @@ def _raised_meanwhile(error: BaseException) -> Iterator[BaseException]:
         seen.add(id(found))
         outermost = found.__traceback__
         if outermost is None or _is_ours(outermost.tb_frame):
-            yield found
             left += (found.__cause__, found.__context__, *found.args, *vars(found).values())
+            yield found
 
 
 def _is_ours(frame: FrameType) -> bool:

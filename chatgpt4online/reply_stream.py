@@ -82,7 +82,7 @@ class BaseReplyStream:
 
     def _take(self, data: bytes) -> None:
         pieces = self._turn.receive_data(data) if data else self._turn.receive_eof()
-        self._ready += reversed(pieces)
+        self._ready[:0] = reversed(pieces)
 
 
 def interrupted(exchange: Exchange, error: TransportError) -> ChatError:

@@ -51,7 +51,7 @@ class SyncEngine(BaseClient[requests.Session]):
             for file in plan.files
         ]
         turns = self._turns(checked, plan, stored)
-        turn, answer = self._retrying(deadline, self._start, turns.__next__)
+        turn, answer = self._retrying(deadline, self._start, turns)
         return ReplyStream(turn, answer, self._transport)
 
     def _upload(self, file: LocalFile, deadline: Deadline, purpose: str = NO_PURPOSE) -> StoredFile:
@@ -76,13 +76,12 @@ class SyncEngine(BaseClient[requests.Session]):
         from tenacity import Retrying
 
         options = retrying_options(self._retry, deadline.left(), failed)
-        # Not a method: tenacity leaves it in a reference cycle, which would keep the client.
         sleep: Any = self._closing.wait
-        first = iter([failed])
+        left = [failed]
 
         def again() -> _Opened:
-            for error in first:
-                raise error
+            if left:
+                raise left.pop()
             return opening()
 
         return Retrying(sleep=sleep, **options)(again)

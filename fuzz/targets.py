@@ -96,7 +96,7 @@ def _run_turn(data: bytes, size: int, kind: type[Turn]) -> Any:
     status, headers, body = _answer(data)
     turn = kind(
         _site(), Prompt("A prompt that is not to be shown"), bot=Bot(), chat_id="c", options={},
-        now=0, limits=LARGE,
+        now=lambda: 0, limits=LARGE,
     )  # fmt: skip
     assert turn.next_request() is not None
     turn.receive_head(status, headers)

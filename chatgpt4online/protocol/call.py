@@ -51,7 +51,7 @@ class Call(Exchange, Generic[Result]):
         self._name = name
         self._limits = limits
         self._session: Session | None = None
-        self._session_is_new = site.session is None
+        self._session_is_new = False
         self._status = 0
         self._headers: Headers = {}
         self._refusal: ChunkParser | None = None
@@ -66,6 +66,7 @@ class Call(Exchange, Generic[Result]):
 
     def opening(self) -> SessionOpening | None:
         """Return the exchange to run before the next request; None where none is needed."""
+        self._session_is_new = True
         if not self.needs_opening:
             return None
         kind = SessionOpening if self.with_session else RootFinding

@@ -10,8 +10,7 @@ from typing import Any
 # raw_decode costs a fifth of json.loads for a short event (0.45 against 2.4 microseconds).
 _raw_decode = json.JSONDecoder().raw_decode
 
-# A set with \ufeff in it would take 1.5 ms to compile.
-_OBJECT_START = re.compile(r"^(?:[ \t]|\ufeff)*+\{", re.MULTILINE)
+_OBJECT_START = re.compile(r"^[ \t\ufeff]*\{", re.MULTILINE)
 _MOST_STARTS = 16
 
 MOST_LEVELS = 100

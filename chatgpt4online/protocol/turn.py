@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -88,7 +88,7 @@ class Turn(Call[Reply]):
         files: files on the site that go with the message.
         greeted: whether a conversation without a history begins with the sentence that the
             chatbot says first, where the page tells it.
-        now: milliseconds since 1970, for the timestamps of the history.
+        now: gives the milliseconds since 1970, for the timestamps of the history.
         limits: how long an answer may be.
 
     Raises:
@@ -105,7 +105,7 @@ class Turn(Call[Reply]):
         bot: Bot,
         chat_id: str,
         options: Mapping[str, Any],
-        now: int,
+        now: Callable[[], int],
         limits: Limits,
         files: Sequence[StoredFile] = (),
         greeted: bool = False,
@@ -242,13 +242,14 @@ class Turn(Call[Reply]):
         return fields
 
     def _history_fields(self) -> list[dict[str, Any]]:
+        now = self._now()
         return [
             {
                 "id": f"{self._chat_id[:8]}{index}",
                 "role": message.role,
                 "content": message.content,
                 "who": _WHO[message.role],
-                "timestamp": self._now,
+                "timestamp": now,
             }
             for index, message in enumerate(self.history)
         ]

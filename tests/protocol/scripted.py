@@ -64,7 +64,7 @@ class Script:
     def run_call(self, call: Call[Any]) -> None:
         """Run a call to its end, with the sessions that it needs."""
         while True:
-            opening = call.opening()
+            opening = call.opening() if call.needs_opening else None
             if opening is not None:
                 self.run(opening)
             request = call.next_request()
@@ -108,7 +108,7 @@ def new_turn(
         bot=bot,
         chat_id="c" * 32,
         options=options or {},
-        now=1_000,
+        now=lambda: 1_000,
         limits=limits,
         files=files,
         greeted=greeted,

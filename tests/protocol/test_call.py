@@ -102,6 +102,21 @@ def test_a_site_that_has_come_to_want_a_nonce_is_opened_anew() -> None:
     assert script.asked == [SUBMIT_POST, SESSION_POST, SUBMIT_POST]
 
 
+def test_a_turn_that_was_made_before_a_bare_session_renews_it_too() -> None:
+    site = new_site()
+    turn = new_turn(site)
+    run(
+        *[
+            recorded(f"1.9.84/close-delimited/{case}")
+            for case in ("start_session", "page", "stream-hello")
+        ],
+        site=site,
+    )
+    script = Script(NO_NONCE, OPENED, HELLO_ANSWER)
+    script.run_call(turn)
+    assert turn.result().text == HELLO
+
+
 def test_a_site_without_the_plugin_ends_in_route_not_found() -> None:
     turn, _ = run(NO_ROUTE, Answer(200, b"<html>"), NO_ROUTE, site=new_site())
     with pytest.raises(RouteNotFound):

@@ -305,7 +305,7 @@ def api_turn(site: Site, reply: Answer, **options: Any) -> tuple[public_api.ApiT
         bot=options.pop("bot", Bot()),
         chat_id="c1",
         options=options,
-        now=0,
+        now=lambda: 0,
         limits=LIMITS,
         files=stored,
     )

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -34,9 +36,31 @@ def test_nothing_is_the_beginning_of_all() -> None:
 
 def test_many_small_texts_take_little_more_than_their_characters() -> None:
     text = TextSoFar()
-    for number in range(10_000):
+    for number in range(100_000):
         text.add([f"{number:05d}"])
-    assert len(str(text)) == 50_000
+    assert len(str(text)) == 500_000
     assert str(text).startswith("0000000001")
-    kept = [*text._joined, *text._apart]
-    assert sum(map(sys.getsizeof, kept)) < 60_000
+    assert sum(map(sys.getsizeof, text._parts)) < 600_000
+
+
+def test_another_thread_sees_whole_steps() -> None:
+    text, over = TextSoFar(), threading.Event()
+    whole = "".join(f"{number:05d}" for number in range(20_000))
+
+    def watch() -> bool:
+        while not over.is_set():
+            if not whole.startswith(str(text)):
+                return False
+        return str(text) == whole
+
+    switch_interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    try:
+        with ThreadPoolExecutor(1) as pool:
+            watching = pool.submit(watch)
+            for number in range(20_000):
+                text.add([f"{number:05d}"])
+            over.set()
+            assert watching.result()
+    finally:
+        sys.setswitchinterval(switch_interval)
