@@ -22,7 +22,7 @@ _TOKENS = re.compile(
     r'data: \{"type":"live","data":"'
     r'((?:[^"\\\x00-\x1f]++|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))++)"'
     r'(?:,"timestamp":[1-9][0-9]*+(?:\.[0-9]++)?,"subtype":"content","visibility":"[a-z]++")?\}\n\n'
-    r"|([^\n]*+)\n(\n*+)"
+    r"|([^\n]*+\n++)"
 ).findall
 _MOST_AT_ONCE = 2**20
 _NEWLINE = 10
@@ -153,16 +153,17 @@ class ChunkParser:
         """Take bytes that end with a line end; so they hold whole characters."""
         if len(block) > self._limits.line and not self._are_short(block):
             return
-        pieces = self._pieces
-        for text, line, blank in _TOKENS(block.decode("utf-8", "replace")):
+        pieces, data = self._pieces, self._data
+        for text, other in _TOKENS(block.decode("utf-8", "replace")):
             if text:
-                if self._data:
+                if data:
                     self._forget_data()
                 pieces.append(unescape(text) if "\\" in text else text)
             else:
+                line = other.rstrip("\n")
                 if line:
                     self._line(line)
-                if self._data and (blank or not line):
+                if data and (not line or other.endswith("\n\n")):
                     self._dispatch()
                 if self.outcome is not None:
                     return
