@@ -8,6 +8,7 @@ import contextlib
 import importlib.metadata
 import os
 import platform
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -39,7 +40,7 @@ def server() -> Iterator[int]:
 def main() -> None:
     """Run the command."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=main.__doc__)
-    parser.add_argument("--rounds", type=int, default=7, help="in each of the runs (default: 7)")
+    parser.add_argument("--rounds", type=int, default=15, help="in each of the runs (default: 15)")
     options = parser.parse_args()
     tables = parsing.measure(options.rounds)
     with server() as port, asyncio.Runner() as loop:
@@ -59,12 +60,12 @@ def write(tables: list[Table], rounds: int) -> None:
         f"{os.cpu_count()} CPUs; {versions}.", "",
         f"Each table is one interleaved measurement, the server in a process of its own: {RUNS} "
         f"runs of {rounds} rounds; shown is the median of the slowest run. Ratios are to the first "
-        "row, within the same round. Differences of less than 25 % between two end-to-end rows are "
-        "noise.",
+        "row, measured right before or after. Differences of less than 25 % between two "
+        "end-to-end rows are noise.",
         "",
     ]  # fmt: skip
-    for number, table in enumerate(tables):
-        name = f"{number:02d}.svg"
+    for table in tables:
+        name = re.sub("[^a-z0-9]+", "-", table.title.lower()) + ".svg"
         table.plot(RESULTS / name)
         parts += [table.text(), f".. image:: {name}", f"   :alt: {table.title}", ""]
     (RESULTS / "results.rst").write_text("\n".join(parts), encoding="utf-8")

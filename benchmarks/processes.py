@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from functools import partial
 from pathlib import Path
 
 from chatgpt4online import AsyncClient, Client
@@ -18,7 +19,7 @@ from chatgpt4online.protocol.chunks import ChunkParser
 from chatgpt4online.protocol.limits import Limits
 
 from .blocking import address
-from .report import RESULTS, RUNS, Table
+from .report import RESULTS, RUNS, Table, medians
 
 ROOT = Path(__file__).parent.parent
 IMPORTS = {
@@ -31,6 +32,7 @@ IMPORTS = {
     "import httpx": "import httpx",
     "import openai": "import openai",
 }
+CLIENTS = {"import requests": "Client, made", "import aiohttp": "AsyncClient, made"}
 OPEN = 500
 IDLE = """
 import asyncio, sys
@@ -76,7 +78,7 @@ HELD = ("raw asyncio streams", "chatgpt4online", "aiohttp", "httpx and httpx-sse
 def measure(port: int) -> list[Table]:
     """Measure all that needs a process of its own."""
     return [
-        imports(),
+        *imports(),
         idle_streams(port, "one by one"),
         idle_streams(port, "together"),
         turns(port),
@@ -86,22 +88,28 @@ def measure(port: int) -> list[Table]:
     ]
 
 
-def imports() -> Table:
-    """Milliseconds over the bare interpreter; medians of the slowest run."""
+def imports() -> list[Table]:
+    """Milliseconds over the bare interpreter, and what a client adds to its HTTP library."""
     # As an installed package is; the environment can keep Python from doing so by itself.
     compileall.compile_dir(ROOT / "chatgpt4online", quiet=1)
-    worst = dict.fromkeys(IMPORTS, 0.0)
-    for _ in range(RUNS):
-        taken: dict[str, list[float]] = {name: [] for name in IMPORTS}
-        for _ in range(5):
-            for name, code in IMPORTS.items():
-                start = time.perf_counter()
-                subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
-                taken[name].append(time.perf_counter() - start)
-        base = sorted(taken["the interpreter"])[2]
-        for name, times in taken.items():
-            worst[name] = max(worst[name], (sorted(times)[2] - base) * 1000)
-    return Table("Imports, over the interpreter", "ms", worst, {})
+    over = {name: partial(_import, code) for name, code in IMPORTS.items()}
+    tables = [medians("Imports, over the interpreter", over, 5, unit="ms", per=1e-3, added=True)]
+    for library, client in CLIENTS.items():
+        pair = {name: partial(_import_alone, IMPORTS[name]) for name in (library, client)}
+        tables.append(medians(f"{client}, and its HTTP library", pair, 5, unit="ms", per=1e-3))
+    return tables
+
+
+def _import(code: str) -> float:
+    start = time.perf_counter()
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+    return time.perf_counter() - start
+
+
+def _import_alone(code: str) -> float:
+    """Return the seconds of an import, the interpreter's own start left out."""
+    bare = _import("pass")
+    return _import(code) - bare
 
 
 def idle_streams(port: int, opened: str) -> Table:

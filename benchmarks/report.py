@@ -69,34 +69,48 @@ def medians(
     added: bool = False,
     more: bool = False,
 ) -> Table:
-    """Measure contestants in turn, in several runs of some rounds each.
+    """Measure contestants in turn, each beside the base, in several runs of some rounds.
+
+    A machine that others use is now fast, now slow, for seconds at a time. So the base is measured
+    again right before or after each contestant, and only such pairs are compared.
 
     Args:
         title: what is measured.
         contestants: by name, what measures one; the first is the base.
-        rounds: in each run; the order of the contestants changes from one to the next.
+        rounds: in each run; the order changes from one to the next.
         unit: of what is shown.
         per: what a measured value is divided by to be shown.
         added: whether what a contestant adds to the base counts, in place of their ratio.
         more: whether more is better.
     """
     slowest = min if more else max
-    names = list(contestants)
+    base, *names = contestants
     for measure in contestants.values():
         measure()  # warm
     worst: dict[str, tuple[float, float]] = {}
     for _ in range(RUNS):
-        taken: dict[str, list[float]] = {name: [] for name in names}
+        taken: dict[str, list[tuple[float, float]]] = {name: [] for name in names}
         for number in range(rounds):
             shift = number % len(names)
             for name in names[shift:] + names[:shift]:
-                taken[name].append(contestants[name]())
-        for name in names:
-            pairs = list(zip(taken[name], taken[names[0]], strict=True))
-            compared = [value - base if added else value / base for value, base in pairs]
-            run = (statistics.median(compared), statistics.median(taken[name]))
+                taken[name].append(_pair(contestants[name], contestants[base], number % 2 == 0))
+        values = [value for pairs in taken.values() for _, value in pairs]
+        runs = {base: (0.0 if added else 1.0, statistics.median(values))}
+        for name, pairs in taken.items():
+            compared = [mine - other if added else mine / other for mine, other in pairs]
+            runs[name] = (statistics.median(compared), statistics.median(v for v, _ in pairs))
+        for name, run in runs.items():
             worst[name] = slowest(worst.get(name, run), run)
     if added:
         return Table(title, unit, {name: more / per for name, (more, _) in worst.items()}, {})
-    values = {name: value / per for name, (_, value) in worst.items()}
-    return Table(title, unit, values, {name: ratio for name, (ratio, _) in worst.items()})
+    values_shown = {name: value / per for name, (_, value) in worst.items()}
+    return Table(title, unit, values_shown, {name: ratio for name, (ratio, _) in worst.items()})
+
+
+def _pair(
+    measure: Callable[[], float], measure_base: Callable[[], float], base_first: bool
+) -> tuple[float, float]:
+    if base_first:
+        base = measure_base()
+        return measure(), base
+    return measure(), measure_base()

@@ -12,7 +12,6 @@ from . import awaiting, blocking, traffic
 from .report import Table, medians
 from .server import PACED
 
-REPLIES = 3
 AT_ONCE = 200
 PIECES = {"burst": 400, "single": 200}
 SENT = {"burst": "chunks of 16 KiB", "single": "one event a chunk"}
@@ -37,7 +36,7 @@ def measure(port: int, rounds: int, loop: asyncio.Runner) -> list[Table]:
     each = {name: partial(_latency_async, loop, s) for name, s in by_name.items()}
     tables.append(medians(f"Async {title}", each, rounds, unit="us, p50", per=1e-6))
     tables.append(_first_events(sync, by_name, loop, rounds))
-    seldom = max(1, rounds // 3)  # each takes a minute
+    seldom = max(1, rounds // 5)  # each takes half a minute
     tables += [_many(by_name, how, loop, port, seldom) for how in SENT]
     # With one event a write the server is as busy as the client, so time alone tells little.
     tables.append(_many(by_name, "single", loop, port, seldom, by_cpu=True))
@@ -45,21 +44,19 @@ def measure(port: int, rounds: int, loop: asyncio.Runner) -> list[Table]:
 
 
 def _per_event(title: str, each: dict[str, Callable[[], float]], rounds: int) -> Table:
-    return medians(title, each, rounds, unit="us/event", per=traffic.EVENTS * REPLIES * 1e-6)
+    return medians(title, each, rounds, unit="us/event", per=traffic.EVENTS * 1e-6)
 
 
 def _cpu(stream: blocking.Stream, how: str) -> float:
     start = time.process_time()
-    for _ in range(REPLIES):
-        assert sum(1 for _ in stream(how)) == traffic.EVENTS
+    assert sum(1 for _ in stream(how)) == traffic.EVENTS
     return time.process_time() - start
 
 
 def _cpu_async(loop: asyncio.Runner, stream: Async, how: str) -> float:
     async def run() -> float:
         start = time.process_time()
-        for _ in range(REPLIES):
-            assert await _count(stream(how)) == traffic.EVENTS
+        assert await _count(stream(how)) == traffic.EVENTS
         return time.process_time() - start
 
     return loop.run(run())
@@ -94,7 +91,7 @@ def _first_events(
     for name, stream_async in by_name.items():
         each[f"async: {name}"] = partial(_first_async, loop, stream_async)
     title = "The first event on a warm connection: added to a raw socket"
-    return medians(title, each, rounds * 4, unit="us", per=1e-6, added=True)
+    return medians(title, each, rounds * 8, unit="us", per=1e-6, added=True)
 
 
 def _first(stream: blocking.Stream) -> float:
