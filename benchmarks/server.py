@@ -49,9 +49,8 @@ def writes(how: str, form: str) -> list[bytes]:
         pieces = [chunk(piece) for piece in traffic.packed([*made, ending])]
         return [HEAD, b"".join(pieces) + LAST]
     if how == "first":
-        return [
-            HEAD + chunk(made[0]) + chunk(traffic.ending(TEXTS[0]) if not openai else ending) + LAST
-        ]
+        alone = traffic.OPENAI_ENDING if openai else traffic.ending(texts[0])
+        return [HEAD + chunk(made[0]), chunk(alone) + LAST]
     if how == "held":
         return [HEAD + chunk(made[0])]
     if how == "large":

@@ -29,7 +29,10 @@ class ReplyStream(BaseReplyStream, Iterator[str]):
     def __next__(self) -> str:
         ready = self._ready
         while ready or self._wait():
-            piece = self._pop()
+            try:
+                piece = ready.pop()
+            except IndexError:  # another thread has closed the stream
+                raise self._ended() from None
             if type(piece) is str:
                 return piece
             self._handed_out(piece)

@@ -121,7 +121,8 @@ class Transport:
         self, response: requests.Response, url: str, deadline: Deadline, cut_off: CutOff
     ) -> Answer:
         try:
-            extract_cookies_to_jar(self._session.cookies, response.request, response.raw)  # type: ignore[no-untyped-call]
+            if "Set-Cookie" in response.headers:
+                extract_cookies_to_jar(self._session.cookies, response.request, response.raw)  # type: ignore[no-untyped-call]
             if cut_off.done:
                 raise closed_meanwhile(url) if self._closed else deadline.passed()
             if response.status_code < 200:

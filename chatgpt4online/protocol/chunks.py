@@ -24,7 +24,7 @@ _TOKENS = re.compile(
     r'(?:,"timestamp":[1-9][0-9]*+(?:\.[0-9]++)?,"subtype":"content","visibility":"[a-z]++")?\}\n\n'
     r"|([^\n]*+\n++)"
 ).findall
-_MOST_AT_ONCE = 2**20
+_MOST_AT_ONCE = 2**18
 _NEWLINE = 10
 _RETURN = 13
 _LONGEST_HEAD = 1024
