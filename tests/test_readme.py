@@ -114,7 +114,9 @@ def test_every_public_name_is_told_of() -> None:
         assert re.search(rf"\b{name}\b", README), name
 
 
-@pytest.mark.parametrize("name", ["README.rst", "CHANGELOG.rst", "SECURITY.rst", "docs/faults.rst"])
+@pytest.mark.parametrize(
+    "name", ["README.rst", "CHANGELOG.rst", "SECURITY.rst", "docs/faults.rst", "docs/speed.rst"]
+)
 def test_the_markup_is_valid(name: str) -> None:
     core = pytest.importorskip("docutils.core", reason="docutils is in the extra dev")
     text = (ROOT / name).read_text(encoding="utf-8")
