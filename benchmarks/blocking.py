@@ -1,4 +1,7 @@
-"""The sync contestants: each gives the texts of a reply as they come, on a connection it keeps."""
+"""The sync contestants: each gives the texts of a reply as they come, on a connection it keeps.
+
+Each loop is written out where it is: one that all share made the others up to 26 % slower.
+"""
 
 from __future__ import annotations
 

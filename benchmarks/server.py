@@ -37,37 +37,37 @@ def chunk(data: bytes) -> bytes:
     return f"{len(data):x}\r\n".encode() + data + b"\r\n"
 
 
+def event(text: str, *, openai: bool) -> bytes:
+    return traffic.openai_event(text) if openai else traffic.event(text)
+
+
+def ending(text: str, *, openai: bool) -> bytes:
+    return traffic.OPENAI_ENDING if openai else traffic.ending(text)
+
+
 @functools.cache
-def writes(how: str, form: str) -> list[bytes]:
+def writes(how: str, *, openai: bool) -> list[bytes]:
     """What is written for a reply, one after the other."""
-    openai = form == "openai"
     how, _, count = how.partition("-")
     texts = TEXTS[: int(count)] if count and how != "large" else TEXTS
-    made = [traffic.openai_event(text) if openai else traffic.event(text) for text in texts]
-    ending = traffic.OPENAI_ENDING if openai else traffic.ending("".join(texts))
+    made = [event(text, openai=openai) for text in texts]
+    last = ending("".join(texts), openai=openai)
     if how == "burst":
-        pieces = [chunk(piece) for piece in traffic.packed([*made, ending])]
+        pieces = [chunk(piece) for piece in traffic.packed([*made, last])]
         return [HEAD, b"".join(pieces) + LAST]
     if how == "first":
-        alone = traffic.OPENAI_ENDING if openai else traffic.ending(texts[0])
-        return [HEAD + chunk(made[0]), chunk(alone) + LAST]
+        return [HEAD + chunk(made[0]), chunk(ending(texts[0], openai=openai)) + LAST]
     if how == "held":
         return [HEAD + chunk(made[0])]
     if how == "large":
         part = traffic.event("x" * 1000) * 1000
         return [HEAD, *[chunk(part)] * int(count), chunk(traffic.ending("done")) + LAST]
-    return [HEAD, *(chunk(item) for item in [*made, ending]), LAST]
-
-
-def first(form: str) -> bytes:
-    """The event before a gate."""
-    return chunk(traffic.openai_event("Hi") if form == "openai" else traffic.event("Hi"))
+    return [HEAD, *(chunk(item) for item in [*made, last]), LAST]
 
 
 def stamped(*, openai: bool) -> bytes:
     """An event that tells when it was sent, in nanoseconds."""
-    text = f"{time.monotonic_ns():020d}"
-    return chunk(traffic.openai_event(text) if openai else traffic.event(text))
+    return chunk(event(f"{time.monotonic_ns():020d}", openai=openai))
 
 
 async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -78,31 +78,27 @@ async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
             length = head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0]
             await reader.readexactly(int(length or 0))
             path = head.split(b" ", 2)[1].decode().split("?")[0]
-            how = path.split("/")[1]
+            how, openai = path.split("/")[1], "completions" in path
             if path.endswith("start_session"):
                 writer.write(answer(OPENED))
             elif how == "connections":
                 writer.write(answer(str(COUNT["connections"]).encode()))
             elif how == "paced":
                 writer.write(HEAD)
-                openai = "completions" in path
                 for _ in range(PACED):
                     await asyncio.sleep(PACE)
                     writer.write(stamped(openai=openai))
-                ending = traffic.OPENAI_ENDING if openai else traffic.ending("done")
-                writer.write(chunk(ending) + LAST)
+                writer.write(chunk(ending("done", openai=openai)) + LAST)
             elif how == "go":
                 GATE.pop().set()
                 GATE.append(asyncio.Event())
                 writer.write(answer(b""))
             else:
-                form = "openai" if "completions" in path else "engine"
-                data, *rest = writes(how.removeprefix("gated-"), form)
+                rest = writes(how.removeprefix("gated-"), openai=openai)
                 if how.startswith("gated-"):
-                    writer.write(data + first(form))
+                    start, *rest = rest
+                    writer.write(start + chunk(event("Hi", openai=openai)))
                     await GATE[0].wait()
-                else:
-                    rest = [data, *rest]
                 for data in rest:
                     writer.write(data)
                     await writer.drain()
