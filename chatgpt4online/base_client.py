@@ -39,7 +39,7 @@ def new_id() -> str:
     return os.urandom(16).hex()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class TurnPlan:
     """A prompt to send, by as many turns as the retries take.
 
@@ -52,8 +52,8 @@ class TurnPlan:
     """
 
     prompt: Prompt
-    options: Mapping[str, Any] = field(repr=False)
-    files: tuple[LocalFile | StoredFile, ...] = field(default=(), repr=False)
+    options: Mapping[str, Any]
+    files: tuple[LocalFile | StoredFile, ...] = ()
     chat_id: str = field(default_factory=new_id)
     greeted: bool = False
 

@@ -8,7 +8,7 @@ import re
 import time
 import urllib.request
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from functools import lru_cache
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -95,7 +95,7 @@ class Deadline:
         return ChatTimeout(f"The call took longer than {self.seconds:g} seconds (Timeout.total).")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class HttpSettings:
     """What both transports need to know.
 
@@ -107,9 +107,9 @@ class HttpSettings:
         guarded: whether no other machine than the site's may read what is sent.
     """
 
-    proxy: str | None = field(repr=False)
+    proxy: str | None
     verify: bool | str
-    headers: Mapping[str, str] = field(repr=False)
+    headers: Mapping[str, str]
     timeout: Timeout
     guarded: bool = False
 

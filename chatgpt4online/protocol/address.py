@@ -7,7 +7,7 @@ WordPress answers REST requests below a root. It may be ``/wp-json/``, ``/?rest_
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 from urllib.parse import SplitResult, urljoin, urlsplit, urlunsplit
 
 from ..errors import UsageError
@@ -19,8 +19,7 @@ _API_LINK = re.compile(
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
+class Address(NamedTuple):
     """What a user's address tells about a site.
 
     Attributes:

@@ -33,21 +33,21 @@ _COST_OF_LINE = 64
 _FEWEST_LINES = 1000
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, repr=False)
 class End:
     """The reply is complete; `payload` is the plugin's answer object."""
 
     payload: dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, repr=False)
 class Failure:
     """The site says that it failed; `payload` is its answer object or a lone message."""
 
     payload: dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, repr=False)
 class Malformed:
     """The answer cannot be read on; `reason` says why."""
 

@@ -40,7 +40,7 @@ class FileSource(Protocol):
     size: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class FileBody:
     """A form with a file in it, which the transport reads while it sends.
 
@@ -50,16 +50,16 @@ class FileBody:
         after: the bytes after those of the file.
     """
 
-    before: bytes = field(repr=False)
-    source: FileSource = field(repr=False)
-    after: bytes = field(repr=False)
+    before: bytes
+    source: FileSource
+    after: bytes
 
 
 Body = bytes | FileBody
 """What a request carries."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Request:
     """One HTTP request to send. Its redirects must not be followed.
 
@@ -72,8 +72,8 @@ class Request:
 
     method: str
     url: str
-    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
-    body: Body | None = field(default=None, repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: Body | None = None
 
 
 class Exchange(ABC):

@@ -7,7 +7,7 @@ into the page, see `page`; 1.x need none.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from .jsontext import find_object
 
@@ -15,7 +15,7 @@ NONCE_LENGTH = 10
 _NONCE = re.compile(r"[!-~]{1,128}")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, repr=False)
 class Session:
     """What a site gave to let us in.
 
@@ -24,8 +24,8 @@ class Session:
         session_id: sent as `session`; None where the site gave none.
     """
 
-    nonce: str | None = field(default=None, repr=False)
-    session_id: str | None = field(default=None, repr=False)
+    nonce: str | None = None
+    session_id: str | None = None
 
 
 def read_nonce(value: object) -> str | None:

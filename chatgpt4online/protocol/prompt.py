@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from ..errors import UsageError
@@ -16,7 +16,7 @@ ROLES = ("system", "user", "assistant")
 _LABELS = {"system": "System", "user": "User", "assistant": "Assistant"}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, repr=False)
 class Prompt:
     """A prompt in the site's terms.
 
@@ -25,8 +25,8 @@ class Prompt:
         history: what came before it.
     """
 
-    new_message: str = field(repr=False)
-    history: tuple[Message, ...] = field(default=(), repr=False)
+    new_message: str
+    history: tuple[Message, ...] = ()
 
 
 def read_prompt(prompt: PromptInput, *, with_files: bool = False) -> Prompt:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..errors import (
     ChatError,
@@ -42,8 +41,7 @@ _NO_OPTIONS = frozenset({
 _WHO = {"assistant": "AI: ", "user": "User: ", "system": "System: "}
 
 
-@dataclass(frozen=True, slots=True)
-class Bot:
+class Bot(NamedTuple):
     """Which chatbot of a site is asked; with neither id, the first on the page or the default.
 
     Attributes:
