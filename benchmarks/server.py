@@ -1,8 +1,8 @@
 """The server of the benchmarks, in a process of its own: bytes that are made ahead, over asyncio.
 
 The first part of a path says how a reply is sent: ``burst`` in chunks of 16 KiB, ``single`` one
-event a chunk and a write, ``paced`` with 2 ms between events, ``first`` one event alone, ``held``
-one event and then nothing, ``large-N`` N MB of text; ``burst-N`` and ``single-N`` N events, and
+event a chunk and a write, ``paced`` with 2 ms between events, ``first`` one event and the end 2 ms
+later, ``held`` one event and then nothing, ``large-N`` N MB of text; ``burst-N`` and ``single-N`` N events, and
 ``gated-burst-N`` and ``gated-single-N`` as many after a first one, once ``/go`` is asked for.
 """
 
@@ -102,7 +102,7 @@ async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
                 for data in rest:
                     writer.write(data)
                     await writer.drain()
-                    await asyncio.sleep(0)  # the other streams' turn
+                    await asyncio.sleep(PACE if how == "first" else 0)  # the other streams' turn
     except (asyncio.IncompleteReadError, OSError):
         writer.close()
 

@@ -55,15 +55,21 @@ class AsyncEngine(BaseClient[aiohttp.ClientSession]):
         turn.check_against_page(len(plan.files))  # before a file is uploaded
         return AsyncReplyStream(turn, partial(self._open, plan, turn), self._transport)
 
-    async def _open(self, plan: TurnPlan, checked: Turn) -> tuple[Turn, AsyncAnswer]:
-        """Upload the files of a plan and send it."""
+    def _open(self, plan: TurnPlan, checked: Turn) -> Awaitable[tuple[Turn, AsyncAnswer]]:
+        """Return what sends a plan when it is awaited, its time running from now on."""
         deadline = self._deadline()
+        if plan.files:
+            return self._open_with_files(plan, deadline)
+        return self._retrying(deadline, self._start, self._turns(checked, plan))
+
+    async def _open_with_files(
+        self, plan: TurnPlan, deadline: Deadline
+    ) -> tuple[Turn, AsyncAnswer]:
         stored = [
             file if isinstance(file, StoredFile) else await self._upload(file, deadline)
             for file in plan.files
         ]
-        turns = self._turns(checked, plan, stored)
-        return await self._retrying(deadline, self._start, turns)
+        return await self._retrying(deadline, self._start, partial(self._turn, plan, stored))
 
     async def _upload(
         self, file: LocalFile, deadline: Deadline, purpose: str = NO_PURPOSE
@@ -74,7 +80,6 @@ class AsyncEngine(BaseClient[aiohttp.ClientSession]):
         self, deadline: Deadline, opening: Callable[..., Awaitable[_Opened]], *arguments: Any
     ) -> _Opened:
         """Call ``opening(*arguments, deadline)``, again where the policy allows it."""
-        self._transport.check_usable()
         try:
             return await opening(*arguments, deadline)
         except ChatError as error:
@@ -149,6 +154,7 @@ class AsyncEngine(BaseClient[aiohttp.ClientSession]):
 
         Of several tasks only one does so. Where it fails, those that waited for it fail too.
         """
+        self._transport.check_usable()
         opening = opening or self._session_opening
         failed_before = self._failed_openings
         try:
@@ -177,7 +183,8 @@ class AsyncEngine(BaseClient[aiohttp.ClientSession]):
             answer = await self._transport.send(request, self._headers(request), deadline)
         except TransportError as error:
             raise_interrupted(exchange, error)
-        self._site.keep_secret(answer.cookies)
+        if answer.cookies:
+            self._site.keep_secret(answer.cookies)
         exchange.receive_head(answer.status, answer.headers)
         return answer
 

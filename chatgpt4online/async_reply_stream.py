@@ -35,6 +35,8 @@ class AsyncReplyStream(BaseReplyStream, AsyncIterator[str]):
         self._transport = transport
 
     async def __anext__(self) -> str:
+        if self._open_turn is not None:
+            await self._opened()
         ready = self._ready
         while ready or await self._wait():
             piece = ready.pop()
@@ -45,6 +47,7 @@ class AsyncReplyStream(BaseReplyStream, AsyncIterator[str]):
 
     async def events(self) -> AsyncIterator[Event]:
         """Return the events of the reply, text and all else, from here on."""
+        await self._opened()
         while self._ready or await self._wait():
             yield self._pop_event()
 
@@ -113,8 +116,6 @@ class AsyncReplyStream(BaseReplyStream, AsyncIterator[str]):
 
     async def _wait(self) -> bool:
         """Read until an event is ready; False at the end of a complete reply."""
-        if self._open_turn is not None:
-            await self._opened()
         while not self._ready:
             if self._turn.finished:
                 await self.close()

@@ -38,6 +38,9 @@ from .settings import (
 _NO_ROUNDING = 86400.0
 """aiohttp rounds longer timeouts up to whole seconds; seconds."""
 
+_SENT_AT_ONCE = 2**15
+"""Shorter bodies fit into the buffer of a connection, whoever reads it; bytes."""
+
 
 class AsyncTransport:
     """Send requests by a session of aiohttp.
@@ -51,6 +54,7 @@ class AsyncTransport:
         self._settings = settings
         self._owned = session is None
         self._session = session
+        self._unlimited = _limits(settings.timeout, None)
         self._lingering: deque[AsyncAnswer] = deque()
         self._open: weakref.WeakSet[AsyncAnswer] = weakref.WeakSet()
         self._waiting: set[asyncio.Timeout] = set()
@@ -66,21 +70,18 @@ class AsyncTransport:
             UsageError: the address or the proxy cannot be used.
         """
         self.check_usable()
-        await self._drain_lingering(deadline)
+        if self._lingering:
+            await self._drain_lingering(deadline)
         if self._session is None:
             self._session = _new_session()
             self._loop = asyncio.get_running_loop()
             self._pid = os.getpid()
         timeout = self._settings.timeout
         proxy = self._settings.proxy_for(request.url, owned=self._owned)
-        address, authorization = _proxy_parts(proxy)
+        address, authorization = _proxy_parts(proxy) if proxy else (None, {})
         tls = self._tls(request.url)
-        limits = aiohttp.ClientTimeout(
-            total=deadline.left(),
-            connect=timeout.connect,
-            sock_read=timeout.idle,
-            ceil_threshold=_NO_ROUNDING,
-        )
+        left = deadline.left()
+        limits = self._unlimited if left is None else _limits(timeout, left)
         try:
             # aiohttp bounds the wait for an answer, but not that for the request to be taken.
             async with asyncio.timeout(_time_to_send(request.body, timeout)) as sending:
@@ -89,10 +90,7 @@ class AsyncTransport:
                     request.method,
                     request.url,
                     data=_data(request.body, sending, timeout.idle),
-                    headers={
-                        **_with_length(headers, request.body),
-                        **({} if request.url.startswith("https:") else authorization),
-                    },
+                    headers=_all_headers(request, headers, authorization),
                     allow_redirects=False,
                     timeout=limits,
                     ssl=tls,
@@ -200,11 +198,25 @@ class AsyncTransport:
         return connection_lost(url)
 
 
+def _limits(timeout: Timeout, total: float | None) -> aiohttp.ClientTimeout:
+    return aiohttp.ClientTimeout(
+        total=total,
+        connect=timeout.connect,
+        sock_read=timeout.idle,
+        ceil_threshold=_NO_ROUNDING,
+    )
+
+
 def _time_to_send(body: Body | None, timeout: Timeout) -> float | None:
-    """Return the seconds that connecting, sending and the wait for the head may take together."""
+    """Return the seconds that connecting, sending and the wait for the head may take together.
+
+    None where no limit is wanted, or aiohttp's own do: a short body is sent without a wait.
+    """
     if timeout.idle is None or timeout.connect is None:
         return None
-    return timeout.connect + timeout.idle * (1 if body is None else 2)
+    if body is None or (isinstance(body, bytes) and len(body) < _SENT_AT_ONCE):
+        return None
+    return timeout.connect + timeout.idle * 2
 
 
 def _data(
@@ -236,15 +248,18 @@ async def _pieces(
         pieces.close()
 
 
-def _with_length(headers: Headers, body: Body | None) -> Headers:
-    if not isinstance(body, FileBody):
-        return headers
-    return {**headers, "Content-Length": str(length_of(body))}
+def _all_headers(request: Request, headers: Headers, authorization: Headers) -> Headers:
+    """Return headers with those of a form, and those of a proxy that reads the request itself."""
+    if isinstance(request.body, FileBody):
+        headers = {**headers, "Content-Length": str(length_of(request.body))}
+    if authorization and not request.url.startswith("https:"):
+        headers = {**headers, **authorization}
+    return headers
 
 
-def _proxy_parts(proxy: str | None) -> tuple[str | None, dict[str, str]]:
+def _proxy_parts(proxy: str) -> tuple[str, dict[str, str]]:
     """Part a proxy from its password, which aiohttp would show in the text of its errors."""
-    parts = urlsplit(proxy or "")
+    parts = urlsplit(proxy)
     if not parts.username:
         return proxy, {}
     address = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))

@@ -50,7 +50,7 @@ class SyncEngine(BaseClient[requests.Session]):
             file if isinstance(file, StoredFile) else self._upload(file, deadline)
             for file in plan.files
         ]
-        turns = self._turns(checked, plan, stored)
+        turns = partial(self._turn, plan, stored) if stored else self._turns(checked, plan)
         turn, answer = self._retrying(deadline, self._start, turns)
         return ReplyStream(turn, answer, self._transport)
 
@@ -61,7 +61,6 @@ class SyncEngine(BaseClient[requests.Session]):
         self, deadline: Deadline, opening: Callable[..., _Opened], *arguments: Any
     ) -> _Opened:
         """Call ``opening(*arguments, deadline)``, again where the policy allows it."""
-        self._transport.check_usable()
         try:
             return opening(*arguments, deadline)
         except ChatError as error:
@@ -132,6 +131,7 @@ class SyncEngine(BaseClient[requests.Session]):
 
         Of several threads only one does so. Where it fails, those that waited for it fail too.
         """
+        self._transport.check_usable()
         opening = opening or self._session_opening
         failed_before = self._failed_openings
         left = deadline.left()
@@ -158,7 +158,8 @@ class SyncEngine(BaseClient[requests.Session]):
             answer = self._transport.send(request, self._headers(request), deadline)
         except TransportError as error:
             raise_interrupted(exchange, error)
-        self._site.keep_secret(answer.cookies)
+        if answer.cookies:
+            self._site.keep_secret(answer.cookies)
         exchange.receive_head(answer.status, answer.headers)
         return answer
 

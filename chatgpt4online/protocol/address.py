@@ -7,6 +7,7 @@ WordPress answers REST requests below a root. It may be ``/wp-json/``, ``/?rest_
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import SplitResult, urljoin, urlsplit, urlunsplit
 
@@ -80,6 +81,7 @@ def _is_clean(address: str) -> bool:
     return address.isprintable() and " " not in address
 
 
+@lru_cache(maxsize=64)
 def route(root: str, name: str) -> str:
     """Return the address of a route, such as ``mwai/v1/start_session``, below a REST root."""
     url = urlsplit(root)

@@ -127,7 +127,8 @@ class Call(Exchange, Generic[Result]):
         self._headers = headers
         if 200 <= status < 300:
             self._advance(Outcome.ACCEPTED)
-            self._renew_nonce(headers.get("x-wp-nonce"))
+            if "x-wp-nonce" in headers:
+                self._renew_nonce(headers["x-wp-nonce"])
         else:
             page = self._limits.page
             self._refusal = ChunkParser(Limits(line=page, reply=page))

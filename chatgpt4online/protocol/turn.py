@@ -130,9 +130,10 @@ class Turn(Call[Reply]):
         """What is sent, or was sent, as having been said before the prompt."""
         if self._sent_history is not None:
             return self._sent_history
-        shown = self._shown_bot()
-        if self._greeted and not self._prompt.history and shown and shown.start_sentence:
-            return (Message("assistant", shown.start_sentence),)
+        if self._greeted and not self._prompt.history:
+            shown = self._shown_bot()
+            if shown is not None and shown.start_sentence:
+                return (Message("assistant", shown.start_sentence),)
         return self._prompt.history
 
     def next_request(self) -> Request | None:
@@ -177,7 +178,7 @@ class Turn(Call[Reply]):
             "messages": self._history_fields(),
             "newMessage": self._prompt.new_message,
             "stream": True,
-            **self._chat_file_fields(),
+            **(self._chat_file_fields() if self._files else {}),
             **self._options,
         }
         return encode_json(body)
