@@ -25,7 +25,7 @@ from .loopback import (
     live,
 )
 
-SILENCE, TOTAL = 0.3, 0.4
+SILENCE, TOTAL = 0.3, 1.0
 """The longest silence, and the longest call, of a client that meets a fault; seconds."""
 LINE = PAGE = 100_000
 """The limits of that client; bytes."""
