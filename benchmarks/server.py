@@ -2,8 +2,9 @@
 
 The first part of a path says how a reply is sent: ``burst`` in chunks of 16 KiB, ``single`` one
 event a chunk and a write, ``paced`` with 2 ms between events, ``first`` one event and the end 2 ms
-later, ``held`` one event and then nothing, ``large-N`` N MB of text; ``burst-N`` and ``single-N`` N events, and
-``gated-burst-N`` and ``gated-single-N`` as many after a first one, once ``/go`` is asked for.
+later, ``held`` one event and then nothing, ``large-N`` N MB of text; ``burst-N`` and ``single-N``
+N events, and ``gated-burst-N`` and ``gated-single-N`` as many after a first one, once ``/go`` is
+asked for.
 """
 
 from __future__ import annotations

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
-import os
 import ssl
 import weakref
 from collections import deque
@@ -26,6 +25,7 @@ from .failures import (
     untrusted,
 )
 from .files import failure_of, length_of, pieces_of
+from .process import PROCESS
 from .protocol.answers import Headers
 from .protocol.exchanges import Body, FileBody, Request
 from .settings import (
@@ -59,7 +59,7 @@ class AsyncTransport:
         self._open: weakref.WeakSet[AsyncAnswer] = weakref.WeakSet()
         self._waiting: set[asyncio.Timeout] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._pid = os.getpid()
+        self._pid = PROCESS.id
         self._closed = False
 
     async def send(self, request: Request, headers: Headers, deadline: Deadline) -> AsyncAnswer:
@@ -75,7 +75,7 @@ class AsyncTransport:
         if self._session is None:
             self._session = _new_session()
             self._loop = asyncio.get_running_loop()
-            self._pid = os.getpid()
+            self._pid = PROCESS.id
         timeout = self._settings.timeout
         proxy = self._settings.proxy_for(request.url, owned=self._owned)
         address, authorization = _proxy_parts(proxy) if proxy else (None, {})
@@ -152,7 +152,7 @@ class AsyncTransport:
         An injected session gets its connections back.
         """
         self._closed = True
-        if self._pid != os.getpid():
+        if self._pid != PROCESS.id:
             return  # closing would take the connections from the event loop of the other process
         if not self._owned:
             await self._drain_lingering(Deadline(None))

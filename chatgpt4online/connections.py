@@ -168,6 +168,9 @@ class WholeResponse(http.client.HTTPResponse):
             pieces.append(piece)
             at += len(piece)
             left -= len(piece)
+        if left == 0 and here.startswith(b"\r\n", at):
+            # If it stayed, it would be all that is here next time, and `read1` be needed.
+            at, left = at + 2, None
         self.fp.read(at)
         self.chunk_left = left
         return b"".join(pieces) or self.read1(_BUFFER_SIZE)

@@ -18,7 +18,7 @@ from .failures import answer_timed_out, closed_meanwhile, connection_lost
 from .settings import Deadline
 
 READ_SIZE = 65536
-_LAST_CHUNK = b"\r\n0\r\n\r\n"
+_LAST_CHUNK = b"0\r\n\r\n"
 READ_ERRORS = (
     urllib3.exceptions.HTTPError, http.client.HTTPException, OSError, ValueError, RuntimeError,
     AttributeError,
@@ -155,7 +155,7 @@ class Answer(BaseAnswer):
             return False
         finally:
             sock.settimeout(patience)
-        return here.startswith(_LAST_CHUNK)
+        return here.removeprefix(b"\r\n").startswith(_LAST_CHUNK)
 
     def _read_rest(self) -> None:
         with self._reading, contextlib.suppress(*READ_ERRORS):

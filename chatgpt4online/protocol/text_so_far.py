@@ -27,7 +27,7 @@ class TextSoFar:
 
     def add(self, pieces: Iterable[str | ActivityEvent]) -> None:
         """Add the next pieces."""
-        text = "".join([piece for piece in pieces if isinstance(piece, str)])
+        text = "".join([piece for piece in pieces if type(piece) is str])
         if text:
             self._parts.append(text)
         if len(self._parts) - self._joined > _MOST_APART:
