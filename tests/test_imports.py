@@ -18,7 +18,16 @@ PACKAGE = Path(chatgpt4online.__file__).parent
 LAYERS = [
     {"errors", "messages"},
     {"protocol"},
-    {"discretion", "failures", "files", "retries", "settings", "terminal", "reply_stream"},
+    {
+        "discretion",
+        "failures",
+        "files",
+        "process",
+        "retries",
+        "settings",
+        "terminal",
+        "reply_stream",
+    },  # fmt: skip
     {"base_client", "conversation"},
     {"answer", "connections"},
     {"sync_answer", "async_answer"},
