@@ -27,7 +27,7 @@ LAYERS = [
         "settings",
         "terminal",
         "reply_stream",
-    },  # fmt: skip
+    },
     {"base_client", "conversation"},
     {"answer", "connections"},
     {"sync_answer", "async_answer"},
