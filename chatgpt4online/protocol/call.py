@@ -90,7 +90,7 @@ class Call(Exchange, Generic[Result]):
     @property
     def finished(self) -> bool:
         """Whether the call has succeeded or failed, so that nothing more need be read."""
-        return self.succeeded or self._failure is not None
+        return self._result is not None or self._failure is not None
 
     def result(self) -> Result:
         """Return what the call was for.
@@ -116,7 +116,7 @@ class Call(Exchange, Generic[Result]):
         self._session = session
         self._status = 0
         self._refusal = None
-        headers = dict(self._request_headers())
+        headers = self._request_headers()
         if self._session.nonce is not None:
             headers["X-WP-Nonce"] = self._session.nonce
         url = route(self._site.root, self._name)
@@ -161,7 +161,8 @@ class Call(Exchange, Generic[Result]):
         return self._failure or error
 
     @abstractmethod
-    def _request_headers(self) -> Mapping[str, str]: ...
+    def _request_headers(self) -> dict[str, str]:
+        """Return headers to which those of all calls are added."""
 
     @abstractmethod
     def _request_body(self, session: Session) -> Body | None: ...
@@ -257,7 +258,7 @@ class JsonCall(Call[Result]):
         if body is None:
             self.method = "GET"
 
-    def _request_headers(self) -> Mapping[str, str]:
+    def _request_headers(self) -> dict[str, str]:
         headers = {"Accept": "application/json"}
         if self._body is not None:
             headers["Content-Type"] = "application/json"

@@ -40,7 +40,7 @@ class ApiTurn(Turn):
     name = CHATBOT_QUERY
     with_session = False
 
-    def _request_headers(self) -> Mapping[str, str]:
+    def _request_headers(self) -> dict[str, str]:
         return {"Content-Type": "application/json", "Accept": "application/json"}
 
     def _request_body(self, session: Session) -> bytes:

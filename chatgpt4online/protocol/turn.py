@@ -163,7 +163,7 @@ class Turn(Call[Reply]):
             partial_text=self.text,
         )
 
-    def _request_headers(self) -> Mapping[str, str]:
+    def _request_headers(self) -> dict[str, str]:
         streams = self._options.get("stream", True)
         return {
             "Content-Type": "application/json",
