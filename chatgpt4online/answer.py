@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import time
 from email.utils import formatdate
 
 from .errors import UsageError
-from .process import PROCESS
 from .protocol.answers import Headers
 from .settings import LINGER_SECONDS, Deadline, cookie_values
 
@@ -40,14 +40,14 @@ class BaseAnswer:
         self._deadline = deadline
         self._linger_until = 0.0
         self._is_closed = False
-        self._pid = PROCESS.id
+        self._pid = os.getpid()
 
     def _is_elsewhere(self) -> bool:
         """Whether this is a fork of the process whose connection it is."""
-        return self._pid != PROCESS.id
+        return self._pid != os.getpid()
 
     def _check_process(self) -> None:
-        if self._pid != PROCESS.id:
+        if self._is_elsewhere():
             raise UsageError("This stream was opened before a fork; make one in each process.")
 
     def _stay(self) -> None:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import weakref
 from functools import partial
-from typing import TYPE_CHECKING
 
 import aiohttp
 
@@ -14,10 +12,8 @@ from .answer import BaseAnswer
 from .discretion import without_texts
 from .errors import TransportError
 from .failures import answer_timed_out, closed_meanwhile, connection_lost
+from .idle_timer import IdleTimer
 from .settings import Deadline
-
-if TYPE_CHECKING:
-    from aiohttp.client_proto import ResponseHandler
 
 
 class AsyncAnswer(BaseAnswer):
@@ -34,15 +30,14 @@ class AsyncAnswer(BaseAnswer):
         super().__init__(response.status, headers, sent=sent, url=url, idle=idle, deadline=deadline)
         self._response = response
         self._failure: TransportError | None = None
-        self._loop = asyncio.get_running_loop()
-        self._waiting_since: float | None = None
-        self._timer: asyncio.Handle | None = None
+        self._idle_timer = IdleTimer(response, idle)
         # Not a method: the connection would keep an answer that everybody has forgotten.
         self._wake = partial(_wake, response.content)
-        self._connection_closed: asyncio.Future[None] | None = None
-        connection = response.connection
-        if connection is not None and connection.protocol is not None:
-            self._watch(connection.protocol)
+        self._connection_closed = _closed_future(response)
+        if self._connection_closed is not None:
+            self._connection_closed.add_done_callback(self._wake)
+            self._connection_closed.remove_done_callback(_retrieve)
+            self._connection_closed.add_done_callback(_retrieve)
 
     async def read(self) -> bytes:
         """Return bytes as soon as there are any, decompressed; b'' at the end of the body.
@@ -55,14 +50,14 @@ class AsyncAnswer(BaseAnswer):
         if self._failure is not None:
             raise self._failure
         self._deadline.left()
-        self._waiting_since = self._loop.time()
+        self._idle_timer.steps += 1
         try:
             return await self._response.content.readany()
         except (aiohttp.ClientError, OSError, ValueError, RuntimeError) as error:
             self._failure = self._translate(error)
             self._failure.__cause__ = without_texts(error)
         finally:
-            self._waiting_since = None
+            self._idle_timer.steps += 1
         return self._received_before() or await self.read()
 
     def _received_before(self) -> bytes:
@@ -82,43 +77,6 @@ class AsyncAnswer(BaseAnswer):
             return self._deadline.passed()
         return connection_lost(self._url)
 
-    def _watch(self, protocol: ResponseHandler) -> None:
-        """Have a reader wake up where the connection is lost, or stands still for too long."""
-        if self._idle is not None:
-            # With no time to wait, aiohttp only ends the timer that runs.
-            protocol.read_timeout = None
-            protocol.start_timeout()
-            self._look_again(self._idle)
-        closed = protocol.closed
-        if isinstance(closed, asyncio.Future):
-            closed.add_done_callback(self._wake)
-            closed.remove_done_callback(_retrieve)
-            closed.add_done_callback(_retrieve)
-            self._connection_closed = closed
-
-    def _look_again(self, seconds: float) -> None:
-        """Look in so many seconds whether a wait for more of the body has become too long.
-
-        A timer for each chunk, as aiohttp would have it, takes a fifth of what a chunk costs.
-        """
-        self._timer = self._loop.call_later(seconds, _look, weakref.ref(self), None)
-
-    def _look(self, overdue_since: float | None) -> None:
-        assert self._idle is not None
-        since = self._waiting_since
-        left = self._idle if since is None else since + self._idle - self._loop.time()
-        if left > 0:
-            self._look_again(left)
-        elif since != overdue_since:
-            # Where the loop stood still, more may have come, which the reader will now get.
-            self._timer = self._loop.call_soon(_look, weakref.ref(self), since)
-        else:
-            self._response.content.set_exception(aiohttp.SocketTimeoutError())
-
-    def _stop_looking(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-
     def close(self) -> None:
         """Close the answer, and its connection unless the body has been read to its end.
 
@@ -127,7 +85,7 @@ class AsyncAnswer(BaseAnswer):
         self._is_closed = True
         # In a fork this would take the connection from the event loop of the other process.
         if not self._is_elsewhere():
-            self._stop_looking()
+            self._idle_timer.stop()
             if self._connection_closed is not None:
                 self._connection_closed.remove_done_callback(self._wake)
             self._response.close()
@@ -137,7 +95,7 @@ class AsyncAnswer(BaseAnswer):
         if self._response.connection is None:
             self.close()
             return False
-        self._stop_looking()
+        self._idle_timer.stop()
         self._stay()
         return True
 
@@ -157,11 +115,11 @@ class AsyncAnswer(BaseAnswer):
             self.close()
 
 
-def _look(answer: weakref.ref[AsyncAnswer], overdue_since: float | None) -> None:
-    """Look after an answer that nobody may have forgotten."""
-    alive = answer()
-    if alive is not None:
-        alive._look(overdue_since)
+def _closed_future(response: aiohttp.ClientResponse) -> asyncio.Future[None] | None:
+    """Return what is done when the connection of an answer is lost; None where it has ended."""
+    protocol = response.connection.protocol if response.connection is not None else None
+    closed = protocol.closed if protocol is not None else None
+    return closed if isinstance(closed, asyncio.Future) else None
 
 
 def _wake(content: aiohttp.StreamReader, closed: asyncio.Future[None]) -> None:

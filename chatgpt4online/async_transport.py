@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
+import os
 import ssl
 import weakref
 from collections import deque
@@ -25,7 +26,6 @@ from .failures import (
     untrusted,
 )
 from .files import failure_of, length_of, pieces_of
-from .process import PROCESS
 from .protocol.answers import Headers
 from .protocol.exchanges import Body, FileBody, Request
 from .settings import (
@@ -37,9 +37,6 @@ from .settings import (
 
 _NO_ROUNDING = 86400.0
 """aiohttp rounds longer timeouts up to whole seconds; seconds."""
-
-_SENT_AT_ONCE = 2**15
-"""Shorter bodies fit into the buffer of a connection, whoever reads it; bytes."""
 
 
 class AsyncTransport:
@@ -59,7 +56,7 @@ class AsyncTransport:
         self._open: weakref.WeakSet[AsyncAnswer] = weakref.WeakSet()
         self._waiting: set[asyncio.Timeout] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._pid = PROCESS.id
+        self._pid = os.getpid()
         self._closed = False
 
     async def send(self, request: Request, headers: Headers, deadline: Deadline) -> AsyncAnswer:
@@ -75,7 +72,7 @@ class AsyncTransport:
         if self._session is None:
             self._session = _new_session()
             self._loop = asyncio.get_running_loop()
-            self._pid = PROCESS.id
+            self._pid = os.getpid()
         timeout = self._settings.timeout
         proxy = self._settings.proxy_for(request.url, owned=self._owned)
         address, authorization = _proxy_parts(proxy) if proxy else (None, {})
@@ -152,7 +149,7 @@ class AsyncTransport:
         An injected session gets its connections back.
         """
         self._closed = True
-        if self._pid != PROCESS.id:
+        if self._pid != os.getpid():
             return  # closing would take the connections from the event loop of the other process
         if not self._owned:
             await self._drain_lingering(Deadline(None))
@@ -208,15 +205,10 @@ def _limits(timeout: Timeout, total: float | None) -> aiohttp.ClientTimeout:
 
 
 def _time_to_send(body: Body | None, timeout: Timeout) -> float | None:
-    """Return the seconds that connecting, sending and the wait for the head may take together.
-
-    None where no limit is wanted, or aiohttp's own do: a short body is sent without a wait.
-    """
+    """Return the seconds that connecting, sending and the wait for the head may take together."""
     if timeout.idle is None or timeout.connect is None:
         return None
-    if body is None or (isinstance(body, bytes) and len(body) < _SENT_AT_ONCE):
-        return None
-    return timeout.connect + timeout.idle * 2
+    return timeout.connect + timeout.idle * (1 if body is None else 2)
 
 
 def _data(

@@ -155,7 +155,10 @@ class Answer(BaseAnswer):
             return False
         finally:
             sock.settimeout(patience)
-        return here.removeprefix(b"\r\n").startswith(_LAST_CHUNK)
+        left = self._plain.chunk_left
+        if left == 0:  # the line end of the chunk before is still to come
+            return here.startswith(b"\r\n" + _LAST_CHUNK)
+        return left is None and here.startswith(_LAST_CHUNK)
 
     def _read_rest(self) -> None:
         with self._reading, contextlib.suppress(*READ_ERRORS):

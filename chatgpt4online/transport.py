@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import ssl
 import weakref
 from collections import deque
@@ -26,7 +27,6 @@ from .failures import (
     untrusted,
 )
 from .files import SizedPieces, failure_of
-from .process import PROCESS
 from .protocol.answers import Headers
 from .protocol.exchanges import Body, FileBody, Request
 from .settings import Deadline, HttpSettings
@@ -68,7 +68,7 @@ class Transport:
             UsageError: the address or the proxy cannot be used.
         """
         self.check_usable()
-        self._pid = PROCESS.id
+        self._pid = os.getpid()
         self._drain_lingering(deadline)
         proxy = self._settings.proxy_for(request.url, owned=self._owned)
         prepared, environment = self._prepare(request, headers, proxy)
@@ -200,7 +200,7 @@ class Transport:
 
     def _is_elsewhere(self) -> bool:
         """Whether this is a fork of the process that made the connections."""
-        return self._pid not in (None, PROCESS.id)
+        return self._pid not in (None, os.getpid())
 
     def _drain_lingering(self, deadline: Deadline) -> None:
         with contextlib.suppress(IndexError):

@@ -19,7 +19,7 @@ from chatgpt4online.errors import (
     TransportError,
 )
 
-from .drivers import Driver
+from .drivers import AsyncDriver, Driver
 from .loopback import (
     CHUNKED,
     FRAMINGS,
@@ -131,6 +131,32 @@ def test_the_total_time_ends_a_call(head: bytes, driver: Driver) -> None:
         with pytest.raises(IncompleteReply if head else ChatTimeout, match=r"total"):
             client.generate("Hi")
         assert len(server.prompts) == 1
+
+
+@pytest.mark.parametrize(
+    "piece", [b"HTTP/1.1 103 X\r\nLink: x\r\n\r\n", b"HTTP/1.1 100 Continue\r\n\r\n", b"x"]
+)
+def test_a_head_that_never_ends_is_given_up_without_a_total_time(piece: bytes) -> None:
+    """By the async client: whatever comes starts the time of aiohttp anew."""
+    driver, gone = AsyncDriver(), threading.Event()
+
+    def submit(connection: Connection, request: Received) -> None:
+        connection.send(b"HTTP/1.1 200 OK\r\nX-Slow: " if piece == b"x" else piece)
+        try:
+            while not gone.wait(0.02):
+                connection.send(piece)
+        finally:
+            connection.close()
+
+    timeout = Timeout(connect=SHORT, idle=SHORT)
+    with (
+        LoopbackServer(ai_site(submit)) as server,
+        driver.client(server.url, retry=ONCE, timeout=timeout) as client,
+    ):
+        with pytest.raises(ChatTimeout, match=r"0\.15 seconds"):
+            client.generate("Hi")
+        gone.set()
+    driver.close()
 
 
 def test_the_total_time_ends_a_reply_that_trickles_on(driver: Driver) -> None:

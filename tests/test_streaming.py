@@ -159,6 +159,33 @@ def test_a_body_whose_end_trickles_in_does_not_hold_up_the_next_turn(driver: Dri
         assert server.connections == 2
 
 
+@pytest.mark.parametrize("within", [b"0\r\n\r\n", b"\r\n0\r\n\r\n"])
+def test_what_looks_like_the_last_chunk_within_another_is_not_taken_for_it(
+    within: bytes, driver: Driver
+) -> None:
+    """The next turn would wait for an end that does not come."""
+    replied, sent = threading.Event(), threading.Event()
+
+    def submit(connection: Connection, request: Received) -> None:
+        connection.send(CHUNKED + f"{len(end()) + 99:x}\r\n".encode() + end())
+        assert replied.wait(PATIENCE)
+        connection.send(within)
+        sent.set()
+        connection.wait_closed()
+        connection.close()
+
+    timeout = Timeout(total=2)
+    with (
+        LoopbackServer(ai_site(submit)) as server,
+        driver.client(server.url, timeout=timeout) as client,
+    ):
+        assert client.generate("Hi").text == "Hello"
+        replied.set()
+        assert sent.wait(PATIENCE)
+        assert client.generate("Hi").text == "Hello"
+        assert server.connections == 2
+
+
 def test_an_interim_answer_is_not_taken_for_the_reply(driver: Driver) -> None:
     """What comes after it must not be taken for the reply to the next prompt either."""
 

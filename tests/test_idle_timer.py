@@ -1,10 +1,11 @@
-"""How long the async client waits between two pieces: by a clock that the tests set."""
+"""How long the async client waits between two pieces, by a clock that the tests set."""
 
 from __future__ import annotations
 
 import asyncio
 import queue
 import threading
+import zlib
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 
@@ -21,10 +22,11 @@ from .loopback import (
     ai_site,
     chunk,
     end,
+    events_head,
     live,
 )
 
-IDLE = 100.0
+IDLE, STEP = 100.0, 1.0
 
 
 class Loop(asyncio.SelectorEventLoop):
@@ -39,16 +41,16 @@ class Loop(asyncio.SelectorEventLoop):
 class Site:
     """A site that sends what it is told, when it is told."""
 
-    def __init__(self) -> None:
+    def __init__(self, start: bytes) -> None:
+        self._start = start
         self._next: queue.SimpleQueue[bytes] = queue.SimpleQueue()
         self._sent = threading.Semaphore(0)
 
     def submit(self, connection: Connection, request: Received) -> None:
-        connection.send(CHUNKED + chunk(live("a")))
+        connection.send(self._start)
         while data := self._next.get(timeout=PATIENCE):
-            connection.send(chunk(data))
+            connection.send(data)
             self._sent.release()
-        connection.send(chunk(b""))
 
     def send(self, data: bytes) -> None:
         """Send bytes, which have arrived when this returns; the event loop stands still."""
@@ -59,32 +61,38 @@ class Site:
         self._next.put(b"")
 
 
-async def turns_of_the_loop() -> None:
-    """Let all run that is due: a timer, what it leaves for the next turn, and who waits for it."""
-    for _ in range(5):
-        await asyncio.sleep(0)
+async def pass_time(loop: Loop, seconds: float) -> None:
+    """Put the clock forward in small steps, and let all run that is due."""
+    for _ in range(round(seconds / STEP)):
+        loop.ahead += STEP
+        for _ in range(4):  # a timer, what it leaves for the next turn, and who waits for it
+            await asyncio.sleep(0)
 
 
 @contextmanager
-def told_site() -> Iterator[tuple[Site, str]]:
-    site = Site()
+def told_site(start: bytes) -> Iterator[tuple[Site, str]]:
+    site = Site(start)
     with LoopbackServer(ai_site(site.submit)) as server:
         yield site, server.url
         site.finish()
 
 
-def run(check: Callable[[AsyncReplyStream, Site, Loop], Awaitable[None]]) -> None:
+def run(
+    check: Callable[[AsyncReplyStream, Site, Loop], Awaitable[None]],
+    start: bytes = CHUNKED + chunk(live("a")),
+    idle: float | None = IDLE,
+) -> None:
     """Check a stream of which the first piece has been read."""
 
     async def main(site: Site, url: str) -> None:
         loop = asyncio.get_running_loop()
         assert isinstance(loop, Loop)
-        async with AsyncClient(url, timeout=Timeout(connect=None, idle=IDLE)) as client:
+        async with AsyncClient(url, timeout=Timeout(idle=idle)) as client:
             stream = client.stream("Hi")
             assert await anext(stream) == "a"
             await check(stream, site, loop)
 
-    with told_site() as (site, url), asyncio.Runner(loop_factory=Loop) as runner:
+    with told_site(start) as (site, url), asyncio.Runner(loop_factory=Loop) as runner:
         runner.run(main(site, url))
 
 
@@ -92,15 +100,13 @@ def test_each_wait_has_the_whole_time() -> None:
     async def check(stream: AsyncReplyStream, site: Site, loop: Loop) -> None:
         for text in "bcd":
             reading = asyncio.ensure_future(anext(stream))
-            await turns_of_the_loop()
-            loop.ahead += IDLE * 0.75
-            await turns_of_the_loop()
+            await pass_time(loop, IDLE * 0.95)
             assert not reading.done()
-            site.send(live(text))
+            site.send(chunk(live(text)))
             assert await reading == text
         reading = asyncio.ensure_future(anext(stream))
-        await turns_of_the_loop()
-        loop.ahead += IDLE + 1
+        await pass_time(loop, IDLE * 1.25)
+        assert reading.done()
         with pytest.raises(IncompleteReply, match="100 seconds") as caught:
             await reading
         assert caught.value.partial_text == "abcd"
@@ -111,17 +117,37 @@ def test_each_wait_has_the_whole_time() -> None:
 def test_a_caller_who_takes_his_time_uses_up_none() -> None:
     async def check(stream: AsyncReplyStream, site: Site, loop: Loop) -> None:
         for text in "bc":
-            loop.ahead += IDLE * 3
-            await turns_of_the_loop()
+            await pass_time(loop, IDLE * 3)
             reading = asyncio.ensure_future(anext(stream))
-            await turns_of_the_loop()
-            loop.ahead += IDLE * 0.75
-            await turns_of_the_loop()
+            await pass_time(loop, IDLE * 0.95)
             assert not reading.done()
-            site.send(live(text))
+            site.send(chunk(live(text)))
             assert await reading == text
 
     run(check)
+
+
+@pytest.mark.parametrize("framing", ["chunk extension", "gzip"])
+def test_a_site_that_sends_what_is_no_text_yet_is_not_silent(framing: str) -> None:
+    packed = zlib.compress(live("b"), wbits=31)
+    data = f"{len(live('b')):x};why=none\r\n".encode() if framing != "gzip" else packed[:10]
+    rest = live("b") + b"\r\n" if framing != "gzip" else packed[10:]
+
+    async def check(stream: AsyncReplyStream, site: Site, loop: Loop) -> None:
+        reading = asyncio.ensure_future(anext(stream))
+        for byte in data:
+            await pass_time(loop, IDLE * 0.9)
+            site.send(bytes([byte]))
+        await pass_time(loop, IDLE * 0.9)
+        assert not reading.done()
+        site.send(rest)
+        assert await reading == "b"
+
+    head = CHUNKED + chunk(live("a"))
+    if framing == "gzip":
+        head = events_head("Content-Encoding: gzip", "Connection: close")
+        head += zlib.compress(live("a"), wbits=31)
+    run(check, head)
 
 
 def test_an_event_loop_that_stood_still_loses_nothing() -> None:
@@ -129,14 +155,13 @@ def test_an_event_loop_that_stood_still_loses_nothing() -> None:
 
     async def check(stream: AsyncReplyStream, site: Site, loop: Loop) -> None:
         reading = asyncio.ensure_future(anext(stream))
-        await turns_of_the_loop()
-        site.send(live("b"))
+        await pass_time(loop, IDLE * 0.5)
+        site.send(chunk(live("b")))
         loop.ahead += IDLE * 3
         assert await reading == "b"
         reading = asyncio.ensure_future(anext(stream))
-        await turns_of_the_loop()
-        assert not reading.done()
-        site.send(end("ab"))
+        await pass_time(loop, IDLE * 0.5)
+        site.send(chunk(end("ab")))
         with pytest.raises(StopAsyncIteration):
             await reading
         assert stream.reply.text == "ab"
@@ -144,14 +169,24 @@ def test_an_event_loop_that_stood_still_loses_nothing() -> None:
     run(check)
 
 
-def test_nothing_is_left_to_wait_for_when_a_stream_is_closed() -> None:
+def test_without_a_limit_nothing_is_timed() -> None:
     async def check(stream: AsyncReplyStream, site: Site, loop: Loop) -> None:
-        answer = stream._answer
-        assert answer is not None
-        timer = answer._timer
-        assert timer is not None
-        assert not timer.cancelled()
+        reading = asyncio.ensure_future(anext(stream))
+        await pass_time(loop, IDLE * 3)
+        assert not reading.done()
+        site.send(chunk(live("b")))
+        assert await reading == "b"
+
+    run(check, idle=None)
+
+
+def test_nothing_is_timed_for_a_stream_that_is_closed() -> None:
+    async def check(stream: AsyncReplyStream, site: Site, loop: Loop) -> None:
+        assert stream._answer is not None
+        timer = stream._answer._idle_timer
+        assert timer._handle is not None
+        assert not timer._handle.cancelled()
         await stream.close()
-        assert timer.cancelled()
+        assert timer._handle.cancelled()
 
     run(check)
