@@ -96,7 +96,7 @@ def imports() -> list[Table]:
     tables = [medians("Imports, over the interpreter", over, 5, unit="ms", per=1e-3, added=True)]
     for library, client in CLIENTS.items():
         pair = {name: partial(_import_alone, IMPORTS[name]) for name in (library, client)}
-        tables.append(medians(f"{client}, and its HTTP library", pair, 9, unit="ms", per=1e-3))
+        tables.append(medians(f"{client}, and its HTTP library", pair, 15, unit="ms", per=1e-3))
     return tables
 
 
