@@ -154,7 +154,7 @@ class WholeResponse(http.client.HTTPResponse):
 
         The `read1` of http.client returns no more than one chunk, for 2.5 us; here each costs 0.5.
         """
-        if self.isclosed():
+        if self.fp is None:
             return b""
         here = self.fp.peek(1)
         at, left, pieces = 0, self.chunk_left, []
