@@ -30,7 +30,6 @@ class IdleTimer:
         self.steps = 0
         self._seen = 0
         self._response = response
-        self._seconds = seconds
         self._is_on = seconds is not None
         self._handle: asyncio.TimerHandle | None = None
         if seconds is not None:
