@@ -33,7 +33,8 @@ class Timeout:
 
     Attributes:
         connect: to make a connection.
-        idle: between two pieces of an answer, and for the first one.
+        idle: of silence between two pieces of an answer, and before the first one. Between pieces
+            the async client waits up to a fifth longer, 2 seconds at most.
         total: for a whole call, with its retries, until the reply is complete.
     """
 
