@@ -72,11 +72,10 @@ def write(tables: list[Table], rounds: int) -> None:
         "Results", "=======", "",
         f"Python {platform.python_version()}, {platform.system()} {platform.machine()}, "
         f"{os.cpu_count()} CPUs; {versions}.", "",
-        f"Each table is one interleaved measurement, the server in a process and on a "
-        f"CPU of its own: {RUNS} "
-        f"runs of {rounds} rounds; shown is the median of the slowest run. Ratios are to the first "
-        "row, measured right before or after. Differences of less than 25 % between two "
-        "end-to-end rows are noise.",
+        "Each table is one interleaved measurement, the server in a process and on a CPU of its "
+        f"own: {RUNS} runs of {rounds} rounds; shown is the median of the slowest run. Ratios are "
+        "to the first row, measured right before or after. Differences of less than 25 % between "
+        "two end-to-end rows are noise.",
         "",
     ]  # fmt: skip
     for table in tables:

@@ -59,17 +59,18 @@ class AsyncEngine(BaseClient[aiohttp.ClientSession]):
         """Return what sends a plan when it is awaited, its time running from now on."""
         deadline = self._deadline()
         if plan.files:
-            return self._open_with_files(plan, deadline)
+            return self._open_with_files(plan, checked, deadline)
         return self._retrying(deadline, self._start, self._turns(checked, plan))
 
     async def _open_with_files(
-        self, plan: TurnPlan, deadline: Deadline
+        self, plan: TurnPlan, checked: Turn, deadline: Deadline
     ) -> tuple[Turn, AsyncAnswer]:
         stored = [
             file if isinstance(file, StoredFile) else await self._upload(file, deadline)
             for file in plan.files
         ]
-        return await self._retrying(deadline, self._start, partial(self._turn, plan, stored))
+        turns = self._turns(checked, plan, stored)
+        return await self._retrying(deadline, self._start, turns)
 
     async def _upload(
         self, file: LocalFile, deadline: Deadline, purpose: str = NO_PURPOSE
@@ -183,8 +184,7 @@ class AsyncEngine(BaseClient[aiohttp.ClientSession]):
             answer = await self._transport.send(request, self._headers(request), deadline)
         except TransportError as error:
             raise_interrupted(exchange, error)
-        if answer.cookies:
-            self._site.keep_secret(answer.cookies)
+        self._site.keep_secret(answer.cookies)
         exchange.receive_head(answer.status, answer.headers)
         return answer
 

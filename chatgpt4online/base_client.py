@@ -223,10 +223,12 @@ class BaseClient(ABC, Generic[SessionT]):
             greeted=plan.greeted,
         )
 
-    def _turns(self, checked: Turn, plan: TurnPlan) -> Callable[[], Turn]:
-        """Return what gives a turn for each try, first the one that was checked."""
-        left = [checked]
-        return lambda: left.pop() if left else self._turn(plan)
+    def _turns(
+        self, checked: Turn, plan: TurnPlan, files: Sequence[StoredFile] = ()
+    ) -> Callable[[], Turn]:
+        """Return what gives a turn for each try. The one that was checked has no files yet."""
+        left = [] if files else [checked]
+        return lambda: left.pop() if left else self._turn(plan, files)
 
     def _deadline(self) -> Deadline:
         return Deadline(self._timeout.total)

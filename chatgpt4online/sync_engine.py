@@ -50,7 +50,7 @@ class SyncEngine(BaseClient[requests.Session]):
             file if isinstance(file, StoredFile) else self._upload(file, deadline)
             for file in plan.files
         ]
-        turns = partial(self._turn, plan, stored) if stored else self._turns(checked, plan)
+        turns = self._turns(checked, plan, stored)
         turn, answer = self._retrying(deadline, self._start, turns)
         return ReplyStream(turn, answer, self._transport)
 
@@ -158,8 +158,7 @@ class SyncEngine(BaseClient[requests.Session]):
             answer = self._transport.send(request, self._headers(request), deadline)
         except TransportError as error:
             raise_interrupted(exchange, error)
-        if answer.cookies:
-            self._site.keep_secret(answer.cookies)
+        self._site.keep_secret(answer.cookies)
         exchange.receive_head(answer.status, answer.headers)
         return answer
 

@@ -6,8 +6,7 @@ import asyncio
 import queue
 import threading
 import zlib
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
 
 import pytest
 
@@ -27,6 +26,7 @@ from .loopback import (
 )
 
 IDLE, STEP = 100.0, 1.0
+START = CHUNKED + chunk(live("a"))
 
 
 class Loop(asyncio.SelectorEventLoop):
@@ -69,22 +69,16 @@ async def pass_time(loop: Loop, seconds: float) -> None:
             await asyncio.sleep(0)
 
 
-@contextmanager
-def told_site(start: bytes) -> Iterator[tuple[Site, str]]:
-    site = Site(start)
-    with LoopbackServer(ai_site(site.submit)) as server:
-        yield site, server.url
-        site.finish()
-
-
 def run(
     check: Callable[[AsyncReplyStream, Site, Loop], Awaitable[None]],
-    start: bytes = CHUNKED + chunk(live("a")),
+    start: bytes = START,
     idle: float | None = IDLE,
 ) -> None:
     """Check a stream of which the first piece has been read."""
 
-    async def main(site: Site, url: str) -> None:
+    site = Site(start)
+
+    async def main(url: str) -> None:
         loop = asyncio.get_running_loop()
         assert isinstance(loop, Loop)
         async with AsyncClient(url, timeout=Timeout(idle=idle)) as client:
@@ -92,8 +86,14 @@ def run(
             assert await anext(stream) == "a"
             await check(stream, site, loop)
 
-    with told_site(start) as (site, url), asyncio.Runner(loop_factory=Loop) as runner:
-        runner.run(main(site, url))
+    with (
+        LoopbackServer(ai_site(site.submit)) as server,
+        asyncio.Runner(loop_factory=Loop) as runner,
+    ):
+        try:
+            runner.run(main(server.url))
+        finally:
+            site.finish()
 
 
 def test_each_wait_has_the_whole_time() -> None:
@@ -127,15 +127,26 @@ def test_a_caller_who_takes_his_time_uses_up_none() -> None:
     run(check)
 
 
-@pytest.mark.parametrize("framing", ["chunk extension", "gzip"])
-def test_a_site_that_sends_what_is_no_text_yet_is_not_silent(framing: str) -> None:
-    packed = zlib.compress(live("b"), wbits=31)
-    data = f"{len(live('b')):x};why=none\r\n".encode() if framing != "gzip" else packed[:10]
-    rest = live("b") + b"\r\n" if framing != "gzip" else packed[10:]
+PACKED = zlib.compress(live("b"), wbits=31)
+PACKED_START = events_head("Content-Encoding: gzip", "Connection: close") + zlib.compress(
+    live("a"), wbits=31
+)
 
+
+@pytest.mark.parametrize(
+    ("start", "slow", "rest"),
+    [
+        (START, f"{len(live('b')):x};why=none\r\n".encode(), live("b") + b"\r\n"),
+        (PACKED_START, PACKED[:10], PACKED[10:]),
+    ],
+    ids=["chunk extension", "gzip"],
+)
+def test_a_site_that_sends_what_is_no_text_yet_is_not_silent(
+    start: bytes, slow: bytes, rest: bytes
+) -> None:
     async def check(stream: AsyncReplyStream, site: Site, loop: Loop) -> None:
         reading = asyncio.ensure_future(anext(stream))
-        for byte in data:
+        for byte in slow:
             await pass_time(loop, IDLE * 0.9)
             site.send(bytes([byte]))
         await pass_time(loop, IDLE * 0.9)
@@ -143,11 +154,7 @@ def test_a_site_that_sends_what_is_no_text_yet_is_not_silent(framing: str) -> No
         site.send(rest)
         assert await reading == "b"
 
-    head = CHUNKED + chunk(live("a"))
-    if framing == "gzip":
-        head = events_head("Content-Encoding: gzip", "Connection: close")
-        head += zlib.compress(live("a"), wbits=31)
-    run(check, head)
+    run(check, start)
 
 
 def test_an_event_loop_that_stood_still_loses_nothing() -> None:

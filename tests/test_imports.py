@@ -18,15 +18,7 @@ PACKAGE = Path(chatgpt4online.__file__).parent
 LAYERS = [
     {"errors", "messages"},
     {"protocol"},
-    {
-        "discretion",
-        "failures",
-        "files",
-        "retries",
-        "settings",
-        "terminal",
-        "reply_stream",
-    },
+    {"discretion", "failures", "files", "retries", "settings", "terminal", "reply_stream"},
     {"base_client", "conversation"},
     {"answer", "connections", "idle_timer"},
     {"sync_answer", "async_answer"},

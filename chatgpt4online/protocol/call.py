@@ -127,8 +127,7 @@ class Call(Exchange, Generic[Result]):
         self._headers = headers
         if 200 <= status < 300:
             self._advance(Outcome.ACCEPTED)
-            if "x-wp-nonce" in headers:
-                self._renew_nonce(headers["x-wp-nonce"])
+            self._renew_nonce(headers.get("x-wp-nonce"))
         else:
             page = self._limits.page
             self._refusal = ChunkParser(Limits(line=page, reply=page))
