@@ -100,12 +100,10 @@ async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
                     start, *rest = rest
                     writer.write(start + chunk(event("Hi", openai=openai)))
                     await GATE[0].wait()
-                pause = PACE if how == "first" else 0  # none is the other streams' turn
-                for number, data in enumerate(rest):
-                    if number:
-                        await asyncio.sleep(pause)
+                for data in rest:
                     writer.write(data)
                     await writer.drain()
+                    await asyncio.sleep(PACE if how == "first" else 0)  # the other streams' turn
     except (asyncio.IncompleteReadError, OSError):
         writer.close()
 
