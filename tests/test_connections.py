@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import gc
+import io
+import itertools
 import signal
 import socket
 import ssl
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, cast
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from chatgpt4online import (
     ChatError,
@@ -320,6 +324,57 @@ def test_chunks_are_read_however_they_are_sent(size: int) -> None:
     wire = CHUNKED + CHUNKS + b"0\r\nTrailer: x\r\n\r\n"
     pieces = [wire[at : at + size] for at in range(0, len(wire), size)]
     assert read_all(pieces) == b"".join(DATA) + b"0123456789"
+
+
+class Pieces(io.RawIOBase):
+    """What arrives, a piece for each read."""
+
+    def __init__(self, pieces: list[bytes]) -> None:
+        self._left = pieces[::-1]
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        piece = self._left.pop() if self._left else b""
+        buffer[: len(piece)] = piece
+        return len(piece)
+
+
+class Socket:
+    """As much of a socket as http.client needs to read."""
+
+    def __init__(self, pieces: list[bytes]) -> None:
+        self._pieces = pieces
+
+    def makefile(self, _: str, size: int = 1) -> io.BufferedReader:
+        return io.BufferedReader(Pieces(self._pieces), size)
+
+
+CHUNK_LINES = st.sampled_from(["{:x}", "{:X}", "0{:x}", "{:x};a=b", "{:x}"])
+CHUNK_DATA = st.one_of(
+    st.sampled_from([b"\r\n", b"1\r\na\r\n", b"0\r\n\r\n", b"a\r\n1\r\nb", live("Hi")]),
+    st.binary(min_size=1, max_size=20),
+)
+
+
+@given(
+    chunks=st.lists(st.tuples(CHUNK_LINES, CHUNK_DATA), max_size=12),
+    cuts=st.lists(st.integers(0, 400)),
+)
+def test_chunks_are_what_their_sizes_say(chunks: list[tuple[str, bytes]], cuts: list[int]) -> None:
+    body = b"".join(
+        line.format(len(data)).encode() + b"\r\n" + data + b"\r\n" for line, data in chunks
+    )
+    wire = body + b"0\r\n\r\n"
+    edges = sorted({0, len(wire), *(cut for cut in cuts if cut < len(wire))})
+    pieces = [wire[at:end] for at, end in itertools.pairwise(edges)]
+    response = WholeResponse(cast("socket.socket", Socket([CHUNKED, *pieces])))
+    response.begin()
+    parts = []
+    while part := response.read_chunks():
+        parts.append(part)
+    assert b"".join(parts) == b"".join(data for _, data in chunks)
 
 
 def test_what_came_before_a_chunk_that_is_none_is_not_lost() -> None:

@@ -134,9 +134,8 @@ class Call(Exchange, Generic[Result]):
             self._refused_text = ""
 
     def receive_data(self, data: bytes) -> Sequence[Piece]:
-        if self.accepted:
+        if self._refusal is None:
             return self._take_data(data)
-        assert self._refusal is not None
         for piece in self._refusal.feed(data):
             self._refused_text += piece if isinstance(piece, str) else ""
         return ()

@@ -20,19 +20,24 @@ class TextSoFar:
 
     def __init__(self) -> None:
         self._parts: list[str] = []
-        self._joined = 0
+        self._most = _MOST_APART
 
     def __str__(self) -> str:
         return "".join(self._parts)
 
     def add(self, pieces: Iterable[str | ActivityEvent]) -> None:
         """Add the next pieces."""
-        text = "".join([piece for piece in pieces if type(piece) is str])
+        try:
+            text = "".join(pieces)  # type: ignore[arg-type]
+        except TypeError:  # there are activities among them, which is rare
+            text = "".join([piece for piece in pieces if type(piece) is str])
+        parts = self._parts
         if text:
-            self._parts.append(text)
-        if len(self._parts) - self._joined > _MOST_APART:
-            self._parts[self._joined :] = ["".join(self._parts[self._joined :])]
-            self._joined += 1
+            parts.append(text)
+        if len(parts) > self._most:
+            joined = self._most - _MOST_APART
+            parts[joined:] = ["".join(parts[joined:])]
+            self._most += 1
 
     def rest_of(self, text: str) -> str:
         """Return what `text` has beyond this one; '' where it does not begin with it."""
