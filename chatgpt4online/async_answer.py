@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from functools import partial
 
 import aiohttp
 
@@ -30,14 +29,8 @@ class AsyncAnswer(BaseAnswer):
         super().__init__(response.status, headers, sent=sent, url=url, idle=idle, deadline=deadline)
         self._response = response
         self._failure: TransportError | None = None
-        self._idle_timer = IdleTimer(response, idle)
-        # Not a method: the connection would keep an answer that everybody has forgotten.
-        self._wake = partial(_wake, response.content)
-        self._connection_closed = _closed_future(response)
-        if self._connection_closed is not None:
-            self._connection_closed.add_done_callback(self._wake)
-            self._connection_closed.remove_done_callback(_retrieve)
-            self._connection_closed.add_done_callback(_retrieve)
+        self._idle_timer = IdleTimer(idle)
+        self.look()
 
     async def read(self) -> bytes:
         """Return bytes as soon as there are any, decompressed; b'' at the end of the body.
@@ -59,6 +52,32 @@ class AsyncAnswer(BaseAnswer):
         finally:
             self._idle_timer.steps += 1
         return self._received_before() or await self.read()
+
+    def look(self) -> bool:
+        """See that nobody waits in vain; to be called now and then.
+
+        Returns:
+            whether more of the answer can come.
+        """
+        connection = self._response.connection
+        protocol = connection.protocol if connection is not None else None
+        if protocol is None:
+            return False  # all is here, and the connection may serve another request
+        if not protocol.connected:
+            self._wake()
+            return False
+        self._idle_timer.look(protocol)
+        return True
+
+    def _wake(self) -> None:
+        """Have a reader of the body know that the connection is lost.
+
+        After a chunk that cannot be parsed aiohttp closes the connection, and its timer, but
+        leaves the reader waiting for ever.
+        """
+        content = self._response.content
+        if not content.is_eof() and content.exception() is None:
+            content.set_exception(aiohttp.ClientPayloadError("The connection was lost."))
 
     def _received_before(self) -> bytes:
         """Return what had arrived before the failure: aiohttp hides it behind its exception."""
@@ -85,9 +104,6 @@ class AsyncAnswer(BaseAnswer):
         self._is_closed = True
         # In a fork this would take the connection from the event loop of the other process.
         if not self._is_elsewhere():
-            self._idle_timer.stop()
-            if self._connection_closed is not None:
-                self._connection_closed.remove_done_callback(self._wake)
             self._response.close()
 
     def linger(self) -> bool:
@@ -95,7 +111,6 @@ class AsyncAnswer(BaseAnswer):
         if self._response.connection is None:
             self.close()
             return False
-        self._idle_timer.stop()
         self._stay()
         return True
 
@@ -113,28 +128,3 @@ class AsyncAnswer(BaseAnswer):
                         pass
         finally:
             self.close()
-
-
-def _closed_future(response: aiohttp.ClientResponse) -> asyncio.Future[None] | None:
-    """Return what is done when the connection of an answer is lost; None where it has ended."""
-    protocol = response.connection.protocol if response.connection is not None else None
-    closed = protocol.closed if protocol is not None else None
-    return closed if isinstance(closed, asyncio.Future) else None
-
-
-def _wake(content: aiohttp.StreamReader, closed: asyncio.Future[None]) -> None:
-    """Have a reader of the body know that the connection is lost.
-
-    After a chunk that cannot be parsed aiohttp closes the connection, and its timer, but leaves
-    the reader waiting for ever.
-    """
-    if not content.is_eof() and content.exception() is None:
-        reason = None if closed.cancelled() else closed.exception()
-        lost = aiohttp.ClientPayloadError("The connection was lost.")
-        content.set_exception(lost, reason or lost)
-
-
-def _retrieve(closed: asyncio.Future[None]) -> None:
-    """Take note of how a connection ended, or asyncio logs that nobody did."""
-    if not closed.cancelled():
-        closed.exception()

@@ -7,7 +7,6 @@ import base64
 import contextlib
 import os
 import ssl
-import weakref
 from collections import deque
 from collections.abc import AsyncIterator
 from urllib.parse import unquote, urlsplit, urlunsplit
@@ -28,12 +27,8 @@ from .failures import (
 from .files import failure_of, length_of, pieces_of
 from .protocol.answers import Headers
 from .protocol.exchanges import Body, FileBody, Request
-from .settings import (
-    Deadline,
-    HttpSettings,
-    Timeout,
-    trusting,
-)
+from .settings import Deadline, HttpSettings, Timeout, trusting
+from .under_way import UnderWay
 
 _NO_ROUNDING = 86400.0
 """aiohttp rounds longer timeouts up to whole seconds; seconds."""
@@ -53,8 +48,7 @@ class AsyncTransport:
         self._session = session
         self._unlimited = _limits(settings.timeout, None)
         self._lingering: deque[AsyncAnswer] = deque()
-        self._open: weakref.WeakSet[AsyncAnswer] = weakref.WeakSet()
-        self._waiting: set[asyncio.Timeout] = set()
+        self._under_way = UnderWay(settings.timeout.idle)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._pid = os.getpid()
         self._closed = False
@@ -81,12 +75,12 @@ class AsyncTransport:
         limits = self._unlimited if left is None else _limits(timeout, left)
         try:
             # aiohttp bounds the wait for an answer, but not that for the request to be taken.
-            async with asyncio.timeout(_time_to_send(request.body, timeout)) as sending:
-                self._waiting.add(sending)
+            async with asyncio.timeout(None) as sending:
+                self._under_way.begin(sending, _time_to_send(request.body, timeout))
                 response = await self._session.request(
                     request.method,
                     request.url,
-                    data=_data(request.body, sending, timeout.idle),
+                    data=self._data(request.body, sending),
                     headers=_all_headers(request, headers, authorization),
                     allow_redirects=False,
                     timeout=limits,
@@ -111,13 +105,37 @@ class AsyncTransport:
                 raise answer_timed_out(request.url, timeout.idle) from cause
             raise self._translate(error, request.url, deadline, proxy is not None) from cause
         finally:
-            self._waiting.discard(sending)
+            self._under_way.done(sending)
         answer = AsyncAnswer(response, request.url, timeout.idle, deadline)
         if self._closed:
             answer.close()
             raise closed_meanwhile(request.url)
-        self._open.add(answer)
+        self._under_way.add(answer)
         return answer
+
+    def _data(
+        self, body: Body | None, sending: asyncio.Timeout
+    ) -> bytes | AsyncIterator[bytes] | None:
+        return self._pieces(body, sending) if isinstance(body, FileBody) else body or None
+
+    async def _pieces(self, body: FileBody, sending: asyncio.Timeout) -> AsyncIterator[bytes]:
+        pieces = pieces_of(body)
+        idle = self._settings.timeout.idle
+        reading: asyncio.Future[bytes | None] | None = None
+        try:
+            while True:
+                # Reading a file can block, so it must not be done in the event loop.
+                reading = asyncio.ensure_future(asyncio.to_thread(next, pieces, None))
+                piece = await asyncio.shield(reading)
+                if piece is None:
+                    return
+                self._under_way.go_on(sending, idle and 2 * idle)
+                yield piece
+        finally:
+            # Another try may read the same file, so this one must have done with it.
+            if reading is not None:
+                await asyncio.wait([reading])
+            pieces.close()
 
     def check_closed(self) -> None:
         """Raise a `UsageError` where the client is closed."""
@@ -153,11 +171,7 @@ class AsyncTransport:
             return  # closing would take the connections from the event loop of the other process
         if not self._owned:
             await self._drain_lingering(Deadline(None))
-        for sending in tuple(self._waiting):
-            with contextlib.suppress(RuntimeError):  # its time is over just now
-                sending.reschedule(0)
-        for answer in list(self._open):
-            answer.close()
+        self._under_way.end()
         if self._owned and self._session is not None:
             await self._session.close()
 
@@ -209,35 +223,6 @@ def _time_to_send(body: Body | None, timeout: Timeout) -> float | None:
     if timeout.idle is None or timeout.connect is None:
         return None
     return timeout.connect + timeout.idle * (1 if body is None else 2)
-
-
-def _data(
-    body: Body | None, sending: asyncio.Timeout, idle: float | None
-) -> bytes | AsyncIterator[bytes] | None:
-    return _pieces(body, sending, idle) if isinstance(body, FileBody) else body or None
-
-
-async def _pieces(
-    body: FileBody, sending: asyncio.Timeout, idle: float | None
-) -> AsyncIterator[bytes]:
-    pieces = pieces_of(body)
-    reading: asyncio.Future[bytes | None] | None = None
-    try:
-        while True:
-            # Reading a file can block, so it must not be done in the event loop.
-            reading = asyncio.ensure_future(asyncio.to_thread(next, pieces, None))
-            piece = await asyncio.shield(reading)
-            if piece is None:
-                return
-            if idle is not None and not sending.expired():
-                with contextlib.suppress(RuntimeError):  # the head has come before the whole form
-                    sending.reschedule(asyncio.get_running_loop().time() + 2 * idle)
-            yield piece
-    finally:
-        # Another try may read the same file, so this one must have done with it.
-        if reading is not None:
-            await asyncio.wait([reading])
-        pieces.close()
 
 
 def _all_headers(request: Request, headers: Headers, authorization: Headers) -> Headers:

@@ -187,13 +187,28 @@ def test_without_a_limit_nothing_is_timed() -> None:
     run(check, idle=None)
 
 
-def test_nothing_is_timed_for_a_stream_that_is_closed() -> None:
+def test_nothing_is_timed_once_all_is_at_its_end() -> None:
     async def check(stream: AsyncReplyStream, site: Site, loop: Loop) -> None:
-        assert stream._answer is not None
-        timer = stream._answer._idle_timer
-        assert timer._handle is not None
-        assert not timer._handle.cancelled()
+        under_way = stream._transport._under_way
+        await pass_time(loop, IDLE)
+        assert under_way._timer is not None
         await stream.close()
-        assert timer._handle.cancelled()
+        await pass_time(loop, 3 * STEP)
+        assert under_way._timer is None
 
     run(check)
+
+
+def test_a_connection_that_is_lost_unnoticed_ends_the_wait() -> None:
+    """After a chunk that is none aiohttp lets a reader wait for ever."""
+
+    async def check(stream: AsyncReplyStream, site: Site, loop: Loop) -> None:
+        reading = asyncio.ensure_future(anext(stream))
+        await pass_time(loop, STEP)
+        site.send(b"no chunk\r\n")
+        await pass_time(loop, 3 * STEP)
+        assert reading.done()
+        with pytest.raises(IncompleteReply, match="was cut, or did not carry HTTP"):
+            await reading
+
+    run(check, idle=None)

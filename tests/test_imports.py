@@ -22,6 +22,7 @@ LAYERS = [
     {"base_client", "conversation"},
     {"answer", "connections", "idle_timer"},
     {"sync_answer", "async_answer"},
+    {"under_way"},
     {"transport", "async_transport"},
     {"sync_reply_stream", "async_reply_stream"},
     {"sync_engine", "async_engine"},
