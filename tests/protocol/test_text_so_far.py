@@ -43,6 +43,15 @@ def test_many_small_texts_take_little_more_than_their_characters() -> None:
     assert sum(map(sys.getsizeof, text._parts)) < 600_000
 
 
+def test_large_texts_are_kept_in_large_blocks() -> None:
+    text = TextSoFar()
+    for _ in range(100):
+        text.add(["x" * 100_000])
+    assert str(text) == "x" * 10_000_000
+    *blocks, _ = text._parts
+    assert {len(block) for block in blocks} == {1_100_000}
+
+
 def test_another_thread_sees_whole_steps() -> None:
     text, over = TextSoFar(), threading.Event()
     whole = "".join(f"{number:05d}" for number in range(20_000))
