@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from ..messages import ActivityEvent
 
@@ -29,7 +29,7 @@ class TextSoFar:
     def __str__(self) -> str:
         return "".join(self._parts)
 
-    def add(self, pieces: Iterable[str | ActivityEvent]) -> None:
+    def add(self, pieces: Sequence[str | ActivityEvent]) -> None:
         """Add the next pieces."""
         try:
             text = "".join(pieces)  # type: ignore[arg-type]
