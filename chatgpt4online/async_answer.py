@@ -11,7 +11,7 @@ from .answer import BaseAnswer
 from .discretion import without_texts
 from .errors import TransportError
 from .failures import answer_timed_out, closed_meanwhile, connection_lost
-from .idle_timer import IdleTimer
+from .idle_switch import IdleSwitch
 from .settings import Deadline
 
 
@@ -29,8 +29,8 @@ class AsyncAnswer(BaseAnswer):
         super().__init__(response.status, headers, sent=sent, url=url, idle=idle, deadline=deadline)
         self._response = response
         self._failure: TransportError | None = None
-        self._idle_timer = IdleTimer(idle)
-        self.look()
+        self._idle_switch = IdleSwitch(idle)
+        self.see_to_reader()  # ends the timer of aiohttp for the head
 
     async def read(self) -> bytes:
         """Return bytes as soon as there are any, decompressed; b'' at the end of the body.
@@ -43,30 +43,30 @@ class AsyncAnswer(BaseAnswer):
         if self._failure is not None:
             raise self._failure
         self._deadline.left()
-        self._idle_timer.steps += 1
+        self._idle_switch.steps += 1
         try:
             return await self._response.content.readany()
         except (aiohttp.ClientError, OSError, ValueError, RuntimeError) as error:
             self._failure = self._translate(error)
             self._failure.__cause__ = without_texts(error)
         finally:
-            self._idle_timer.steps += 1
+            self._idle_switch.steps += 1
         return self._received_before() or await self.read()
 
-    def look(self) -> bool:
+    def see_to_reader(self) -> bool:
         """See that nobody waits in vain; to be called now and then.
 
         Returns:
-            whether more of the answer can come.
+            whether somebody may wait for more of the answer.
         """
         connection = self._response.connection
         protocol = connection.protocol if connection is not None else None
-        if protocol is None:
+        if protocol is None or self._linger_until:
             return False  # all is here, and the connection may serve another request
         if not protocol.connected:
             self._wake()
             return False
-        self._idle_timer.look(protocol)
+        self._idle_switch.turn(protocol)
         return True
 
     def _wake(self) -> None:

@@ -63,6 +63,8 @@ class AsyncTransport:
         self.check_usable()
         if self._lingering:
             await self._drain_lingering(deadline)
+            if self._closed:
+                raise closed_meanwhile(request.url)
         if self._session is None:
             self._session = _new_session()
             self._loop = asyncio.get_running_loop()
@@ -110,7 +112,7 @@ class AsyncTransport:
         if self._closed:
             answer.close()
             raise closed_meanwhile(request.url)
-        self._under_way.add(answer)
+        self._under_way.add(answer)  # nothing was awaited since `done`, so it goes on looking
         return answer
 
     def _data(

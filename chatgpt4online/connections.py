@@ -26,8 +26,8 @@ _POOL_SIZE = 100
 _BUFFER_SIZE = 65536
 _SIZE = re.compile(rb"(0*+[1-9a-fA-F][0-9a-fA-F]{0,15})(?:;[^\r\n]*+)?\r\n").match
 """The line before a chunk, other than that before the end."""
-_LINE_OF_SMALL = 5
-"""The longest line before a chunk of less than 4 KiB."""
+_SMALL_SIZE = 5
+"""Where the line before a chunk of less than 4 KiB ends, as all servers write it; bytes."""
 
 
 class Cuttable(Protocol):
@@ -148,11 +148,13 @@ class WholeResponse(http.client.HTTPResponse):
         super().__init__(sock, *arguments, **options)
         self.fp.close()
         self.fp = cast("io.BufferedReader", sock.makefile("rb", _BUFFER_SIZE))
+        self._are_usual = True
 
     def read_chunks(self) -> bytes:
         """Return what is here of a chunked body, as soon as there is some; b'' at its end.
 
-        The `read1` of http.client returns no more than one chunk, for 2.5 us; here each costs 0.5.
+        The `read1` of http.client returns no more than one chunk, for 2.5 us; here each costs 1,
+        and 0.3 where it is small.
         """
         if self.fp is None:
             return b""
@@ -162,8 +164,8 @@ class WholeResponse(http.client.HTTPResponse):
         if left is not None and here.startswith(b"\r\n", left):
             pieces.append(here[:left])
             at, left = left + 2, None
-        if left is None and here.find(b"\r\n", at, at + _LINE_OF_SMALL) > 0:
-            at += _take_whole_chunks(here[at:], pieces)
+        if left is None and self._are_usual and here.find(b"\r\n", at, at + _SMALL_SIZE) > 0:
+            at += self._take_small_chunks(here[at:], pieces)
         while at < len(here):
             if left is None:
                 size = _SIZE(here, at)
@@ -181,7 +183,31 @@ class WholeResponse(http.client.HTTPResponse):
                 at, left = at + 2, None
         self.fp.read(at)
         self.chunk_left = left
-        return b"".join(pieces) or self.read1(_BUFFER_SIZE)
+        return b"".join(pieces) or self._read_one_chunk()
+
+    def _take_small_chunks(self, here: bytes, pieces: list[bytes]) -> int:
+        """Add the data of all chunks that are whole; return the bytes that they take.
+
+        The first line is a size. Where it is that of what follows up to the next line end, that
+        is a chunk, whatever is in it, and another size follows. Where a size is not so, or stands
+        before nothing, as at the end of the body, none is taken, and none will be: to try again
+        and again would take a second for 100 KB.
+        """
+        *lines, rest = here.split(b"\r\n")
+        if len(lines) % 2:
+            rest = lines.pop() + b"\r\n" + rest
+        data = lines[1::2]
+        if b"" in data or lines[::2] != [b"%x" % len(piece) for piece in data]:
+            self._are_usual = False
+            return 0
+        pieces += data
+        return len(here) - len(rest)
+
+    def _read_one_chunk(self) -> bytes:
+        data = self.read1(_BUFFER_SIZE)
+        if self.chunk_left is not None and self.chunk_left < 0:
+            raise http.client.HTTPException("A chunk has a size below 0.")
+        return data
 
     def begin(self) -> None:
         file = self.fp
@@ -200,22 +226,6 @@ class WholeResponse(http.client.HTTPResponse):
         self.msg.set_payload("")
         if _CURRENT.cut_off is not None:
             _CURRENT.cut_off.answer = self
-
-
-def _take_whole_chunks(here: bytes, pieces: list[bytes]) -> int:
-    """Add the data of the chunks that are whole; return the bytes that these take.
-
-    That is none where one is not written as all servers do. For chunks of one event each, to part
-    them so takes a third of what it takes to look for one after the other.
-    """
-    *lines, rest = here.split(b"\r\n")
-    if len(lines) % 2:
-        rest = lines.pop() + b"\r\n" + rest
-    data = lines[1::2]
-    if b"" in data or lines[::2] != [b"%x" % len(piece) for piece in data]:
-        return 0
-    pieces += data
-    return len(here) - len(rest)
 
 
 class _Connection(HTTPConnection):

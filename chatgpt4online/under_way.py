@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import contextvars
 import weakref
 
 from .async_answer import AsyncAnswer
@@ -35,10 +36,10 @@ class UnderWay:
         loop = asyncio.get_running_loop()
         self._requests[request] = None if seconds is None else loop.time() + seconds
         if self._timer is None:
-            self._wind(loop)
+            self._set_timer(loop)
 
     def go_on(self, request: asyncio.Timeout, seconds: float | None) -> None:
-        """Have what is left of a request take so many seconds; None for as many as before."""
+        """Have what is left of a request take so many seconds; None changes nothing."""
         if seconds is not None and request in self._requests:
             self._requests[request] = asyncio.get_running_loop().time() + seconds
 
@@ -47,7 +48,7 @@ class UnderWay:
         self._requests.pop(request, None)
 
     def add(self, answer: AsyncAnswer) -> None:
-        """Look after an answer from here on, of which the request was looked after."""
+        """Look after the answer to a request, which must have been looked after until now."""
         self._answers.add(answer)
 
     def end(self) -> None:
@@ -58,29 +59,31 @@ class UnderWay:
             answer.close()
         if self._timer is not None:
             self._timer.cancel()
+            self._timer = None
 
-    def look(self) -> None:
+    def _look(self) -> None:
         """End what takes too long, and go on looking where something is left."""
+        self._timer = None
         loop = asyncio.get_running_loop()
         now = loop.time()
         for request, end in tuple(self._requests.items()):
             if end is not None and end <= now:
                 _end(request)
-        left = [answer.look() for answer in tuple(self._answers)]
+        left = [answer.see_to_reader() for answer in tuple(self._answers)]
         if self._requests or any(left):
-            self._wind(loop)
-        else:
-            self._timer = None
+            self._set_timer(loop)
 
-    def _wind(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._timer = loop.call_later(self._pause, _look, weakref.ref(self))
+    def _set_timer(self, loop: asyncio.AbstractEventLoop) -> None:
+        # A context of its own, or that of the first request would be kept, and what is in it.
+        context = contextvars.Context()
+        self._timer = loop.call_later(self._pause, _look, weakref.ref(self), context=context)
 
 
 def _look(under_way: weakref.ref[UnderWay]) -> None:
     """Look where the client has not been forgotten, which its timer must not keep."""
     alive = under_way()
     if alive is not None:
-        alive.look()
+        alive._look()
 
 
 def _end(request: asyncio.Timeout) -> None:

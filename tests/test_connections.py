@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import http.client
 import io
 import itertools
 import signal
@@ -337,8 +338,11 @@ class Pieces(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int:
         piece = self._left.pop() if self._left else b""
-        buffer[: len(piece)] = piece
-        return len(piece)
+        size = min(len(piece), len(buffer))
+        buffer[:size] = piece[:size]
+        if size < len(piece):
+            self._left.append(piece[size:])
+        return size
 
 
 class Socket:
@@ -351,7 +355,14 @@ class Socket:
         return io.BufferedReader(Pieces(self._pieces), size)
 
 
-CHUNK_LINES = st.sampled_from(["{:x}", "{:X}", "0{:x}", "{:x};a=b", "{:x}"])
+def response_of(pieces: list[bytes]) -> WholeResponse:
+    """Return an answer whose chunked body arrives in these pieces."""
+    response = WholeResponse(cast("socket.socket", Socket([CHUNKED, *pieces])))
+    response.begin()
+    return response
+
+
+CHUNK_LINES = st.sampled_from(["{:x}", "{:x}", "{:X}", "0{:x}", "{:x};a=b", "{:x} ", "0x{:x}"])
 CHUNK_DATA = st.one_of(
     st.sampled_from([b"\r\n", b"1\r\na\r\n", b"0\r\n\r\n", b"a\r\n1\r\nb", live("Hi")]),
     st.binary(min_size=1, max_size=20),
@@ -368,13 +379,34 @@ def test_chunks_are_what_their_sizes_say(chunks: list[tuple[str, bytes]], cuts: 
     )
     wire = body + b"0\r\n\r\n"
     edges = sorted({0, len(wire), *(cut for cut in cuts if cut < len(wire))})
-    pieces = [wire[at:end] for at, end in itertools.pairwise(edges)]
-    response = WholeResponse(cast("socket.socket", Socket([CHUNKED, *pieces])))
-    response.begin()
+    response = response_of([wire[at:end] for at, end in itertools.pairwise(edges)])
     parts = []
     while part := response.read_chunks():
         parts.append(part)
     assert b"".join(parts) == b"".join(data for _, data in chunks)
+
+
+@pytest.mark.parametrize("line", [b"A", b"a ", b"0xa"])
+def test_chunks_that_cannot_be_parted_at_once_are_not_tried_again_and_again(line: bytes) -> None:
+    response = response_of([(line + b"\r\n0123456789\r\n") * 1000, b"0\r\n\r\n"])
+    tries = 0
+    take = response._take_small_chunks
+
+    def counted(here: bytes, pieces: list[bytes]) -> int:
+        nonlocal tries
+        tries += 1
+        return take(here, pieces)
+
+    response._take_small_chunks = counted  # type: ignore[method-assign]
+    while response.read_chunks():
+        pass
+    assert tries == 1
+
+
+def test_a_size_below_zero_ends_the_reading() -> None:
+    response = response_of([b"-1\r\n", b"A", b"5\r\nhello\r\n", b"0\r\n\r\n"])
+    with pytest.raises(http.client.HTTPException, match="below 0"):
+        response.read_chunks()
 
 
 def test_what_came_before_a_chunk_that_is_none_is_not_lost() -> None:

@@ -20,7 +20,7 @@ LAYERS = [
     {"protocol"},
     {"discretion", "failures", "files", "retries", "settings", "terminal", "reply_stream"},
     {"base_client", "conversation"},
-    {"answer", "connections", "idle_timer"},
+    {"answer", "connections", "idle_switch"},
     {"sync_answer", "async_answer"},
     {"under_way"},
     {"transport", "async_transport"},

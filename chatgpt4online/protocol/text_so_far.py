@@ -8,15 +8,16 @@ from ..messages import ActivityEvent
 
 _MOST_APART = 1000
 _LARGE = 2**20
+"""When the parts are joined, however few they are; characters."""
 
 
 class TextSoFar:
     """Keeps the texts among the pieces of a reply, for little more than their characters.
 
     A list of small texts takes 50 bytes more for each, and io.StringIO holds all of it twice when
-    it is asked for. So a list it is, whose last parts are joined when they are many, or make up a
-    mebibyte: blocks of that size go back to the system when they are dropped. Of a dropped reply
-    of 100 MB in smaller ones up to 50 MB stayed with the process.
+    it is asked for. So a list it is, whose last parts are joined when they are many, or long:
+    blocks of a mebibyte go back to the system when they are dropped. Of a dropped reply of 100 MB
+    in blocks of 64 KiB half stayed with the process.
 
     While one thread adds, others may ask for the text: each step that they can see is whole.
     """

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from aiohttp.client_proto import ResponseHandler
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from aiohttp.client_proto import ResponseHandler
 
 
-class IdleTimer:
-    """Bounds each wait for more of a body, at no cost for each chunk.
+class IdleSwitch:
+    """Switches the timer on by which aiohttp bounds the silence of a site, where it is needed.
 
-    aiohttp sets its own timer anew for whatever comes, which takes a fifth of what a chunk costs.
-    So that timer is on only while a reader waits, and has waited since the last look.
+    aiohttp sets it anew for whatever comes, which takes a fifth of what a chunk costs. So it is
+    on only while a reader waits, and has waited since the last turn.
 
     Args:
-        seconds: the longest silence of the site while it is waited for; None for no limit.
+        seconds: the longest silence while a reader waits; None for no limit.
 
     Attributes:
         steps: what the reader counts up when a wait begins, and again when it ends.
@@ -26,8 +29,8 @@ class IdleTimer:
         self._seconds = seconds
         self._is_on = seconds is not None  # it was for the head
 
-    def look(self, protocol: ResponseHandler) -> None:
-        """Switch the timer of aiohttp on where a wait has lasted since the last look, else off."""
+    def turn(self, protocol: ResponseHandler) -> None:
+        """Switch the timer on where a wait has lasted since the last turn, else off."""
         waits = self.steps % 2 == 1 and self.steps == self._seen
         self._seen = self.steps
         if self._seconds is not None and waits is not self._is_on:
