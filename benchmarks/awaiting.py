@@ -43,16 +43,23 @@ def raw(port: int) -> Stream:
     return stream
 
 
+_clients: dict[str, AsyncClient] = {}
+
+
+def _client(port: int, how: str) -> AsyncClient:
+    url = address(port, how, "wp-json/")
+    if url not in _clients:
+        _clients[url] = AsyncClient(url, proxy="")
+    return _clients[url]
+
+
 def ours(port: int) -> Stream:
-    client = functools.cache(lambda how: AsyncClient(address(port, how, "wp-json/"), proxy=""))
-    return lambda how: client(how).stream("Hi")
+    return lambda how: _client(port, how).stream("Hi")
 
 
 def ours_typed(port: int) -> Stream:
-    client = functools.cache(lambda how: AsyncClient(address(port, how, "wp-json/"), proxy=""))
-
     async def stream(how: str) -> AsyncIterator[str]:
-        async for event in client(how).stream("Hi").events():
+        async for event in _client(port, how).stream("Hi").events():
             if type(event) is TextEvent:
                 yield event.text
 
@@ -65,7 +72,10 @@ def _session() -> aiohttp.ClientSession:
 
 
 async def close() -> None:
+    """Close the connections of this library and of aiohttp."""
     await _session().close()
+    for client in _clients.values():
+        await client.close()
 
 
 def by_aiohttp(port: int) -> Stream:

@@ -103,7 +103,10 @@ async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
                 for data in rest:
                     writer.write(data)
                     await writer.drain()
-                    await asyncio.sleep(PACE if how == "first" else 0)  # the other streams' turn
+                    if how == "first":
+                        await asyncio.sleep(PACE)
+                    elif how.startswith("gated-"):
+                        await asyncio.sleep(0)  # the other streams' turn
     except (asyncio.IncompleteReadError, OSError):
         writer.close()
 
