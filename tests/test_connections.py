@@ -372,12 +372,15 @@ CHUNK_DATA = st.one_of(
 @given(
     chunks=st.lists(st.tuples(CHUNK_LINES, CHUNK_DATA), max_size=12),
     cuts=st.lists(st.integers(0, 400)),
+    one_by_one=st.booleans(),
 )
-def test_chunks_are_what_their_sizes_say(chunks: list[tuple[str, bytes]], cuts: list[int]) -> None:
-    body = b"".join(
-        line.format(len(data)).encode() + b"\r\n" + data + b"\r\n" for line, data in chunks
-    )
-    wire = body + b"0\r\n\r\n"
+def test_chunks_are_what_their_sizes_say(
+    chunks: list[tuple[str, bytes]], cuts: list[int], one_by_one: bool
+) -> None:
+    sent = [line.format(len(data)).encode() + b"\r\n" + data + b"\r\n" for line, data in chunks]
+    wire = b"".join(sent) + b"0\r\n\r\n"
+    if one_by_one:
+        cuts = [*itertools.accumulate(map(len, sent))]
     edges = sorted({0, len(wire), *(cut for cut in cuts if cut < len(wire))})
     response = response_of([wire[at:end] for at, end in itertools.pairwise(edges)])
     parts = []
@@ -401,6 +404,12 @@ def test_chunks_that_cannot_be_parted_at_once_are_not_tried_again_and_again(line
     while response.read_chunks():
         pass
     assert tries == 1
+
+
+def test_a_lone_chunk_without_its_line_end_is_no_more_than_its_size() -> None:
+    response = response_of([b"3\r\nabcXY", b"0\r\n\r\n"])
+    assert response.read_chunks() == b"abc"
+    assert response.read_chunks() == b""
 
 
 def test_a_size_below_zero_ends_the_reading() -> None:
