@@ -47,7 +47,7 @@ class BaseAnswer:
         return self._pid != os.getpid()
 
     def _check_process(self) -> None:
-        if self._pid != os.getpid():  # not by `_is_elsewhere`: that is a call for each chunk
+        if self._is_elsewhere():
             raise UsageError("This stream was opened before a fork; make one in each process.")
 
     def _stay(self) -> None:

@@ -60,7 +60,7 @@ class Answer(BaseAnswer):
             UsageError: this is a fork of the process that opened the answer.
         """
         self._check_process()
-        if self._is_closed or self._deadline.is_over():
+        if self._is_over():
             raise self._failure(connection_lost(self._url))
         try:
             with self._reading:
@@ -72,7 +72,7 @@ class Answer(BaseAnswer):
         finally:
             if self._is_closed:
                 self._response.close()
-        if (not data or self._cut_off.done) and (self._is_closed or self._deadline.is_over()):
+        if (not data or self._cut_off.done) and self._is_over():
             raise self._failure(connection_lost(self._url))
         return data
 
@@ -92,6 +92,9 @@ class Answer(BaseAnswer):
             self._cut_off.disarm()
             self._response.raw.release_conn()
         return data
+
+    def _is_over(self) -> bool:
+        return self._is_closed or self._deadline.is_over()
 
     def _failure(self, seen: TransportError) -> TransportError:
         """Return why reading failed, where `seen` is what it looked like."""

@@ -36,7 +36,6 @@ def test_a_request_has_its_time_and_no_more() -> None:
         for _ in range(2):
             with pytest.raises(TimeoutError):
                 await wait_for_ever(under_way)
-        await asyncio.sleep(0)
         endless = asyncio.ensure_future(wait_for_ever(under_way, None))
         with pytest.raises(TimeoutError):
             await wait_for_ever(under_way)
