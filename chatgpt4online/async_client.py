@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 from .async_engine import AsyncEngine
@@ -139,9 +138,7 @@ class AsyncClient(AsyncEngine):
         Raises:
             ChatError: what went wrong.
         """
-        return await self._ask(
-            lambda: files.list_files(self._site, limit, page, purpose, self._limits)
-        )
+        return await self._ask(files.list_files(self._site, limit, page, purpose, self._limits))
 
     @discreet
     async def delete_files(self, *stored: StoredFile | str) -> int:
@@ -151,7 +148,7 @@ class AsyncClient(AsyncEngine):
             ChatError: what went wrong.
         """
         ids = [file if isinstance(file, str) else file.id for file in stored]
-        return await self._ask(lambda: files.delete_files(self._site, ids, self._limits))
+        return await self._ask(files.delete_files(self._site, ids, self._limits))
 
     async def discussions(self, *, page_size: int = 10) -> AsyncIterator[Discussion]:
         """Return the discussions that the site keeps of a signed-in user, newest first.
@@ -169,14 +166,7 @@ class AsyncClient(AsyncEngine):
         paging = Paging(page_size)
         while not paging.done:
             page = await self._ask(
-                partial(
-                    list_discussions,
-                    self._site,
-                    self._bot,
-                    paging.offset,
-                    page_size,
-                    self._limits,
-                )
+                list_discussions(self._site, self._bot, paging.offset, page_size, self._limits)
             )
             for discussion in paging.take(page):
                 yield discussion
@@ -190,7 +180,7 @@ class AsyncClient(AsyncEngine):
         """
         from .protocol.discussions import rename_discussion
 
-        await self._ask(partial(rename_discussion, self._site, chat_id, title, self._limits))
+        await self._ask(rename_discussion(self._site, chat_id, title, self._limits))
 
     @discreet
     async def delete_discussions(self, *chat_ids: str) -> None:
@@ -201,7 +191,7 @@ class AsyncClient(AsyncEngine):
         """
         from .protocol.discussions import delete_discussions
 
-        await self._ask(partial(delete_discussions, self._site, chat_ids, self._limits))
+        await self._ask(delete_discussions(self._site, chat_ids, self._limits))
 
     @discreet
     async def list_chatbots(self) -> tuple[Chatbot, ...]:
@@ -212,7 +202,7 @@ class AsyncClient(AsyncEngine):
         """
         from .protocol import public_api
 
-        return await self._ask(lambda: public_api.list_chatbots(self._site, self._limits))
+        return await self._ask(public_api.list_chatbots(self._site, self._limits))
 
     @discreet
     async def check_auth(self) -> Mapping[str, Any]:
@@ -223,7 +213,7 @@ class AsyncClient(AsyncEngine):
         """
         from .protocol import public_api
 
-        return await self._ask(lambda: public_api.check_auth(self._site, self._limits))
+        return await self._ask(public_api.check_auth(self._site, self._limits))
 
     @discreet
     async def text_query(self, message: str, **options: Any) -> str:
@@ -239,9 +229,7 @@ class AsyncClient(AsyncEngine):
         from .protocol import public_api
 
         read_prompt(message)
-        return await self._ask(
-            lambda: public_api.text_query(self._site, message, options, self._limits)
-        )
+        return await self._ask(public_api.text_query(self._site, message, options, self._limits))
 
     @discreet
     async def discover(self) -> SiteInfo:
@@ -250,7 +238,7 @@ class AsyncClient(AsyncEngine):
         Raises:
             ChatError: what went wrong; `RouteNotFound` where no WordPress answers.
         """
-        return await self._retrying(self._deadline(), self._discover)
+        return await self._retrying(self._discover, self._deadline())
 
     @discreet
     async def open_session(self) -> str | None:
@@ -262,7 +250,7 @@ class AsyncClient(AsyncEngine):
         Raises:
             ChatError: as for `generate`.
         """
-        await self._retrying(self._deadline(), self._open_session)
+        await self._retrying(self._open_session, self._deadline())
         session = self._site.session
         return session.nonce if session else None
 

@@ -16,10 +16,10 @@ from .async_transport import AsyncTransport
 from .base_client import BaseClient, TurnPlan
 from .discretion import discreet
 from .errors import ChatError, TransportError
-from .files import LocalFile
+from .files import Files, LocalFile
 from .messages import StoredFile
 from .protocol.call import Call
-from .protocol.exchanges import Exchange, Request
+from .protocol.exchanges import Exchange
 from .protocol.files import NO_PURPOSE
 from .protocol.opening import SessionOpening
 from .protocol.turn import Turn
@@ -30,9 +30,7 @@ from .settings import Deadline
 if TYPE_CHECKING:
     from .protocol.discovery import SiteInfo
 
-_Opened = TypeVar("_Opened")
 _Result = TypeVar("_Result")
-_CallT = TypeVar("_CallT", bound=Call[Any])
 
 
 async def _sleep(closing: asyncio.Event, seconds: float) -> None:
@@ -51,54 +49,51 @@ class AsyncEngine(BaseClient[aiohttp.ClientSession]):
 
     def _stream(self, plan: TurnPlan) -> AsyncReplyStream:
         self._transport.check_closed()
-        turn = self._turn(plan)
-        turn.check_against_page(len(plan.files))  # before a file is uploaded
-        return AsyncReplyStream(turn, partial(self._open, plan, turn), self._transport)
+        return AsyncReplyStream(self._turn(plan), plan.files, self._open, self._transport)
 
-    def _open(self, plan: TurnPlan, checked: Turn) -> Awaitable[tuple[Turn, AsyncAnswer]]:
-        """Return what sends a plan when it is awaited, its time running from now on."""
+    def _open(self, turn: Turn, files: Files) -> Awaitable[AsyncAnswer]:
+        """Return what sends a turn when it is awaited, its time running from now on."""
         deadline = self._deadline()
-        if plan.files:
-            return self._open_with_files(plan, checked, deadline)
-        return self._retrying(deadline, self._start, self._turns(checked, plan))
+        if files:
+            return self._open_with_files(turn, files, deadline)
+        return self._start(turn, deadline)
 
-    async def _open_with_files(
-        self, plan: TurnPlan, checked: Turn, deadline: Deadline
-    ) -> tuple[Turn, AsyncAnswer]:
-        stored = [
-            file if isinstance(file, StoredFile) else await self._upload(file, deadline)
-            for file in plan.files
-        ]
-        turns = self._turns(checked, plan, stored)
-        return await self._retrying(deadline, self._start, turns)
+    async def _open_with_files(self, turn: Turn, files: Files, deadline: Deadline) -> AsyncAnswer:
+        turn.attach(
+            [
+                file if isinstance(file, StoredFile) else await self._upload(file, deadline)
+                for file in files
+            ]
+        )
+        return await self._start(turn, deadline)
 
     async def _upload(
         self, file: LocalFile, deadline: Deadline, purpose: str = NO_PURPOSE
     ) -> StoredFile:
-        return await self._ask(lambda: self._upload_call(file, purpose), deadline)
+        return await self._ask(self._upload_call(file, purpose), deadline)
 
     async def _retrying(
-        self, deadline: Deadline, opening: Callable[..., Awaitable[_Opened]], *arguments: Any
-    ) -> _Opened:
-        """Call ``opening(*arguments, deadline)``, again where the policy allows it."""
+        self, opening: Callable[[Deadline], Awaitable[_Result]], deadline: Deadline
+    ) -> _Result:
+        """Call ``opening(deadline)``, again where the policy allows it."""
         try:
-            return await opening(*arguments, deadline)
+            return await opening(deadline)
         except ChatError as error:
             if not self._retry.retries(error):
                 raise
             failed = error
-        return await self._once_more(failed, deadline, partial(opening, *arguments, deadline))
+        return await self._once_more(failed, partial(opening, deadline), deadline)
 
     async def _once_more(
-        self, failed: ChatError, deadline: Deadline, opening: Callable[[], Awaitable[_Opened]]
-    ) -> _Opened:
+        self, failed: ChatError, opening: Callable[[], Awaitable[_Result]], deadline: Deadline
+    ) -> _Result:
         from tenacity import AsyncRetrying
 
         options = retrying_options(self._retry, deadline.left(), failed)
         sleep = partial(_sleep, self._closing)
         left = [failed]
 
-        async def again() -> _Opened:
+        async def again() -> _Result:
             if left:
                 raise left.pop()
             return await opening()
@@ -106,33 +101,33 @@ class AsyncEngine(BaseClient[aiohttp.ClientSession]):
         return await AsyncRetrying(sleep=sleep, **options)(again)
 
     @discreet
-    async def _ask(
-        self, make: Callable[[], Call[_Result]], deadline: Deadline | None = None
-    ) -> _Result:
+    async def _ask(self, call: Call[_Result], deadline: Deadline | None = None) -> _Result:
         """Make a call and return its result."""
-        deadline = deadline or self._deadline()
-        call, answer = await self._retrying(deadline, self._start, make)
-        await self._read_all(call, answer)
-        result: _Result = call.result()
-        return result
+        await self._read_all(call, await self._start(call, deadline or self._deadline()))
+        return call.result()
 
     async def _start(
-        self, make: Callable[[], _CallT], deadline: Deadline
-    ) -> tuple[_CallT, AsyncAnswer]:
-        """Send a call; return it with its answer once the site has accepted it."""
-        call = make()
-        while True:
-            if call.needs_opening:
-                await self._open_session(deadline, call.opening)
-            request = call.next_request()
-            if request is None:
-                continue  # the session was dropped by another task
-            answer = await self._send(call, request, deadline)
-            if call.accepted:
-                return call, answer
-            await self._read_all(call, answer)
-            if call.finished:
-                call.result()
+        self, call: Call[Any], deadline: Deadline, *, retries: bool = True
+    ) -> AsyncAnswer:
+        """Send a call, again where the policy allows it; return its answer once it is accepted."""
+        try:
+            while True:
+                if call.needs_opening:
+                    await self._open_session(deadline, call.opening)
+                answer = await self._run(call, deadline)
+                if answer is not None:
+                    return answer
+                if call.finished:
+                    call.result()
+        except ChatError as error:
+            if not (retries and self._retry.retries(error)):
+                raise
+            failed = error
+        return await self._once_more(failed, partial(self._start_over, call, deadline), deadline)
+
+    def _start_over(self, call: Call[Any], deadline: Deadline) -> Awaitable[AsyncAnswer]:
+        call.start_over()
+        return self._start(call, deadline, retries=False)
 
     async def _discover(self, deadline: Deadline) -> SiteInfo:
         from .protocol.discovery import PageReading, PluginQuestion, plugin_is_known, site_info
@@ -143,7 +138,7 @@ class AsyncEngine(BaseClient[aiohttp.ClientSession]):
         has_plugin = plugin_is_known(self._site)
         if not has_plugin:
             question = PluginQuestion(self._site, self._limits)
-            _, answer = await self._start(lambda: question, deadline)
+            answer = await self._start(question, deadline, retries=False)
             await self._read_all(question, answer)
             has_plugin = question.result()
         return site_info(self._site, has_plugin)
@@ -175,18 +170,19 @@ class AsyncEngine(BaseClient[aiohttp.ClientSession]):
         finally:
             self._opening.release()
 
-    async def _run(self, exchange: Exchange, deadline: Deadline) -> None:
+    async def _run(self, exchange: Exchange, deadline: Deadline) -> AsyncAnswer | None:
+        """Send what an exchange asks for; return the answer that it accepts, None at its end."""
         while (request := exchange.next_request()) is not None:
-            await self._read_all(exchange, await self._send(exchange, request, deadline))
-
-    async def _send(self, exchange: Exchange, request: Request, deadline: Deadline) -> AsyncAnswer:
-        try:
-            answer = await self._transport.send(request, self._headers(request), deadline)
-        except TransportError as error:
-            raise_interrupted(exchange, error)
-        self._site.keep_secret(answer.cookies)
-        exchange.receive_head(answer.status, answer.headers)
-        return answer
+            try:
+                answer = await self._transport.send(request, deadline)
+            except TransportError as error:
+                raise_interrupted(exchange, error)
+            self._site.keep_secret(answer.cookies)
+            exchange.receive_head(answer.status, answer.headers)
+            if exchange.accepted:
+                return answer
+            await self._read_all(exchange, answer)
+        return None
 
     async def _read_all(self, exchange: Exchange, answer: AsyncAnswer) -> None:
         try:

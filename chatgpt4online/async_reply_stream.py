@@ -9,6 +9,7 @@ from .async_answer import AsyncAnswer
 from .async_transport import AsyncTransport
 from .discretion import discreet
 from .errors import ChatError, TransportError
+from .files import Files
 from .messages import Event, Reply
 from .protocol.turn import Turn
 from .reply_stream import BaseReplyStream, interrupted
@@ -24,11 +25,13 @@ class AsyncReplyStream(BaseReplyStream, AsyncIterator[str]):
     def __init__(
         self,
         turn: Turn,
-        open_turn: Callable[[], Awaitable[tuple[Turn, AsyncAnswer]]],
+        files: Files,
+        open_turn: Callable[[Turn, Files], Awaitable[AsyncAnswer]],
         transport: AsyncTransport,
     ) -> None:
         super().__init__(turn)
-        self._open_turn: Callable[[], Awaitable[tuple[Turn, AsyncAnswer]]] | None = open_turn
+        self._files = files
+        self._open_turn: Callable[[Turn, Files], Awaitable[AsyncAnswer]] | None = open_turn
         self._answer: AsyncAnswer | None = None
         self._opening = False
         self._closed = False
@@ -103,7 +106,7 @@ class AsyncReplyStream(BaseReplyStream, AsyncIterator[str]):
         if open_turn is not None:
             self._opening = True
             try:
-                self._turn, self._answer = await open_turn()
+                self._answer = await open_turn(self._turn, self._files)
                 if self._closed:
                     raise self._ended()
             except BaseException as error:

@@ -53,7 +53,7 @@ class AsyncTransport:
         self._pid = os.getpid()
         self._closed = False
 
-    async def send(self, request: Request, headers: Headers, deadline: Deadline) -> AsyncAnswer:
+    async def send(self, request: Request, deadline: Deadline) -> AsyncAnswer:
         """Send a request and read the head of the answer.
 
         Raises:
@@ -83,7 +83,7 @@ class AsyncTransport:
                     request.method,
                     request.url,
                     data=self._data(request.body, sending),
-                    headers=_all_headers(request, headers, authorization),
+                    headers=self._headers(request, authorization),
                     allow_redirects=False,
                     timeout=limits,
                     ssl=tls,
@@ -114,6 +114,15 @@ class AsyncTransport:
             raise closed_meanwhile(request.url)
         self._under_way.add(answer)  # nothing was awaited since `done`, so it goes on looking
         return answer
+
+    def _headers(self, request: Request, authorization: Headers) -> Headers:
+        """Return all headers of a request, with those of a proxy that reads it itself."""
+        headers = {**self._settings.headers, **request.headers}
+        if isinstance(request.body, FileBody):
+            headers["Content-Length"] = str(length_of(request.body))
+        if authorization and not request.url.startswith("https:"):
+            headers |= authorization
+        return headers
 
     def _data(
         self, body: Body | None, sending: asyncio.Timeout
@@ -225,15 +234,6 @@ def _time_to_send(body: Body | None, timeout: Timeout) -> float | None:
     if timeout.idle is None or timeout.connect is None:
         return None
     return timeout.connect + timeout.idle * (1 if body is None else 2)
-
-
-def _all_headers(request: Request, headers: Headers, authorization: Headers) -> Headers:
-    """Return headers with those of a form, and those of a proxy that reads the request itself."""
-    if isinstance(request.body, FileBody):
-        headers = {**headers, "Content-Length": str(length_of(request.body))}
-    if authorization and not request.url.startswith("https:"):
-        headers = {**headers, **authorization}
-    return headers
 
 
 def _proxy_parts(proxy: str) -> tuple[str, dict[str, str]]:

@@ -7,7 +7,7 @@ import copy
 import os
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
@@ -17,7 +17,6 @@ from .errors import ChatError, UsageError
 from .files import AnyFile, LocalFile
 from .messages import Message, Shortcut, StoredFile
 from .protocol.address import origin, parse_address
-from .protocol.exchanges import Request
 from .protocol.files import Upload
 from .protocol.limits import Limits
 from .protocol.opening import SessionOpening
@@ -41,7 +40,7 @@ def new_id() -> str:
 
 @dataclass(slots=True, eq=False, repr=False)
 class TurnPlan:
-    """A prompt to send, by as many turns as the retries take.
+    """A prompt to send.
 
     Attributes:
         prompt: what is said.
@@ -141,8 +140,8 @@ class BaseClient(ABC, Generic[SessionT]):
         self._site = Site(parse_address(site))
         self._bot = Bot(bot_id, custom_id)
         self._by_api = token is not None
-        self._credentials = credentials(auth, token)
-        secret_headers = {**_secret_headers(headers or {}), **self._credentials}
+        headers = {**(headers or {}), **credentials(auth, token)}
+        secret_headers = _secret_headers(headers)
         if secret_headers and not (allow_insecure_auth or is_private(self._site.page_url)):
             raise UsageError(
                 "Credentials would be sent over plain http, where others can read them. Use "
@@ -151,7 +150,7 @@ class BaseClient(ABC, Generic[SessionT]):
         self._settings = HttpSettings(
             proxy=proxy,
             verify=verify,
-            headers={"User-Agent": USER_AGENT, **(headers or {})},
+            headers={"User-Agent": USER_AGENT, **headers},
             timeout=timeout,
             guarded=bool(secret_headers) and not allow_insecure_auth,
         )
@@ -201,7 +200,12 @@ class BaseClient(ABC, Generic[SessionT]):
         message, extra = shortcut_message(shortcut)
         return TurnPlan(Prompt(message), {**extra, **options})
 
-    def _turn(self, plan: TurnPlan, files: Sequence[StoredFile] = ()) -> Turn:
+    def _turn(self, plan: TurnPlan) -> Turn:
+        """Return what sends a plan, once its files are attached.
+
+        Raises:
+            UsageError: the page told that the site would refuse the message or its files.
+        """
         kind, prompt = Turn, plan.prompt
         if self._by_api:
             from .protocol.public_api import ApiTurn
@@ -211,7 +215,7 @@ class BaseClient(ABC, Generic[SessionT]):
                 # The public API takes no history.
                 latest = [Message("user", prompt.new_message)] if prompt.new_message else []
                 prompt = Prompt(fold_prompt([*prompt.history, *latest]))
-        return kind(
+        turn = kind(
             self._site,
             prompt,
             bot=self._bot,
@@ -219,16 +223,10 @@ class BaseClient(ABC, Generic[SessionT]):
             options=plan.options,
             now=_milliseconds,
             limits=self._limits,
-            files=files,
             greeted=plan.greeted,
         )
-
-    def _turns(
-        self, checked: Turn, plan: TurnPlan, files: Sequence[StoredFile] = ()
-    ) -> Callable[[], Turn]:
-        """Return what gives a turn for each try. The one that was checked has no files yet."""
-        left = [] if files else [checked]
-        return lambda: left.pop() if left else self._turn(plan, files)
+        turn.check_against_page(len(plan.files))  # before a file is uploaded
+        return turn
 
     def _deadline(self) -> Deadline:
         return Deadline(self._timeout.total)
@@ -238,10 +236,6 @@ class BaseClient(ABC, Generic[SessionT]):
 
     def _upload_call(self, file: LocalFile, purpose: str) -> Upload:
         return Upload(self._site, file, purpose, new_id(), self._limits)
-
-    def _headers(self, request: Request) -> dict[str, str]:
-        """Return all headers of a request: the protocol's come before the caller's."""
-        return {**self._settings.headers, **self._credentials, **request.headers}
 
 
 def _milliseconds() -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 from .discretion import discreet
@@ -136,7 +135,7 @@ class Client(SyncEngine):
         Raises:
             ChatError: what went wrong.
         """
-        return self._ask(lambda: files.list_files(self._site, limit, page, purpose, self._limits))
+        return self._ask(files.list_files(self._site, limit, page, purpose, self._limits))
 
     @discreet
     def delete_files(self, *stored: StoredFile | str) -> int:
@@ -146,7 +145,7 @@ class Client(SyncEngine):
             ChatError: what went wrong.
         """
         ids = [file if isinstance(file, str) else file.id for file in stored]
-        return self._ask(lambda: files.delete_files(self._site, ids, self._limits))
+        return self._ask(files.delete_files(self._site, ids, self._limits))
 
     def discussions(self, *, page_size: int = 10) -> Iterator[Discussion]:
         """Return the discussions that the site keeps of a signed-in user, newest first.
@@ -164,14 +163,7 @@ class Client(SyncEngine):
         paging = Paging(page_size)
         while not paging.done:
             page = self._ask(
-                partial(
-                    list_discussions,
-                    self._site,
-                    self._bot,
-                    paging.offset,
-                    page_size,
-                    self._limits,
-                )
+                list_discussions(self._site, self._bot, paging.offset, page_size, self._limits)
             )
             yield from paging.take(page)
 
@@ -184,7 +176,7 @@ class Client(SyncEngine):
         """
         from .protocol.discussions import rename_discussion
 
-        self._ask(partial(rename_discussion, self._site, chat_id, title, self._limits))
+        self._ask(rename_discussion(self._site, chat_id, title, self._limits))
 
     @discreet
     def delete_discussions(self, *chat_ids: str) -> None:
@@ -195,7 +187,7 @@ class Client(SyncEngine):
         """
         from .protocol.discussions import delete_discussions
 
-        self._ask(partial(delete_discussions, self._site, chat_ids, self._limits))
+        self._ask(delete_discussions(self._site, chat_ids, self._limits))
 
     @discreet
     def list_chatbots(self) -> tuple[Chatbot, ...]:
@@ -206,7 +198,7 @@ class Client(SyncEngine):
         """
         from .protocol import public_api
 
-        return self._ask(lambda: public_api.list_chatbots(self._site, self._limits))
+        return self._ask(public_api.list_chatbots(self._site, self._limits))
 
     @discreet
     def check_auth(self) -> Mapping[str, Any]:
@@ -217,7 +209,7 @@ class Client(SyncEngine):
         """
         from .protocol import public_api
 
-        return self._ask(lambda: public_api.check_auth(self._site, self._limits))
+        return self._ask(public_api.check_auth(self._site, self._limits))
 
     @discreet
     def text_query(self, message: str, **options: Any) -> str:
@@ -233,7 +225,7 @@ class Client(SyncEngine):
         from .protocol import public_api
 
         read_prompt(message)
-        return self._ask(lambda: public_api.text_query(self._site, message, options, self._limits))
+        return self._ask(public_api.text_query(self._site, message, options, self._limits))
 
     @discreet
     def discover(self) -> SiteInfo:
@@ -242,7 +234,7 @@ class Client(SyncEngine):
         Raises:
             ChatError: what went wrong; `RouteNotFound` where no WordPress answers.
         """
-        return self._retrying(self._deadline(), self._discover)
+        return self._retrying(self._discover, self._deadline())
 
     @discreet
     def open_session(self) -> str | None:
@@ -254,7 +246,7 @@ class Client(SyncEngine):
         Raises:
             ChatError: as for `generate`.
         """
-        self._retrying(self._deadline(), self._open_session)
+        self._retrying(self._open_session, self._deadline())
         session = self._site.session
         return session.nonce if session else None
 

@@ -6,7 +6,7 @@ import contextlib
 import io
 import mimetypes
 import os
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import BinaryIO
 
 from .errors import UsageError
@@ -18,6 +18,9 @@ FileInput = str | os.PathLike[str] | bytes | BinaryIO
 
 AnyFile = FileInput | StoredFile
 """A file on this machine, or one that is on the site already."""
+
+Files = Sequence["LocalFile | StoredFile"]
+"""What goes with a message: those on this machine have to be uploaded before it."""
 
 Progress = Callable[[int, int], object]
 """Called with the bytes of the file that are sent, and the bytes in all."""

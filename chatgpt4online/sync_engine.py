@@ -15,7 +15,7 @@ from .errors import ChatError, TransportError
 from .files import LocalFile
 from .messages import StoredFile
 from .protocol.call import Call
-from .protocol.exchanges import Exchange, Request
+from .protocol.exchanges import Exchange
 from .protocol.files import NO_PURPOSE
 from .protocol.opening import SessionOpening
 from .reply_stream import raise_interrupted
@@ -28,9 +28,7 @@ from .transport import Transport
 if TYPE_CHECKING:
     from .protocol.discovery import SiteInfo
 
-_Opened = TypeVar("_Opened")
 _Result = TypeVar("_Result")
-_CallT = TypeVar("_CallT", bound=Call[Any])
 
 
 class SyncEngine(BaseClient[requests.Session]):
@@ -44,41 +42,38 @@ class SyncEngine(BaseClient[requests.Session]):
     def _stream(self, plan: TurnPlan) -> ReplyStream:
         self._transport.check_usable()
         deadline = self._deadline()
-        checked = self._turn(plan)
-        checked.check_against_page(len(plan.files))  # before a file is uploaded
-        stored = [
-            file if isinstance(file, StoredFile) else self._upload(file, deadline)
-            for file in plan.files
-        ]
-        turns = self._turns(checked, plan, stored)
-        turn, answer = self._retrying(deadline, self._start, turns)
-        return ReplyStream(turn, answer, self._transport)
+        turn = self._turn(plan)
+        turn.attach(
+            [
+                file if isinstance(file, StoredFile) else self._upload(file, deadline)
+                for file in plan.files
+            ]
+        )
+        return ReplyStream(turn, self._start(turn, deadline), self._transport)
 
     def _upload(self, file: LocalFile, deadline: Deadline, purpose: str = NO_PURPOSE) -> StoredFile:
-        return self._ask(lambda: self._upload_call(file, purpose), deadline)
+        return self._ask(self._upload_call(file, purpose), deadline)
 
-    def _retrying(
-        self, deadline: Deadline, opening: Callable[..., _Opened], *arguments: Any
-    ) -> _Opened:
-        """Call ``opening(*arguments, deadline)``, again where the policy allows it."""
+    def _retrying(self, opening: Callable[[Deadline], _Result], deadline: Deadline) -> _Result:
+        """Call ``opening(deadline)``, again where the policy allows it."""
         try:
-            return opening(*arguments, deadline)
+            return opening(deadline)
         except ChatError as error:
             if not self._retry.retries(error):
                 raise
             failed = error
-        return self._once_more(failed, deadline, partial(opening, *arguments, deadline))
+        return self._once_more(failed, partial(opening, deadline), deadline)
 
     def _once_more(
-        self, failed: ChatError, deadline: Deadline, opening: Callable[[], _Opened]
-    ) -> _Opened:
+        self, failed: ChatError, opening: Callable[[], _Result], deadline: Deadline
+    ) -> _Result:
         from tenacity import Retrying
 
         options = retrying_options(self._retry, deadline.left(), failed)
         sleep: Any = self._closing.wait
         left = [failed]
 
-        def again() -> _Opened:
+        def again() -> _Result:
             if left:
                 raise left.pop()
             return opening()
@@ -86,29 +81,31 @@ class SyncEngine(BaseClient[requests.Session]):
         return Retrying(sleep=sleep, **options)(again)
 
     @discreet
-    def _ask(self, make: Callable[[], Call[_Result]], deadline: Deadline | None = None) -> _Result:
+    def _ask(self, call: Call[_Result], deadline: Deadline | None = None) -> _Result:
         """Make a call and return its result."""
-        deadline = deadline or self._deadline()
-        call, answer = self._retrying(deadline, self._start, make)
-        self._read_all(call, answer)
-        result: _Result = call.result()
-        return result
+        self._read_all(call, self._start(call, deadline or self._deadline()))
+        return call.result()
 
-    def _start(self, make: Callable[[], _CallT], deadline: Deadline) -> tuple[_CallT, Answer]:
-        """Send a call; return it with its answer once the site has accepted it."""
-        call = make()
-        while True:
-            if call.needs_opening:
-                self._open_session(deadline, call.opening)
-            request = call.next_request()
-            if request is None:
-                continue  # the session was dropped by another thread
-            answer = self._send(call, request, deadline)
-            if call.accepted:
-                return call, answer
-            self._read_all(call, answer)
-            if call.finished:
-                call.result()
+    def _start(self, call: Call[Any], deadline: Deadline, *, retries: bool = True) -> Answer:
+        """Send a call, again where the policy allows it; return its answer once it is accepted."""
+        try:
+            while True:
+                if call.needs_opening:
+                    self._open_session(deadline, call.opening)
+                answer = self._run(call, deadline)
+                if answer is not None:
+                    return answer
+                if call.finished:
+                    call.result()
+        except ChatError as error:
+            if not (retries and self._retry.retries(error)):
+                raise
+            failed = error
+        return self._once_more(failed, partial(self._start_over, call, deadline), deadline)
+
+    def _start_over(self, call: Call[Any], deadline: Deadline) -> Answer:
+        call.start_over()
+        return self._start(call, deadline, retries=False)
 
     def _discover(self, deadline: Deadline) -> SiteInfo:
         from .protocol.discovery import PageReading, PluginQuestion, plugin_is_known, site_info
@@ -119,7 +116,7 @@ class SyncEngine(BaseClient[requests.Session]):
         has_plugin = plugin_is_known(self._site)
         if not has_plugin:
             question = PluginQuestion(self._site, self._limits)
-            _, answer = self._start(lambda: question, deadline)
+            answer = self._start(question, deadline, retries=False)
             self._read_all(question, answer)
             has_plugin = question.result()
         return site_info(self._site, has_plugin)
@@ -149,18 +146,19 @@ class SyncEngine(BaseClient[requests.Session]):
         finally:
             self._opening.release()
 
-    def _run(self, exchange: Exchange, deadline: Deadline) -> None:
+    def _run(self, exchange: Exchange, deadline: Deadline) -> Answer | None:
+        """Send what an exchange asks for; return the answer that it accepts, None at its end."""
         while (request := exchange.next_request()) is not None:
-            self._read_all(exchange, self._send(exchange, request, deadline))
-
-    def _send(self, exchange: Exchange, request: Request, deadline: Deadline) -> Answer:
-        try:
-            answer = self._transport.send(request, self._headers(request), deadline)
-        except TransportError as error:
-            raise_interrupted(exchange, error)
-        self._site.keep_secret(answer.cookies)
-        exchange.receive_head(answer.status, answer.headers)
-        return answer
+            try:
+                answer = self._transport.send(request, deadline)
+            except TransportError as error:
+                raise_interrupted(exchange, error)
+            self._site.keep_secret(answer.cookies)
+            exchange.receive_head(answer.status, answer.headers)
+            if exchange.accepted:
+                return answer
+            self._read_all(exchange, answer)
+        return None
 
     def _read_all(self, exchange: Exchange, answer: Answer) -> None:
         try:

@@ -60,7 +60,7 @@ class Transport:
         if self._is_elsewhere():
             raise UsageError("This client was used before a fork; make one in each process.")
 
-    def send(self, request: Request, headers: Headers, deadline: Deadline) -> Answer:
+    def send(self, request: Request, deadline: Deadline) -> Answer:
         """Send a request and read the head of the answer.
 
         Raises:
@@ -71,7 +71,7 @@ class Transport:
         self._pid = os.getpid()
         self._drain_lingering(deadline)
         proxy = self._settings.proxy_for(request.url, owned=self._owned)
-        prepared, environment = self._prepare(request, headers, proxy)
+        prepared, environment = self._prepare(request, proxy)
         timeout = self._settings.timeout
         environment["timeout"] = (deadline.cap(timeout.connect), deadline.cap(timeout.idle))
         cut_off = CutOff(deadline.left(), environment["timeout"][1])
@@ -133,18 +133,19 @@ class Transport:
             raise
 
     def _prepare(
-        self, request: Request, headers: Headers, proxy: str | None
+        self, request: Request, proxy: str | None
     ) -> tuple[requests.PreparedRequest, dict[str, Any]]:
         """Return a request and the settings of its sending, the session's own among them."""
         verify = self._verify(request.url)
         proxies = {"http": proxy, "https": proxy} if proxy else {}
+        headers = {**self._settings.headers, **request.headers}
         try:
             if self._owned:
                 prepared = self._prepare_own(request, headers)
                 return prepared, {"proxies": proxies, "verify": verify, "stream": True}
             prepared = self._session.prepare_request(
                 requests.Request(
-                    request.method, request.url, data=_data(request.body), headers=dict(headers)
+                    request.method, request.url, data=_data(request.body), headers=headers
                 )
             )
             environment = self._session.merge_environment_settings(

@@ -50,6 +50,11 @@ class Call(Exchange, Generic[Result]):
         self._site = site
         self._name = name
         self._limits = limits
+        self.start_over()
+
+    def start_over(self) -> None:
+        """Forget what was sent and received, so that the call can be made once more."""
+        self.step = Step.CALL
         self._session: Session | None = None
         self._session_is_new = False
         self._status = 0
@@ -105,8 +110,8 @@ class Call(Exchange, Generic[Result]):
         return self._result
 
     def next_request(self) -> Request | None:
-        """Return the next request; None once accepted, and while the call `needs_opening`."""
-        if self.step is Step.ANSWER:
+        """Return the next request; None while the call `needs_opening`, and when it is answered."""
+        if self.accepted or self.finished:
             return None
         if self.step is Step.RENEW:
             self._advance(Outcome.RENEWED)
@@ -251,10 +256,13 @@ class JsonCall(Call[Result]):
         super().__init__(site, name, limits)
         self._body = body
         self._read = read
-        self._received: list[bytes] = []
-        self._size = 0
         if body is None:
             self.method = "GET"
+
+    def start_over(self) -> None:
+        super().start_over()
+        self._received: list[bytes] = []
+        self._size = 0
 
     def _request_headers(self) -> dict[str, str]:
         headers = {"Accept": "application/json"}

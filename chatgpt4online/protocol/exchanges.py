@@ -5,6 +5,7 @@ A transport needs one loop for all exchanges::
     while (request := exchange.next_request()) is not None:
         send it, then tell the exchange what comes back:
         exchange.receive_head(status, headers)
+        leave the loop where it is accepted
         exchange.receive_data(chunk)      for each chunk of the body
         exchange.receive_eof()            at the end of the body
 
@@ -105,6 +106,11 @@ class Exchange(ABC):
         Raises:
             ChatError: the answer is an error, and the exchange has no events.
         """
+
+    @property
+    def accepted(self) -> bool:
+        """Whether what follows is the answer proper, which is the caller's to read."""
+        return False
 
     @property
     def has_enough(self) -> bool:

@@ -14,7 +14,7 @@ from ..errors import (
     UsageError,
 )
 from ..messages import ActivityEvent, EndEvent, Message, Piece, Reply, StoredFile
-from .answers import is_web_page, read_reply
+from .answers import Headers, is_web_page, read_reply
 from .call import Call, encode_json
 from .chunks import ChunkParser, End, Failure
 from .exchanges import Request
@@ -83,7 +83,6 @@ class Turn(Call[Reply]):
         bot: who is asked.
         chat_id: the id of the conversation.
         options: parameters of the chatbot; None counts as not given.
-        files: files on the site that go with the message.
         greeted: whether a conversation without a history begins with the sentence that the
             chatbot says first, where the page tells it.
         now: gives the milliseconds since 1970, for the timestamps of the history.
@@ -105,7 +104,6 @@ class Turn(Call[Reply]):
         options: Mapping[str, Any],
         now: Callable[[], int],
         limits: Limits,
-        files: Sequence[StoredFile] = (),
         greeted: bool = False,
     ) -> None:
         super().__init__(site, self.name, limits)
@@ -114,11 +112,17 @@ class Turn(Call[Reply]):
         self._chat_id = chat_id
         self._options = read_options(options)
         self._now = now
-        self._files = files
+        self._files: Sequence[StoredFile] = ()
         self._greeted = greeted
+
+    def start_over(self) -> None:
+        super().start_over()
         self._sent_history: tuple[Message, ...] | None = None
-        self._parser = ChunkParser(limits)
         self._text = TextSoFar()
+
+    def attach(self, files: Sequence[StoredFile]) -> None:
+        """Have files that are on the site by now go with the message."""
+        self._files = files
 
     @property
     def text(self) -> str:
@@ -147,6 +151,10 @@ class Turn(Call[Reply]):
         if request is not None:
             self._sent_history = self.history
         return request
+
+    def receive_head(self, status: int, headers: Headers) -> None:
+        self._parser = ChunkParser(self._limits)
+        super().receive_head(status, headers)
 
     def _take_data(self, data: bytes) -> Sequence[Piece]:
         return self._conclude(self._parser.feed(data))

@@ -102,7 +102,7 @@ def new_turn(
     files: Sequence[StoredFile] = (),
     greeted: bool = False,
 ) -> Turn:
-    return Turn(
+    turn = Turn(
         site,
         read_prompt(prompt),
         bot=bot,
@@ -110,9 +110,10 @@ def new_turn(
         options=options or {},
         now=lambda: 1_000,
         limits=limits,
-        files=files,
         greeted=greeted,
     )
+    turn.attach(files)
+    return turn
 
 
 def run(

@@ -307,8 +307,8 @@ def api_turn(site: Site, reply: Answer, **options: Any) -> tuple[public_api.ApiT
         options=options,
         now=lambda: 0,
         limits=LIMITS,
-        files=stored,
     )
+    turn.attach(stored)
     script = Script(reply)
     script.run_call(turn)
     return turn, script
