@@ -27,7 +27,36 @@ PACE = 0.002
 
 
 COUNT = {"connections": 0}
-GATE = [asyncio.Event()]
+
+
+class Gate:
+    """Holds streams back, then writes to all of them by turns.
+
+    One task does so: with a task for each stream the server would be as slow as its readers, and be
+    what is measured.
+    """
+
+    def __init__(self) -> None:
+        self._held: list[tuple[asyncio.StreamWriter, list[bytes]]] = []
+        self._over = asyncio.Event()
+
+    async def hold(self, writer: asyncio.StreamWriter, pieces: list[bytes]) -> None:
+        """Return when the gate was opened and the pieces are written."""
+        self._held.append((writer, pieces))
+        await self._over.wait()
+
+    async def open(self) -> None:
+        """Write the next piece of each stream, and so on."""
+        for number in range(max(len(pieces) for _, pieces in self._held)):
+            for writer, pieces in self._held:
+                writer.write(pieces[number])
+            for writer, _ in self._held:
+                if writer.transport.get_write_buffer_size():
+                    await writer.drain()
+        self._over.set()
+
+
+GATE = [Gate()]
 
 
 def answer(body: bytes) -> bytes:
@@ -91,22 +120,19 @@ async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
                     writer.write(stamped(openai=openai))
                 writer.write(chunk(ending("done", openai=openai)) + LAST)
             elif how == "go":
-                GATE.pop().set()
-                GATE.append(asyncio.Event())
+                gate, GATE[0] = GATE[0], Gate()
                 writer.write(answer(b""))
+                await gate.open()
+            elif how.startswith("gated-"):
+                head, *pieces = writes(how.removeprefix("gated-"), openai=openai)
+                writer.write(head + chunk(event("Hi", openai=openai)))
+                await GATE[0].hold(writer, pieces)
             else:
-                rest = writes(how.removeprefix("gated-"), openai=openai)
-                if how.startswith("gated-"):
-                    start, *rest = rest
-                    writer.write(start + chunk(event("Hi", openai=openai)))
-                    await GATE[0].wait()
-                for data in rest:
+                for data in writes(how, openai=openai):
                     writer.write(data)
                     await writer.drain()
                     if how == "first":
                         await asyncio.sleep(PACE)
-                    elif how.startswith("gated-"):
-                        await asyncio.sleep(0)  # the other streams' turn
     except (asyncio.IncompleteReadError, OSError):
         writer.close()
 

@@ -10,8 +10,9 @@ import aiohttp
 from .answer import BaseAnswer
 from .discretion import without_texts
 from .errors import TransportError
-from .failures import answer_timed_out, closed_meanwhile, connection_lost
+from .failures import answer_timed_out, closed_meanwhile, connection_lost, opened_elsewhere
 from .idle_switch import IdleSwitch
+from .process import PROCESS
 from .settings import Deadline
 
 
@@ -39,7 +40,8 @@ class AsyncAnswer(BaseAnswer):
             TransportError: the connection failed, a time is over, or the client was closed.
             UsageError: this is a fork of the process that opened the answer.
         """
-        self._check_process()
+        if self._forks != PROCESS.forks:
+            raise opened_elsewhere()
         if self._failure is not None:
             raise self._failure
         self._deadline.left()

@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
-import os
 import ssl
 from collections import deque
 from collections.abc import AsyncIterator
+from functools import lru_cache
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 import aiohttp
+from multidict import istr
 
 from .async_answer import AsyncAnswer
+from .async_connections import Connector
 from .discretion import without_texts
 from .errors import TransportError, UsageError
 from .failures import (
@@ -25,6 +27,7 @@ from .failures import (
     untrusted,
 )
 from .files import failure_of, length_of, pieces_of
+from .process import PROCESS
 from .protocol.answers import Headers
 from .protocol.exchanges import Body, FileBody, Request
 from .settings import Deadline, HttpSettings, Timeout, trusting
@@ -47,10 +50,11 @@ class AsyncTransport:
         self._owned = session is None
         self._session = session
         self._unlimited = _limits(settings.timeout, None)
+        self._usual_headers = _named(settings.headers)
         self._lingering: deque[AsyncAnswer] = deque()
         self._under_way = UnderWay(settings.timeout.idle)
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._pid = os.getpid()
+        self._forks = PROCESS.forks
         self._closed = False
 
     async def send(self, request: Request, deadline: Deadline) -> AsyncAnswer:
@@ -68,7 +72,7 @@ class AsyncTransport:
         if self._session is None:
             self._session = _new_session()
             self._loop = asyncio.get_running_loop()
-            self._pid = os.getpid()
+            self._forks = PROCESS.forks
         timeout = self._settings.timeout
         proxy = self._settings.proxy_for(request.url, owned=self._owned)
         address, authorization = _proxy_parts(proxy) if proxy else (None, {})
@@ -117,7 +121,7 @@ class AsyncTransport:
 
     def _headers(self, request: Request, authorization: Headers) -> Headers:
         """Return all headers of a request, with those of a proxy that reads it itself."""
-        headers = {**self._settings.headers, **request.headers}
+        headers = {**self._usual_headers, **_named(request.headers)}
         if isinstance(request.body, FileBody):
             headers["Content-Length"] = str(length_of(request.body))
         if authorization and not request.url.startswith("https:"):
@@ -178,7 +182,7 @@ class AsyncTransport:
         An injected session gets its connections back.
         """
         self._closed = True
-        if self._pid != os.getpid():
+        if self._forks != PROCESS.forks:
             return  # closing would take the connections from the event loop of the other process
         if not self._owned:
             await self._drain_lingering(Deadline(None))
@@ -220,6 +224,17 @@ class AsyncTransport:
         return connection_lost(url)
 
 
+def _named(headers: Headers) -> dict[str, str]:
+    """Return headers by names as aiohttp keeps them.
+
+    Of others it makes two copies for each request, which would take 0.7 KiB.
+    """
+    return {_name(name): value for name, value in headers.items()}
+
+
+_name = lru_cache(maxsize=64)(istr)
+
+
 def _limits(timeout: Timeout, total: float | None) -> aiohttp.ClientTimeout:
     return aiohttp.ClientTimeout(
         total=total,
@@ -249,8 +264,7 @@ def _proxy_parts(proxy: str) -> tuple[str, dict[str, str]]:
 
 def _new_session() -> aiohttp.ClientSession:
     return aiohttp.ClientSession(
-        # Without a limit the 101st stream does not wait for another to end.
-        connector=aiohttp.TCPConnector(limit=0),
+        connector=Connector(),
         # The safe jar drops the cookies of sites that are named by an IP address.
         cookie_jar=aiohttp.CookieJar(unsafe=True),
         # Our own reading of the environment serves both clients alike, and takes no .netrc.

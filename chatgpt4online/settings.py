@@ -61,6 +61,8 @@ class Deadline:
         seconds: from now; None for never.
     """
 
+    __slots__ = ("_end", "seconds")
+
     def __init__(self, seconds: float | None) -> None:
         self.seconds = seconds
         self._end = None if seconds is None else time.monotonic() + seconds

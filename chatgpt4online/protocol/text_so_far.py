@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 from ..messages import ActivityEvent
 
-_MOST_APART = 1000
 _LARGE = 2**20
-"""When the parts are joined, however few they are; characters."""
+"""When the last parts are joined; characters."""
+_LEAST = 1024
+"""What a part counts as at least, so that a thousand small ones are joined too; characters."""
 
 
 class TextSoFar:
@@ -22,10 +23,12 @@ class TextSoFar:
     While one thread adds, others may ask for the text: each step that they can see is whole.
     """
 
+    __slots__ = ("_joined", "_parts", "_room")
+
     def __init__(self) -> None:
         self._parts: list[str] = []
         self._joined = 0
-        self._size = 0
+        self._room = _LARGE
 
     def __str__(self) -> str:
         return "".join(self._parts)
@@ -36,14 +39,13 @@ class TextSoFar:
             text = "".join(pieces)  # type: ignore[arg-type]
         except TypeError:  # there are activities among them, which is rare
             text = "".join([piece for piece in pieces if type(piece) is str])
-        parts = self._parts
         if text:
-            parts.append(text)
-            self._size += len(text)
-        if self._size > _LARGE or len(parts) - self._joined > _MOST_APART:
-            parts[self._joined :] = ["".join(parts[self._joined :])]
-            self._joined += 1
-            self._size = 0
+            self._parts.append(text)
+            self._room -= len(text) + _LEAST
+            if self._room < 0:
+                self._parts[self._joined :] = ["".join(self._parts[self._joined :])]
+                self._joined += 1
+                self._room = _LARGE
 
     def rest_of(self, text: str) -> str:
         """Return what `text` has beyond this one; '' where it does not begin with it."""

@@ -157,10 +157,14 @@ class Turn(Call[Reply]):
         super().receive_head(status, headers)
 
     def _take_data(self, data: bytes) -> Sequence[Piece]:
-        return self._conclude(self._parser.feed(data))
+        pieces = self._parser.feed(data)
+        self._text.add(pieces)
+        return pieces if self._parser.outcome is None else self._conclude(pieces)
 
     def _take_eof(self) -> Sequence[Piece]:
-        events = self._conclude(self._parser.finish())
+        pieces = self._parser.finish()
+        self._text.add(pieces)
+        events = self._conclude(pieces)
         if not self.finished:
             self._fail(self._broken_off())
         return events
@@ -270,8 +274,7 @@ class Turn(Call[Reply]):
         super()._fail(error)
 
     def _conclude(self, parsed: list[str | ActivityEvent]) -> Sequence[Piece]:
-        """Keep the text of `parsed`; where the answer has ended, add its last events."""
-        self._text.add(parsed)
+        """Where the answer has ended, add its last events to those of `parsed`."""
         outcome = self._parser.outcome
         if outcome is None or self.finished:
             return parsed
