@@ -16,7 +16,8 @@ class Connector(aiohttp.TCPConnector):
     def __init__(self) -> None:
         # Without a limit the 101st stream does not wait for another to end.
         super().__init__(limit=0)
-        self._factory: partial[ResponseHandler] = partial(Handler, asyncio.get_running_loop())
+        made: type[ResponseHandler] = Handler
+        self._factory = partial(made, asyncio.get_running_loop())
 
 
 class Handler(ResponseHandler):
@@ -29,6 +30,10 @@ class Handler(ResponseHandler):
 
     _is_paused = False
 
+    def __init__(self, loop):
+        super().__init__(loop)
+        self._buffer = Short()
+
     def pause_reading(self) -> None:
         self._is_paused = True
         super().pause_reading()
@@ -37,3 +42,8 @@ class Handler(ResponseHandler):
         if self._is_paused:
             self._is_paused = False
             super().resume_reading(*arguments, **options)
+
+class Short(list):
+    __slots__ = ()
+    def popleft(self):
+        return self.pop(0)

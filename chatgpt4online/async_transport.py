@@ -50,7 +50,6 @@ class AsyncTransport:
         self._owned = session is None
         self._session = session
         self._unlimited = _limits(settings.timeout, None)
-        self._usual_headers = _named(settings.headers)
         self._lingering: deque[AsyncAnswer] = deque()
         self._under_way = UnderWay(settings.timeout.idle)
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -121,7 +120,9 @@ class AsyncTransport:
 
     def _headers(self, request: Request, authorization: Headers) -> Headers:
         """Return all headers of a request, with those of a proxy that reads it itself."""
-        headers = {**self._usual_headers, **_named(request.headers)}
+        given = {**self._settings.headers, **request.headers}
+        # Of names that are no istr aiohttp makes two copies for each request, of 0.7 KiB.
+        headers = {_name(name): value for name, value in given.items()}
         if isinstance(request.body, FileBody):
             headers["Content-Length"] = str(length_of(request.body))
         if authorization and not request.url.startswith("https:"):
@@ -222,14 +223,6 @@ class AsyncTransport:
         if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ClientHttpProxyError):
             return connect_failed(url, through_proxy=through_proxy)
         return connection_lost(url)
-
-
-def _named(headers: Headers) -> dict[str, str]:
-    """Return headers by names as aiohttp keeps them.
-
-    Of others it makes two copies for each request, which would take 0.7 KiB.
-    """
-    return {_name(name): value for name, value in headers.items()}
 
 
 _name = lru_cache(maxsize=64)(istr)

@@ -8,13 +8,12 @@ import os
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from . import __version__
 from .discretion import discreet
 from .errors import ChatError, UsageError
-from .files import AnyFile, LocalFile
+from .files import AnyFile, Files, LocalFile
 from .messages import Message, Shortcut, StoredFile
 from .protocol.address import origin, parse_address
 from .protocol.files import Upload
@@ -38,7 +37,6 @@ def new_id() -> str:
     return os.urandom(16).hex()
 
 
-@dataclass(slots=True, eq=False, repr=False)
 class TurnPlan:
     """A prompt to send.
 
@@ -46,18 +44,27 @@ class TurnPlan:
         prompt: what is said.
         options: parameters of the chatbot.
         files: what goes with it, uploaded or not.
-        chat_id: the id of the conversation, by default that of a new one.
+        chat_id: the id of the conversation; None for a new one.
         greeted: see `Turn`.
     """
 
-    prompt: Prompt
-    options: Mapping[str, Any]
-    files: tuple[LocalFile | StoredFile, ...] = ()
-    chat_id: str = field(default_factory=new_id)
-    greeted: bool = False
+    def __init__(
+        self,
+        prompt: Prompt,
+        options: Mapping[str, Any],
+        files: Files = (),
+        chat_id: str | None = None,
+        *,
+        greeted: bool = False,
+    ) -> None:
+        self.prompt = prompt
+        self.options = options
+        self.files = files
+        self.chat_id = chat_id or new_id()
+        self.greeted = greeted
 
 
-def files_to_send(files: Sequence[AnyFile]) -> tuple[LocalFile | StoredFile, ...]:
+def files_to_send(files: Sequence[AnyFile]) -> Files:
     """Look up each file, so that what is wrong with one is known before another is uploaded.
 
     Raises:

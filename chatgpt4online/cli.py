@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import dataclasses
 import io
 import json
 import os
@@ -175,4 +174,4 @@ def _complain(text: str) -> None:
 
 
 def _as_json(reply: Reply) -> str:
-    return json.dumps(dataclasses.asdict(reply), ensure_ascii=False, indent=2)
+    return json.dumps(reply, default=vars, ensure_ascii=False, indent=2)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
+from .values import FrozenValue, Value
 
-@dataclass(frozen=True, slots=True)
-class Message:
+
+class Message(FrozenValue):
     """One message of a conversation.
 
     Attributes:
@@ -16,15 +16,18 @@ class Message:
         content: the text.
     """
 
+    __match_args__ = ("role", "content")
     role: str
     content: str
+
+    def __init__(self, role: str, content: str) -> None:
+        self._set(role, content)
 
     def __repr__(self) -> str:
         return f"Message(role={self.role!r}, content=<{len(self.content)} characters>)"
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
+class Usage(FrozenValue):
     """What a reply cost, as the site counts it.
 
     Attributes:
@@ -34,14 +37,23 @@ class Usage:
         raw: all that the site told (price, queries, accuracy, ...), under its own names.
     """
 
+    __match_args__ = ("prompt_tokens", "completion_tokens", "total_tokens", "raw")
     prompt_tokens: int
     completion_tokens: int
     total_tokens: int
-    raw: Mapping[str, Any] = field(default_factory=dict)
+    raw: Mapping[str, Any]
+
+    def __init__(
+        self,
+        prompt_tokens: int,
+        completion_tokens: int,
+        total_tokens: int,
+        raw: Mapping[str, Any] | None = None,
+    ) -> None:
+        self._set(prompt_tokens, completion_tokens, total_tokens, {} if raw is None else raw)
 
 
-@dataclass(frozen=True, slots=True)
-class Extra:
+class Extra(FrozenValue):
     """Something beside the text of a reply. It is never executed, and nothing is fetched.
 
     Attributes:
@@ -49,8 +61,12 @@ class Extra:
         data: its contents, under the site's own names.
     """
 
+    __match_args__ = ("type", "data")
     type: str
     data: Mapping[str, Any]
+
+    def __init__(self, type: str, data: Mapping[str, Any]) -> None:
+        self._set(type, data)
 
     def _text(self, key: str) -> str:
         value = self.data.get(key)
@@ -106,8 +122,7 @@ class Block(Extra):
         return self._text("html")
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(FrozenValue):
     """A complete reply; ``str(reply)`` is its text.
 
     Attributes:
@@ -121,21 +136,36 @@ class Reply:
         chat_id: the id of the conversation, made by this library.
     """
 
+    __match_args__ = (
+        "text", "images", "actions", "shortcuts", "blocks", "usage", "response_id", "chat_id",
+    )  # fmt: skip
     text: str
-    images: tuple[str, ...] = ()
-    actions: tuple[Action, ...] = ()
-    shortcuts: tuple[Shortcut, ...] = ()
-    blocks: tuple[Block, ...] = ()
-    usage: Usage | None = None
-    response_id: str | None = None
-    chat_id: str | None = None
+    images: tuple[str, ...]
+    actions: tuple[Action, ...]
+    shortcuts: tuple[Shortcut, ...]
+    blocks: tuple[Block, ...]
+    usage: Usage | None
+    response_id: str | None
+    chat_id: str | None
+
+    def __init__(
+        self,
+        text: str,
+        images: tuple[str, ...] = (),
+        actions: tuple[Action, ...] = (),
+        shortcuts: tuple[Shortcut, ...] = (),
+        blocks: tuple[Block, ...] = (),
+        usage: Usage | None = None,
+        response_id: str | None = None,
+        chat_id: str | None = None,
+    ) -> None:
+        self._set(text, images, actions, shortcuts, blocks, usage, response_id, chat_id)
 
     def __str__(self) -> str:
         return self.text
 
 
-@dataclass(frozen=True, slots=True)
-class StoredFile:
+class StoredFile(FrozenValue):
     """A file that is on the site, until the site forgets it; an hour by default.
 
     Attributes:
@@ -144,25 +174,31 @@ class StoredFile:
         raw: all that the site told, under its own names.
     """
 
+    __match_args__ = ("id", "url", "raw")
     id: str
-    url: str = ""
-    raw: Mapping[str, Any] = field(default_factory=dict)
+    url: str
+    raw: Mapping[str, Any]
+
+    def __init__(self, id: str, url: str = "", raw: Mapping[str, Any] | None = None) -> None:
+        self._set(id, url, {} if raw is None else raw)
 
 
-# Events are not frozen: a frozen dataclass costs more than twice as much to make.
-@dataclass(slots=True)
-class TextEvent:
+# Events are not frozen: a frozen one costs more than twice as much to make.
+class TextEvent(Value):
     """A piece of the reply.
 
     Attributes:
         text: the piece; never empty.
     """
 
-    text: str
+    __slots__ = ("text",)
+    __match_args__ = ("text",)
+
+    def __init__(self, text: str) -> None:
+        self.text = text
 
 
-@dataclass(slots=True)
-class ActivityEvent:
+class ActivityEvent(Value):
     """Something about the reply that is not part of it: status, thinking, a tool call, ...
 
     Attributes:
@@ -174,23 +210,38 @@ class ActivityEvent:
         raw: the whole event as it came.
     """
 
-    kind: str
-    text: str
-    visibility: str | None = None
-    timestamp: float | None = None
-    metadata: Mapping[str, Any] = field(default_factory=dict)
-    raw: Mapping[str, Any] = field(default_factory=dict)
+    __slots__ = ("kind", "metadata", "raw", "text", "timestamp", "visibility")
+    __match_args__ = ("kind", "text", "visibility", "timestamp", "metadata", "raw")
+
+    def __init__(
+        self,
+        kind: str,
+        text: str,
+        visibility: str | None = None,
+        timestamp: float | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        raw: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.kind = kind
+        self.text = text
+        self.visibility = visibility
+        self.timestamp = timestamp
+        self.metadata = {} if metadata is None else metadata
+        self.raw = {} if raw is None else raw
 
 
-@dataclass(slots=True)
-class EndEvent:
+class EndEvent(Value):
     """The reply is complete.
 
     Attributes:
         reply: the complete reply.
     """
 
-    reply: Reply
+    __slots__ = ("reply",)
+    __match_args__ = ("reply",)
+
+    def __init__(self, reply: Reply) -> None:
+        self.reply = reply
 
 
 Piece = str | ActivityEvent | EndEvent

@@ -7,17 +7,16 @@ The opening of an exchange is retried, never its reading, and only after an erro
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from .errors import ChatError, StatusError, UsageError
+from .values import FrozenValue
 
 if TYPE_CHECKING:
     from tenacity import RetryCallState
 
 
-@dataclass(frozen=True, slots=True)
-class RetryPolicy:
+class RetryPolicy(FrozenValue):
     """How often, and after what waits, opening an exchange is tried.
 
     Attributes:
@@ -31,17 +30,26 @@ class RetryPolicy:
             the prompt is sent again although the site may have run it already.
     """
 
-    attempts: int = 3
-    backoff: float = 0.5
-    max_backoff: float = 20.0
-    max_retry_after: float = 60.0
-    also: Callable[[ChatError], bool] | None = None
+    __match_args__ = ("attempts", "backoff", "max_backoff", "max_retry_after", "also")
+    attempts: int
+    backoff: float
+    max_backoff: float
+    max_retry_after: float
+    also: Callable[[ChatError], bool] | None
 
-    def __post_init__(self) -> None:
-        if self.attempts < 1:
+    def __init__(
+        self,
+        attempts: int = 3,
+        backoff: float = 0.5,
+        max_backoff: float = 20.0,
+        max_retry_after: float = 60.0,
+        also: Callable[[ChatError], bool] | None = None,
+    ) -> None:
+        if attempts < 1:
             raise UsageError("RetryPolicy.attempts must be at least 1.")
-        if min(self.backoff, self.max_backoff, self.max_retry_after) < 0:
+        if min(backoff, max_backoff, max_retry_after) < 0:
             raise UsageError("The waits of a RetryPolicy must not be below 0 seconds.")
+        self._set(attempts, backoff, max_backoff, max_retry_after, also)
 
     def retries(self, error: BaseException) -> bool:
         """Whether another try may be made after `error`."""

@@ -8,12 +8,12 @@ import re
 import time
 import urllib.request
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
 from functools import lru_cache
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from .errors import ChatTimeout, UsageError
+from .values import FrozenValue
 
 if TYPE_CHECKING:
     import ssl
@@ -27,8 +27,7 @@ LINGER_SECONDS = 0.5
 """How long, at most, a request waits for the end of an earlier answer to use its connection."""
 
 
-@dataclass(frozen=True, slots=True)
-class Timeout:
+class Timeout(FrozenValue):
     """Times in seconds; None means no limit.
 
     Attributes:
@@ -38,19 +37,24 @@ class Timeout:
         total: for a whole call, with its retries, until the reply is complete.
     """
 
-    connect: float | None = 10.0
-    idle: float | None = 120.0
-    total: float | None = None
+    __match_args__ = ("connect", "idle", "total")
+    connect: float | None
+    idle: float | None
+    total: float | None
 
-    def __post_init__(self) -> None:
-        for item in fields(self):
-            seconds = getattr(self, item.name)
+    def __init__(
+        self,
+        connect: float | None = 10.0,
+        idle: float | None = 120.0,
+        total: float | None = None,
+    ) -> None:
+        self._set(connect, idle, total)
+        for name, seconds in vars(self).items():
             if seconds is not None and not (
                 isinstance(seconds, int | float) and 0 < seconds <= LONGEST_TIME
             ):
                 raise UsageError(
-                    f"Timeout.{item.name} must be a number of seconds above 0, or None for no "
-                    "limit."
+                    f"Timeout.{name} must be a number of seconds above 0, or None for no limit."
                 )
 
 
@@ -98,37 +102,46 @@ class Deadline:
         return ChatTimeout(f"The call took longer than {self.seconds:g} seconds (Timeout.total).")
 
 
-@dataclass(slots=True, eq=False, repr=False)
 class HttpSettings:
     """What both transports need to know.
 
-    Attributes:
+    Args:
         proxy: the proxy that the caller named; None for those of the environment, '' for none.
         verify: whether to check TLS certificates, or a file of certificates to trust.
-        headers: the caller's own.
+        headers: sent with each request.
         timeout: times to wait.
         guarded: whether no other machine than the site's may read what is sent.
+
+    Raises:
+        UsageError: one of them cannot be used.
     """
 
-    proxy: str | None
-    verify: bool | str
-    headers: Mapping[str, str]
-    timeout: Timeout
-    guarded: bool = False
-
-    def __post_init__(self) -> None:
-        if not isinstance(self.timeout, Timeout):
+    def __init__(
+        self,
+        proxy: str | None,
+        verify: bool | str,
+        headers: Mapping[str, str],
+        timeout: Timeout,
+        *,
+        guarded: bool = False,
+    ) -> None:
+        if not isinstance(timeout, Timeout):
             raise UsageError("timeout must be a Timeout, such as Timeout(total=30).")
-        if self.proxy is not None and not isinstance(self.proxy, str):
+        if proxy is not None and not isinstance(proxy, str):
             raise UsageError("proxy must be a text.")
-        if self.proxy:
-            _check_proxy(self.proxy, "The proxy")
-        if not isinstance(self.verify, bool | str):
+        if proxy:
+            _check_proxy(proxy, "The proxy")
+        if not isinstance(verify, bool | str):
             raise UsageError("verify must be True, False, or a file of certificates.")
-        if isinstance(self.verify, str):
-            trusting(self.verify, "verify")
-        for name, value in self.headers.items():
+        if isinstance(verify, str):
+            trusting(verify, "verify")
+        for name, value in headers.items():
             _check_header(name, value)
+        self.proxy = proxy
+        self.verify = verify
+        self.headers = headers
+        self.timeout = timeout
+        self.guarded = guarded
 
     def proxy_for(self, url: str, *, owned: bool) -> str | None:
         """Return the proxy for an address: the caller's, else that of the environment.

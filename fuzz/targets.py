@@ -6,7 +6,6 @@ split; nothing is asked of another host; what comes out can be shown, pickled an
 
 from __future__ import annotations
 
-import dataclasses
 import pickle
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -88,7 +87,7 @@ def chunks(data: bytes) -> None:
             events += parser.finish()
             text = "".join(event for event in events if isinstance(event, str))
             activities = [event for event in events if not isinstance(event, str)]
-            outcome = parser.outcome and dataclasses.astuple(parser.outcome)
+            outcome = parser.outcome and vars(parser.outcome)
             seen.append((text, activities, type(parser.outcome), outcome))
             assert len(text) <= len(data)
         # By repr, in which NaN is the same as NaN.

@@ -16,12 +16,13 @@ from chatgpt4online import AsyncClient, Client
 PACKAGE = Path(chatgpt4online.__file__).parent
 # The layers, from the bottom; a module imports from its own layer or below.
 LAYERS = [
-    {"errors", "messages"},
+    {"errors", "process", "values"},
+    {"messages"},
     {"protocol"},
     {"discretion", "failures", "files", "retries", "settings", "terminal", "reply_stream"},
     {"base_client", "conversation"},
     {"answer", "chunked", "idle_switch"},
-    {"connections"},
+    {"connections", "async_connections"},
     {"sync_answer", "async_answer"},
     {"under_way"},
     {"transport", "async_transport"},

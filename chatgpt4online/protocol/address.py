@@ -14,9 +14,7 @@ from urllib.parse import SplitResult, urljoin, urlsplit, urlunsplit
 from ..errors import UsageError
 
 _REST_ROUTE = re.compile(r"(?<![^&])rest_route=[^&]*")
-_API_LINK = re.compile(
-    r"""<([^<>]*)>\s*;[^<]*?rel\s*=\s*["']?https://api\.w\.org/""", re.IGNORECASE
-)
+_API_LINK = r"""(?i)<([^<>]*)>\s*;[^<]*?rel\s*=\s*["']?https://api\.w\.org/"""
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -122,7 +120,7 @@ def announced_root(announced: str, page: str) -> str | None:
 
 def link_header_root(header: str, page: str) -> str | None:
     """Return the REST root that a `Link` header announces; None where it has none."""
-    match = _API_LINK.search(header)
+    match = re.search(_API_LINK, header)
     return announced_root(match[1], page) if match else None
 
 

@@ -33,10 +33,11 @@ Headers = Mapping[str, str]
 NONCE_CODES = frozenset({"rest_cookie_invalid_nonce", "rest_forbidden"})
 _NO_ROUTE = "rest_no_route"
 _KNOWN_CODES = NONCE_CODES | {_NO_ROUTE}
-_REJECTED = re.compile(r"query (has been|was) rejected", re.IGNORECASE)
-_OVER_LIMIT = re.compile(r"reached (the|your) limit", re.IGNORECASE)
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
-_PAGE_START = re.compile(r"<(!doctype\s+html|html|head)\b", re.IGNORECASE)
+# Compiled when an error is read, which few programs ever do: an import should not take as long.
+_REJECTED = r"(?i)query (has been|was) rejected"
+_OVER_LIMIT = r"(?i)reached (the|your) limit"
+_CONTROL = r"[\x00-\x1f\x7f-\x9f]"
+_PAGE_START = r"(?i)<(!doctype\s+html|html|head)\b"
 _LONGEST_MESSAGE = 500
 _LONGEST_RAW = 4096
 
@@ -154,9 +155,9 @@ def _wordpress_error(status: int, code: str, message: str, headers: Headers) -> 
 def _plugin_failure(
     status: int, payload: Mapping[str, Any], said: str
 ) -> tuple[type[ReplyError], str]:
-    if status == 429 or payload.get("overLimit") is True or _OVER_LIMIT.search(said):
+    if status == 429 or payload.get("overLimit") is True or re.search(_OVER_LIMIT, said):
         return LimitReached, "The site's usage limit is reached"
-    if status in (400, 403, 413, 422) or _REJECTED.search(said):
+    if status in (400, 403, 413, 422) or re.search(_REJECTED, said):
         return QueryRejected, "The site refused what was sent"
     return ReplyError, "The site says that it failed"
 
@@ -198,7 +199,7 @@ def is_web_page(head: str) -> bool:
 
     A PHP notice or fatal error is HTML too, but no page.
     """
-    return _PAGE_START.search(head) is not None
+    return re.search(_PAGE_START, head) is not None
 
 
 def _plain(text: object) -> str:
@@ -208,7 +209,7 @@ def _plain(text: object) -> str:
     from html import unescape  # not above: its table of entities takes 2 ms
 
     text = unescape(re.sub(r"<[^<>]*>", " ", text[:_LONGEST_RAW]))
-    return " ".join(_CONTROL.sub(" ", text).split())
+    return " ".join(re.sub(_CONTROL, " ", text).split())
 
 
 def read_retry_after(headers: Headers) -> float | None:

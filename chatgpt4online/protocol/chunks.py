@@ -8,10 +8,10 @@ events however they are split.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Any
 
 from ..messages import ActivityEvent
+from ..values import Value
 from .jsontext import BOM, find_object, parse_json, unescape
 from .limits import Limits
 
@@ -33,25 +33,31 @@ _COST_OF_LINE = 64
 _FEWEST_LINES = 1000
 
 
-@dataclass(slots=True, repr=False)
-class End:
+class End(Value):
     """The reply is complete; `payload` is the plugin's answer object."""
 
-    payload: dict[str, Any]
+    __match_args__ = ("payload",)
+
+    def __init__(self, payload: dict[str, Any]) -> None:
+        self.payload = payload
 
 
-@dataclass(slots=True, repr=False)
-class Failure:
+class Failure(Value):
     """The site says that it failed; `payload` is its answer object or a lone message."""
 
-    payload: dict[str, Any]
+    __match_args__ = ("payload",)
+
+    def __init__(self, payload: dict[str, Any]) -> None:
+        self.payload = payload
 
 
-@dataclass(slots=True, repr=False)
-class Malformed:
+class Malformed(Value):
     """The answer cannot be read on; `reason` says why."""
 
-    reason: str
+    __match_args__ = ("reason",)
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
 
 
 Outcome = End | Failure | Malformed

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from .call import JsonCall
@@ -57,7 +57,8 @@ class PluginQuestion(JsonCall[bool]):
         if request is None:
             return None
         separator = "&" if "?" in request.url else "?"
-        return replace(request, url=f"{request.url}{separator}_fields=namespaces")
+        request.url += f"{separator}_fields=namespaces"
+        return request
 
     def _is_success(self, answer: dict[str, Any]) -> bool:
         return isinstance(answer.get("namespaces"), list)

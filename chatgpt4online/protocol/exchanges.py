@@ -18,7 +18,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Protocol
 
 from ..errors import ChatError, TransportError
@@ -41,7 +40,6 @@ class FileSource(Protocol):
     size: int
 
 
-@dataclass(slots=True, eq=False, repr=False)
 class FileBody:
     """A form with a file in it, which the transport reads while it sends.
 
@@ -51,16 +49,18 @@ class FileBody:
         after: the bytes after those of the file.
     """
 
-    before: bytes
-    source: FileSource
-    after: bytes
+    __slots__ = ("after", "before", "source")
+
+    def __init__(self, before: bytes, source: FileSource, after: bytes) -> None:
+        self.before = before
+        self.source = source
+        self.after = after
 
 
 Body = bytes | FileBody
 """What a request carries."""
 
 
-@dataclass(slots=True, eq=False, repr=False)
 class Request:
     """One HTTP request to send. Its redirects must not be followed.
 
@@ -71,10 +71,15 @@ class Request:
         body: what to send; None for a request without a body.
     """
 
-    method: str
-    url: str
-    headers: Mapping[str, str] = field(default_factory=dict)
-    body: Body | None = None
+    __slots__ = ("body", "headers", "method", "url")
+
+    def __init__(
+        self, method: str, url: str, headers: Mapping[str, str], body: Body | None = None
+    ) -> None:
+        self.method = method
+        self.url = url
+        self.headers = headers
+        self.body = body
 
 
 class Exchange(ABC):

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-
 from ..errors import UsageError
+from ..values import FrozenValue
 
 MIB = 1024 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(FrozenValue):
     """Upper bounds, in bytes after decompression. An answer over one is a `ProtocolError`.
 
     Attributes:
@@ -20,11 +18,13 @@ class Limits:
         page: one web page, session answer or error answer.
     """
 
-    line: int = 64 * MIB
-    reply: int = 256 * MIB
-    page: int = 8 * MIB
+    __match_args__ = ("line", "reply", "page")
+    line: int
+    reply: int
+    page: int
 
-    def __post_init__(self) -> None:
-        for item in fields(self):
-            if getattr(self, item.name) < 1:
-                raise UsageError(f"Limits.{item.name} must be at least 1 byte.")
+    def __init__(self, line: int = 64 * MIB, reply: int = 256 * MIB, page: int = 8 * MIB) -> None:
+        self._set(line, reply, page)
+        for name, size in vars(self).items():
+            if size < 1:
+                raise UsageError(f"Limits.{name} must be at least 1 byte.")

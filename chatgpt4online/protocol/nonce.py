@@ -7,7 +7,7 @@ into the page, see `page`; 1.x need none.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from .jsontext import find_object
 
@@ -15,8 +15,7 @@ NONCE_LENGTH = 10
 _NONCE = re.compile(r"[!-~]{1,128}")
 
 
-@dataclass(slots=True, repr=False)
-class Session:
+class Session(NamedTuple):
     """What a site gave to let us in.
 
     Attributes:
@@ -26,6 +25,9 @@ class Session:
 
     nonce: str | None = None
     session_id: str | None = None
+
+    def __repr__(self) -> str:
+        return "<Session>"
 
 
 def read_nonce(value: object) -> str | None:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..errors import UsageError
 from ..messages import Message
@@ -16,8 +15,7 @@ ROLES = ("system", "user", "assistant")
 _LABELS = {"system": "System", "user": "User", "assistant": "Assistant"}
 
 
-@dataclass(slots=True, repr=False)
-class Prompt:
+class Prompt(NamedTuple):
     """A prompt in the site's terms.
 
     Attributes:
@@ -27,6 +25,9 @@ class Prompt:
 
     new_message: str
     history: tuple[Message, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"<Prompt of {len(self.new_message)} characters>"
 
 
 def read_prompt(prompt: PromptInput, *, with_files: bool = False) -> Prompt:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import replace
 from enum import Enum
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -77,7 +76,7 @@ class Site:
         new = read_nonce(nonce)
         with self._lock:
             if self.session is used and new is not None and new != used.nonce:
-                self.session = replace(used, nonce=new)
+                self.session = used._replace(nonce=new)
 
     def drop_session(self, refused: Session) -> None:
         """Forget a session whose nonce was refused, unless it is replaced already."""
