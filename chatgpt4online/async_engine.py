@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import aiohttp
 
@@ -21,7 +21,6 @@ from .messages import StoredFile
 from .protocol.call import Call
 from .protocol.exchanges import Exchange
 from .protocol.files import NO_PURPOSE
-from .protocol.opening import SessionOpening
 from .protocol.turn import Turn
 from .reply_stream import raise_interrupted
 from .retries import retrying_options
@@ -51,21 +50,23 @@ class AsyncEngine(BaseClient[aiohttp.ClientSession]):
         self._transport.check_closed()
         return AsyncReplyStream(self._turn(plan), plan.files, self._open, self._transport)
 
-    def _open(self, turn: Turn, files: Files) -> Awaitable[AsyncAnswer]:
+    def _open(self, turn: Turn, files: Files) -> Awaitable[AsyncAnswer | None]:
         """Return what sends a turn when it is awaited, its time running from now on."""
         deadline = self._deadline()
         if files:
             return self._open_with_files(turn, files, deadline)
-        return self._start(turn, deadline)
+        return self._run(turn, deadline, retries=True)
 
-    async def _open_with_files(self, turn: Turn, files: Files, deadline: Deadline) -> AsyncAnswer:
+    async def _open_with_files(
+        self, turn: Turn, files: Files, deadline: Deadline
+    ) -> AsyncAnswer | None:
         turn.attach(
             [
                 file if isinstance(file, StoredFile) else await self._upload(file, deadline)
                 for file in files
             ]
         )
-        return await self._start(turn, deadline)
+        return await self._run(turn, deadline, retries=True)
 
     async def _upload(
         self, file: LocalFile, deadline: Deadline, purpose: str = NO_PURPOSE
@@ -103,31 +104,50 @@ class AsyncEngine(BaseClient[aiohttp.ClientSession]):
     @discreet
     async def _ask(self, call: Call[_Result], deadline: Deadline | None = None) -> _Result:
         """Make a call and return its result."""
-        await self._read_all(call, await self._start(call, deadline or self._deadline()))
+        answer = await self._run(call, deadline or self._deadline(), retries=True)
+        if answer is not None:
+            await self._read_all(call, answer)
         return call.result()
 
-    async def _start(
-        self, call: Call[Any], deadline: Deadline, *, retries: bool = True
-    ) -> AsyncAnswer:
-        """Send a call, again where the policy allows it; return its answer once it is accepted."""
+    async def _run(
+        self, exchange: Exchange, deadline: Deadline, *, retries: bool = False
+    ) -> AsyncAnswer | None:
+        """Send what an exchange asks for; return the answer that it accepts, None at its end.
+
+        Args:
+            exchange: what is asked; a call where it may be retried.
+            deadline: when it must be over.
+            retries: whether to send it again where the policy allows it.
+        """
         try:
-            while True:
-                if call.needs_opening:
-                    await self._open_session(deadline, call.opening)
-                answer = await self._run(call, deadline)
-                if answer is not None:
+            while not exchange.finished:
+                if exchange.needs_opening:
+                    await self._open_session(deadline, exchange.opening)
+                request = exchange.next_request()
+                if request is None:
+                    continue  # the session was dropped by another task
+                try:
+                    answer = await self._transport.send(request, deadline)
+                except TransportError as error:
+                    raise_interrupted(exchange, error)
+                self._site.keep_secret(answer.cookies)
+                exchange.receive_head(answer.status, answer.headers)
+                if exchange.accepted:
                     return answer
-                if call.finished:
-                    call.result()
+                await self._read_all(exchange, answer)
+            exchange.result()
+            return None
         except ChatError as error:
             if not (retries and self._retry.retries(error)):
                 raise
             failed = error
-        return await self._once_more(failed, partial(self._start_over, call, deadline), deadline)
+        return await self._once_more(
+            failed, partial(self._start_over, exchange, deadline), deadline
+        )
 
-    def _start_over(self, call: Call[Any], deadline: Deadline) -> Awaitable[AsyncAnswer]:
-        call.start_over()
-        return self._start(call, deadline, retries=False)
+    def _start_over(self, exchange: Exchange, deadline: Deadline) -> Awaitable[AsyncAnswer | None]:
+        exchange.start_over()
+        return self._run(exchange, deadline)
 
     async def _discover(self, deadline: Deadline) -> SiteInfo:
         from .protocol.discovery import PageReading, PluginQuestion, plugin_is_known, site_info
@@ -138,13 +158,14 @@ class AsyncEngine(BaseClient[aiohttp.ClientSession]):
         has_plugin = plugin_is_known(self._site)
         if not has_plugin:
             question = PluginQuestion(self._site, self._limits)
-            answer = await self._start(question, deadline, retries=False)
-            await self._read_all(question, answer)
+            answer = await self._run(question, deadline)
+            if answer is not None:
+                await self._read_all(question, answer)
             has_plugin = question.result()
         return site_info(self._site, has_plugin)
 
     async def _open_session(
-        self, deadline: Deadline, opening: Callable[[], SessionOpening | None] | None = None
+        self, deadline: Deadline, opening: Callable[[], Exchange | None] | None = None
     ) -> None:
         """Run what `opening` returns, by default what opens a session where none is open.
 
@@ -169,20 +190,6 @@ class AsyncEngine(BaseClient[aiohttp.ClientSession]):
             raise
         finally:
             self._opening.release()
-
-    async def _run(self, exchange: Exchange, deadline: Deadline) -> AsyncAnswer | None:
-        """Send what an exchange asks for; return the answer that it accepts, None at its end."""
-        while (request := exchange.next_request()) is not None:
-            try:
-                answer = await self._transport.send(request, deadline)
-            except TransportError as error:
-                raise_interrupted(exchange, error)
-            self._site.keep_secret(answer.cookies)
-            exchange.receive_head(answer.status, answer.headers)
-            if exchange.accepted:
-                return answer
-            await self._read_all(exchange, answer)
-        return None
 
     async def _read_all(self, exchange: Exchange, answer: AsyncAnswer) -> None:
         try:

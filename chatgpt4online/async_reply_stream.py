@@ -14,6 +14,9 @@ from .messages import Event, Reply
 from .protocol.turn import Turn
 from .reply_stream import BaseReplyStream, interrupted
 
+OpenTurn = Callable[[Turn, Files], Awaitable[AsyncAnswer | None]]
+"""Uploads the files of a turn, and sends it."""
+
 
 class AsyncReplyStream(BaseReplyStream, AsyncIterator[str]):
     """A reply while it arrives. Iterate it for the pieces of the text.
@@ -22,16 +25,12 @@ class AsyncReplyStream(BaseReplyStream, AsyncIterator[str]):
     it opens it. Reading raises what went wrong, once all that had arrived before is handed out.
     """
 
-    def __init__(
-        self,
-        turn: Turn,
-        files: Files,
-        open_turn: Callable[[Turn, Files], Awaitable[AsyncAnswer]],
-        transport: AsyncTransport,
-    ) -> None:
+    __slots__ = ("_answer", "_closed", "_files", "_open_turn", "_opening", "_transport")
+
+    def __init__(self, turn: Turn, files: Files, open_turn: OpenTurn, transport: AsyncTransport):
         super().__init__(turn)
         self._files = files
-        self._open_turn: Callable[[Turn, Files], Awaitable[AsyncAnswer]] | None = open_turn
+        self._open_turn: OpenTurn | None = open_turn
         self._answer: AsyncAnswer | None = None
         self._opening = False
         self._closed = False

@@ -30,7 +30,7 @@ from .files import failure_of, length_of, pieces_of
 from .process import PROCESS
 from .protocol.answers import Headers
 from .protocol.exchanges import Body, FileBody, Request
-from .settings import Deadline, HttpSettings, Timeout, trusting
+from .settings import NO_DEADLINE, Deadline, HttpSettings, Timeout, trusting
 from .under_way import UnderWay
 
 _NO_ROUNDING = 86400.0
@@ -120,14 +120,13 @@ class AsyncTransport:
 
     def _headers(self, request: Request, authorization: Headers) -> Headers:
         """Return all headers of a request, with those of a proxy that reads it itself."""
-        given = {**self._settings.headers, **request.headers}
-        # Of names that are no istr aiohttp makes two copies for each request, of 0.7 KiB.
-        headers = {_name(name): value for name, value in given.items()}
+        headers = request.headers(self._settings.headers)
         if isinstance(request.body, FileBody):
             headers["Content-Length"] = str(length_of(request.body))
         if authorization and not request.url.startswith("https:"):
-            headers |= authorization
-        return headers
+            headers.update(authorization)
+        # Of names that are no istr aiohttp makes two copies for each request, of 0.7 KiB.
+        return {_name(name): value for name, value in headers.items()}
 
     def _data(
         self, body: Body | None, sending: asyncio.Timeout
@@ -186,7 +185,7 @@ class AsyncTransport:
         if self._forks != PROCESS.forks:
             return  # closing would take the connections from the event loop of the other process
         if not self._owned:
-            await self._drain_lingering(Deadline(None))
+            await self._drain_lingering(NO_DEADLINE)
         self._under_way.end()
         if self._owned and self._session is not None:
             await self._session.close()

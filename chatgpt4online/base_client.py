@@ -23,7 +23,7 @@ from .protocol.prompt import Prompt, PromptInput, fold_prompt, read_prompt
 from .protocol.site import Site
 from .protocol.turn import Bot, Turn
 from .retries import RetryPolicy
-from .settings import Deadline, HttpSettings, Timeout, cookie_values, is_private
+from .settings import NO_DEADLINE, Deadline, HttpSettings, Timeout, cookie_values, is_private
 
 USER_AGENT = f"chatgpt4online/{__version__}"
 SITE_VARIABLE = "CHATGPT4ONLINE_SITE"
@@ -236,7 +236,8 @@ class BaseClient(ABC, Generic[SessionT]):
         return turn
 
     def _deadline(self) -> Deadline:
-        return Deadline(self._timeout.total)
+        total = self._timeout.total
+        return NO_DEADLINE if total is None else Deadline(total)
 
     def _session_opening(self) -> SessionOpening | None:
         return SessionOpening(self._site, self._limits) if self._site.session is None else None

@@ -21,6 +21,8 @@ class Owner(Protocol):
 class BaseReplyStream:
     """A reply while it arrives: the events that are ready, and the text so far."""
 
+    __slots__ = ("__weakref__", "_opening_error", "_ready", "_turn", "on_reply", "owner")
+
     def __init__(self, turn: Turn) -> None:
         self._turn = turn
         # The next one is the last: giving that up costs nothing. (A deque takes 0.7 KiB.)

@@ -102,6 +102,9 @@ class Deadline:
         return ChatTimeout(f"The call took longer than {self.seconds:g} seconds (Timeout.total).")
 
 
+NO_DEADLINE = Deadline(None)
+
+
 class HttpSettings:
     """What both transports need to know.
 

@@ -17,7 +17,6 @@ from .messages import StoredFile
 from .protocol.call import Call
 from .protocol.exchanges import Exchange
 from .protocol.files import NO_PURPOSE
-from .protocol.opening import SessionOpening
 from .reply_stream import raise_interrupted
 from .retries import retrying_options
 from .settings import Deadline
@@ -49,7 +48,7 @@ class SyncEngine(BaseClient[requests.Session]):
                 for file in plan.files
             ]
         )
-        return ReplyStream(turn, self._start(turn, deadline), self._transport)
+        return ReplyStream(turn, self._run(turn, deadline, retries=True), self._transport)
 
     def _upload(self, file: LocalFile, deadline: Deadline, purpose: str = NO_PURPOSE) -> StoredFile:
         return self._ask(self._upload_call(file, purpose), deadline)
@@ -83,29 +82,48 @@ class SyncEngine(BaseClient[requests.Session]):
     @discreet
     def _ask(self, call: Call[_Result], deadline: Deadline | None = None) -> _Result:
         """Make a call and return its result."""
-        self._read_all(call, self._start(call, deadline or self._deadline()))
+        answer = self._run(call, deadline or self._deadline(), retries=True)
+        if answer is not None:
+            self._read_all(call, answer)
         return call.result()
 
-    def _start(self, call: Call[Any], deadline: Deadline, *, retries: bool = True) -> Answer:
-        """Send a call, again where the policy allows it; return its answer once it is accepted."""
+    def _run(
+        self, exchange: Exchange, deadline: Deadline, *, retries: bool = False
+    ) -> Answer | None:
+        """Send what an exchange asks for; return the answer that it accepts, None at its end.
+
+        Args:
+            exchange: what is asked; a call where it may be retried.
+            deadline: when it must be over.
+            retries: whether to send it again where the policy allows it.
+        """
         try:
-            while True:
-                if call.needs_opening:
-                    self._open_session(deadline, call.opening)
-                answer = self._run(call, deadline)
-                if answer is not None:
+            while not exchange.finished:
+                if exchange.needs_opening:
+                    self._open_session(deadline, exchange.opening)
+                request = exchange.next_request()
+                if request is None:
+                    continue  # the session was dropped by another thread
+                try:
+                    answer = self._transport.send(request, deadline)
+                except TransportError as error:
+                    raise_interrupted(exchange, error)
+                self._site.keep_secret(answer.cookies)
+                exchange.receive_head(answer.status, answer.headers)
+                if exchange.accepted:
                     return answer
-                if call.finished:
-                    call.result()
+                self._read_all(exchange, answer)
+            exchange.result()
+            return None
         except ChatError as error:
             if not (retries and self._retry.retries(error)):
                 raise
             failed = error
-        return self._once_more(failed, partial(self._start_over, call, deadline), deadline)
+        return self._once_more(failed, partial(self._start_over, exchange, deadline), deadline)
 
-    def _start_over(self, call: Call[Any], deadline: Deadline) -> Answer:
-        call.start_over()
-        return self._start(call, deadline, retries=False)
+    def _start_over(self, exchange: Exchange, deadline: Deadline) -> Answer | None:
+        exchange.start_over()
+        return self._run(exchange, deadline)
 
     def _discover(self, deadline: Deadline) -> SiteInfo:
         from .protocol.discovery import PageReading, PluginQuestion, plugin_is_known, site_info
@@ -116,13 +134,14 @@ class SyncEngine(BaseClient[requests.Session]):
         has_plugin = plugin_is_known(self._site)
         if not has_plugin:
             question = PluginQuestion(self._site, self._limits)
-            answer = self._start(question, deadline, retries=False)
-            self._read_all(question, answer)
+            answer = self._run(question, deadline)
+            if answer is not None:
+                self._read_all(question, answer)
             has_plugin = question.result()
         return site_info(self._site, has_plugin)
 
     def _open_session(
-        self, deadline: Deadline, opening: Callable[[], SessionOpening | None] | None = None
+        self, deadline: Deadline, opening: Callable[[], Exchange | None] | None = None
     ) -> None:
         """Run what `opening` returns, by default what opens a session where none is open.
 
@@ -145,20 +164,6 @@ class SyncEngine(BaseClient[requests.Session]):
             raise
         finally:
             self._opening.release()
-
-    def _run(self, exchange: Exchange, deadline: Deadline) -> Answer | None:
-        """Send what an exchange asks for; return the answer that it accepts, None at its end."""
-        while (request := exchange.next_request()) is not None:
-            try:
-                answer = self._transport.send(request, deadline)
-            except TransportError as error:
-                raise_interrupted(exchange, error)
-            self._site.keep_secret(answer.cookies)
-            exchange.receive_head(answer.status, answer.headers)
-            if exchange.accepted:
-                return answer
-            self._read_all(exchange, answer)
-        return None
 
     def _read_all(self, exchange: Exchange, answer: Answer) -> None:
         try:

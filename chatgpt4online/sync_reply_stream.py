@@ -21,9 +21,11 @@ class ReplyStream(BaseReplyStream, Iterator[str]):
     raises what went wrong, once all that had arrived before is handed out.
     """
 
-    def __init__(self, turn: Turn, answer: Answer, transport: Transport) -> None:
+    __slots__ = ("_answer", "_transport")
+
+    def __init__(self, turn: Turn, answer: Answer | None, transport: Transport) -> None:
         super().__init__(turn)
-        self._answer: Answer | None = answer
+        self._answer = answer
         self._transport = transport
 
     def __next__(self) -> str:

@@ -29,7 +29,7 @@ from .files import SizedPieces, failure_of
 from .process import PROCESS
 from .protocol.answers import Headers
 from .protocol.exchanges import Body, FileBody, Request
-from .settings import Deadline, HttpSettings
+from .settings import NO_DEADLINE, Deadline, HttpSettings
 from .sync_answer import Answer
 
 
@@ -138,7 +138,7 @@ class Transport:
         """Return a request and the settings of its sending, the session's own among them."""
         verify = self._verify(request.url)
         proxies = {"http": proxy, "https": proxy} if proxy else {}
-        headers = {**self._settings.headers, **request.headers}
+        headers = request.headers(self._settings.headers)
         try:
             if self._owned:
                 prepared = self._prepare_own(request, headers)
@@ -191,7 +191,7 @@ class Transport:
         with self._lock:
             answers, waiting = list(self._open), list(self._waiting)
         if not self._owned:
-            self._drain_lingering(Deadline(None))
+            self._drain_lingering(NO_DEADLINE)
         for cut_off in waiting:
             cut_off.cut()
         for answer in answers:

@@ -29,6 +29,8 @@ from .steps import Outcome, Step
 
 Result = TypeVar("Result")
 
+_FOR_JSON = {"Accept": "application/json"}
+JSON_FOR_JSON = {"Content-Type": "application/json", "Accept": "application/json"}
 _ENCODE = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
 
 
@@ -46,14 +48,12 @@ class Call(Exchange, Generic[Result]):
     """Whether the route wants a nonce, and so an open session."""
 
     def __init__(self, site: Site, name: str, limits: Limits) -> None:
-        super().__init__(Step.CALL)
         self._site = site
         self._name = name
         self._limits = limits
         self.start_over()
 
     def start_over(self) -> None:
-        """Forget what was sent and received, so that the call can be made once more."""
         self.step = Step.CALL
         self._session: Session | None = None
         self._session_is_new = False
@@ -121,11 +121,13 @@ class Call(Exchange, Generic[Result]):
         self._session = session
         self._status = 0
         self._refusal = None
-        headers = self._request_headers()
-        if self._session.nonce is not None:
-            headers["X-WP-Nonce"] = self._session.nonce
-        url = route(self._site.root, self._name)
-        return Request(self.method, url, headers, self._request_body(self._session))
+        return Request(
+            self.method,
+            route(self._site.root, self._name),
+            self._request_headers(),
+            self._request_body(session),
+            session.nonce,
+        )
 
     def receive_head(self, status: int, headers: Headers) -> None:
         self._status = status
@@ -164,8 +166,8 @@ class Call(Exchange, Generic[Result]):
         return self._failure or error
 
     @abstractmethod
-    def _request_headers(self) -> dict[str, str]:
-        """Return headers to which those of all calls are added."""
+    def _request_headers(self) -> Mapping[str, str]:
+        """Return the headers of the route, without the nonce."""
 
     @abstractmethod
     def _request_body(self, session: Session) -> Body | None: ...
@@ -264,11 +266,8 @@ class JsonCall(Call[Result]):
         self._received: list[bytes] = []
         self._size = 0
 
-    def _request_headers(self) -> dict[str, str]:
-        headers = {"Accept": "application/json"}
-        if self._body is not None:
-            headers["Content-Type"] = "application/json"
-        return headers
+    def _request_headers(self) -> Mapping[str, str]:
+        return _FOR_JSON if self._body is None else JSON_FOR_JSON
 
     def _request_body(self, session: Session) -> Body | None:
         return None if self._body is None else encode_json(self._body)

@@ -36,8 +36,8 @@ class SiteInfo:
 class PageReading(SessionOpening):
     """Read the page of a site whose session is open; the page goes into `site`."""
 
-    def __init__(self, site: Site, limits: Limits) -> None:
-        super().__init__(site, limits)
+    def start_over(self) -> None:
+        super().start_over()
         self.step = Step.NONCE_PAGE
 
     def _hand_over(self) -> None:

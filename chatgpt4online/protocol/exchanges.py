@@ -2,23 +2,23 @@
 
 A transport needs one loop for all exchanges::
 
-    while (request := exchange.next_request()) is not None:
-        send it, then tell the exchange what comes back:
+    while not exchange.finished:
+        run exchange.opening(), an exchange too, where it needs_opening; one at a time for each site
+        send exchange.next_request(), then tell the exchange what comes back:
         exchange.receive_head(status, headers)
         leave the loop where it is accepted
         exchange.receive_data(chunk)      for each chunk of the body
         exchange.receive_eof()            at the end of the body
+    exchange.result()
 
-Before each `next_request` of a `Call` that `needs_opening` it runs the call's `opening`, an
-exchange too, one at a time for each site. When the connection fails it raises what
-`exchange.interrupted(error)` returns.
+When the connection fails it raises what `exchange.interrupted(error)` returns.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from ..errors import ChatError, TransportError
 from ..messages import Piece
@@ -64,29 +64,46 @@ Body = bytes | FileBody
 class Request:
     """One HTTP request to send. Its redirects must not be followed.
 
-    Attributes:
+    Args:
         method: ``GET`` or ``POST``.
         url: the whole address.
-        headers: what the protocol needs; the transport adds its own.
+        headers: what the protocol needs; many requests share them.
         body: what to send; None for a request without a body.
+        nonce: what lets the request in; None where nothing has to.
     """
 
-    __slots__ = ("body", "headers", "method", "url")
+    __slots__ = ("_headers", "_nonce", "body", "method", "url")
 
     def __init__(
-        self, method: str, url: str, headers: Mapping[str, str], body: Body | None = None
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        body: Body | None = None,
+        nonce: str | None = None,
     ) -> None:
         self.method = method
         self.url = url
-        self.headers = headers
         self.body = body
+        self._headers = headers
+        self._nonce = nonce
+
+    def headers(self, usual: Mapping[str, str]) -> dict[str, str]:
+        """Return all headers: the protocol's, and the `usual` ones of the client before them."""
+        headers = {**usual, **self._headers}
+        if self._nonce is not None:
+            headers["X-WP-Nonce"] = self._nonce
+        return headers
 
 
 class Exchange(ABC):
     """One thing that is asked of a site, in as many requests as it takes."""
 
-    def __init__(self, step: Step) -> None:
-        self.step = step
+    step: Step
+
+    @abstractmethod
+    def start_over(self) -> None:
+        """Forget what was sent and received, so that it can be asked once more."""
 
     @abstractmethod
     def next_request(self) -> Request | None:
@@ -111,6 +128,28 @@ class Exchange(ABC):
         Raises:
             ChatError: the answer is an error, and the exchange has no events.
         """
+
+    @property
+    def needs_opening(self) -> bool:
+        """Whether an `opening` must be run before the next request."""
+        return False
+
+    def opening(self) -> Exchange | None:
+        """Return the exchange to run before the next request; None where none is needed."""
+        return None
+
+    @property
+    @abstractmethod
+    def finished(self) -> bool:
+        """Whether nothing more need be asked or read."""
+
+    def result(self) -> Any:
+        """Return what has come of it, which by default is kept elsewhere.
+
+        Raises:
+            ChatError: what went wrong.
+        """
+        return None
 
     @property
     def accepted(self) -> bool:

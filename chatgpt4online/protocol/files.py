@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..messages import StoredFile
@@ -39,7 +39,7 @@ class Upload(JsonCall[StoredFile]):
         for text in (purpose, source.filename):
             encode_json({"text": text}, "The file's name or purpose")
 
-    def _request_headers(self) -> dict[str, str]:
+    def _request_headers(self) -> Mapping[str, str]:
         return {
             "Accept": "application/json",
             "Content-Type": f"multipart/form-data; boundary={self._boundary}",

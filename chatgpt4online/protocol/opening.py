@@ -26,9 +26,13 @@ class SessionOpening(Exchange):
     """
 
     def __init__(self, site: Site, limits: Limits) -> None:
-        super().__init__(site.first_step())
         self._site = site
         self._limits = limits
+        self.start_over()
+
+    def start_over(self) -> None:
+        site = self._site
+        self.step = site.first_step()
         self._renewal = site.era is not None
         self._page_url = site.page_url
         self._root = site.root
@@ -41,8 +45,12 @@ class SessionOpening(Exchange):
         self._body: list[bytes] = []
         self._size = 0
 
+    @property
+    def finished(self) -> bool:
+        return self.step is Step.OPEN
+
     def next_request(self) -> Request | None:
-        if self.step is Step.OPEN:
+        if self.finished:
             return None
         if self.step in _PAGE_STEPS:
             headers = {"Accept": "text/html,*/*;q=0.8"}

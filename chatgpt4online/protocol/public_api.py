@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..messages import Piece
-from .call import JsonCall, encode_json
+from .call import JSON_FOR_JSON, JsonCall, encode_json
 from .limits import Limits
 from .nonce import Session
 from .site import Site
@@ -40,8 +40,8 @@ class ApiTurn(Turn):
     name = CHATBOT_QUERY
     with_session = False
 
-    def _request_headers(self) -> dict[str, str]:
-        return {"Content-Type": "application/json", "Accept": "application/json"}
+    def _request_headers(self) -> Mapping[str, str]:
+        return JSON_FOR_JSON
 
     def _request_body(self, session: Session) -> bytes:
         return encode_json(

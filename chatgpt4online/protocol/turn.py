@@ -15,7 +15,7 @@ from ..errors import (
 )
 from ..messages import ActivityEvent, EndEvent, Message, Piece, Reply, StoredFile
 from .answers import Headers, is_web_page, read_reply
-from .call import Call, encode_json
+from .call import JSON_FOR_JSON, Call, encode_json
 from .chunks import ChunkParser, End, Failure
 from .exchanges import Request
 from .limits import Limits
@@ -31,6 +31,7 @@ SUBMIT = "mwai-ui/v1/chats/submit"
 DEFAULT_BOT = "default"
 USUAL_LIMIT = 512
 """The longest message in characters, unless the owner of a site changes it."""
+JSON_FOR_EVENTS = {"Content-Type": "application/json", "Accept": "text/event-stream"}
 _PARAMETERS = {"max_tokens": "maxTokens"}
 # What the call itself fills in, and what belongs to the client and would be sent to the site.
 _NO_OPTIONS = frozenset({
@@ -38,6 +39,7 @@ _NO_OPTIONS = frozenset({
     "newImageId", "site", "bot_id", "custom_id", "auth", "token", "allow_insecure_auth", "proxy",
     "timeout", "retry", "headers", "verify", "limits",
 })  # fmt: skip
+_NO_CHOICE: Mapping[str, Any] = {}
 _WHO = {"assistant": "AI: ", "user": "User: ", "system": "System: "}
 
 
@@ -53,12 +55,14 @@ class Bot(NamedTuple):
     custom_id: str | None = None
 
 
-def read_options(options: Mapping[str, Any]) -> dict[str, Any]:
+def read_options(options: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return options under the plugin's names, those that are None left out.
 
     Raises:
         UsageError: one is no option of a prompt, or cannot be sent as JSON.
     """
+    if not options:
+        return _NO_CHOICE
     for name, value in options.items():
         if name in _NO_OPTIONS:
             raise UsageError(
@@ -175,12 +179,8 @@ class Turn(Call[Reply]):
             partial_text=self.text,
         )
 
-    def _request_headers(self) -> dict[str, str]:
-        streams = self._options.get("stream", True)
-        return {
-            "Content-Type": "application/json",
-            "Accept": "text/event-stream" if streams else "application/json",
-        }
+    def _request_headers(self) -> Mapping[str, str]:
+        return JSON_FOR_EVENTS if self._options.get("stream", True) else JSON_FOR_JSON
 
     def _request_body(self, session: Session) -> bytes:
         body = {

@@ -40,7 +40,7 @@ def test_a_first_turn_opens_a_session_and_a_second_does_not() -> None:
     assert first.asked == [SESSION_POST, SUBMIT_POST]
     assert second.asked == [SUBMIT_POST]
     for script in (first, second):
-        assert script.requests[-1].headers["X-WP-Nonce"] == "bcc9464d05"
+        assert script.requests[-1].headers({})["X-WP-Nonce"] == "bcc9464d05"
 
 
 def test_a_site_without_nonces_is_sent_none() -> None:
@@ -51,7 +51,7 @@ def test_a_site_without_nonces_is_sent_none() -> None:
     ]
     turn, script = run(*era1, site=site)
     assert turn.result().text == HELLO
-    assert "X-WP-Nonce" not in script.requests[-1].headers
+    assert "X-WP-Nonce" not in script.requests[-1].headers({})
     assert run(OLD_HELLO, site=site)[1].asked == [SUBMIT_POST]
 
 
@@ -60,7 +60,7 @@ def test_a_refused_nonce_is_renewed_once(refusal: Answer) -> None:
     turn, script = run(refusal, OPENED, HELLO_ANSWER)
     assert turn.result().text == HELLO
     assert script.asked == [SUBMIT_POST, SESSION_POST, SUBMIT_POST]
-    assert script.requests[-1].headers["X-WP-Nonce"] == "bcc9464d05"
+    assert script.requests[-1].headers({})["X-WP-Nonce"] == "bcc9464d05"
     turn, script = run(refusal, OPENED, refusal)
     assert len(script.requests) == 3
     with pytest.raises(NonceRejected) as caught:
@@ -73,12 +73,12 @@ def test_a_refused_nonce_that_another_turn_renewed_needs_no_opening() -> None:
     site.session = Session("old")
     turn, script = new_turn(site), Script(BAD_NONCE, HELLO_ANSWER)
     script.answer(turn, request := turn.next_request() or pytest.fail())
-    assert request.headers["X-WP-Nonce"] == "old"
+    assert request.headers({})["X-WP-Nonce"] == "old"
     assert turn.step is Step.RENEW
     site.session = Session("new")
     script.run_call(turn)
     assert turn.result().text == HELLO
-    assert script.requests[-1].headers["X-WP-Nonce"] == "new"
+    assert script.requests[-1].headers({})["X-WP-Nonce"] == "new"
 
 
 def test_a_site_that_wants_a_nonce_but_shows_none_is_not_asked_twice() -> None:

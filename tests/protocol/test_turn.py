@@ -168,8 +168,8 @@ def test_a_request_of_events_and_one_of_json() -> None:
         site.session = Session("n1", "s1")
         request = new_turn(site, options=options).next_request()
         assert request is not None
-        assert request.headers["Accept"] == accept
-        assert request.headers["X-WP-Nonce"] == "n1"
+        assert request.headers({})["Accept"] == accept
+        assert request.headers({})["X-WP-Nonce"] == "n1"
         assert json_of(request)["session"] == "s1"
         assert "n1" not in repr(request)
         assert "Hello" not in repr(request)
