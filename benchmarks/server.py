@@ -130,7 +130,8 @@ async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
             else:
                 for data in writes(how, openai=openai):
                     writer.write(data)
-                    await writer.drain()
+                    if writer.transport.get_write_buffer_size():
+                        await writer.drain()
                     if how == "first":
                         await asyncio.sleep(PACE)
     except (asyncio.IncompleteReadError, OSError):
