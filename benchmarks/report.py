@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import matplotlib
@@ -26,21 +26,25 @@ class Table:
         unit: of the values.
         values: the median of each contestant, in the slowest of the runs.
         ratios: to the base, in the slowest of the runs; empty where there is no base.
+        usual: what stands in `ratios`, or else in `values`, in the median of the runs; empty where
+            there was but one.
     """
 
     title: str
     unit: str
     values: dict[str, float]
     ratios: dict[str, float]
+    usual: dict[str, float] = field(default_factory=dict)
 
     def text(self) -> str:
         """The table in reStructuredText."""
         wide = max(map(len, self.values))
-        bar = f"{'=' * wide}  {'=' * 12}  {'=' * 8}"
-        rows = [bar, f"{'contestant':{wide}}  {self.unit:12}  ratio", bar]
+        bar = f"{'=' * wide}  {'=' * 12}  {'=' * 8}  {'=' * 10}"
+        rows = [bar, f"{'contestant':{wide}}  {self.unit:12}  {'ratio':8}  median run", bar]
         for name, value in self.values.items():
             ratio = f"{self.ratios[name]:.2f}" if name in self.ratios else "-"
-            rows.append(f"{name:{wide}}  {value:<12.4g}  {ratio}")
+            usual = f"{self.usual[name]:.4g}" if name in self.usual else "-"
+            rows.append(f"{name:{wide}}  {value:<12.4g}  {ratio:8}  {usual}")
         return "\n".join([self.title, "-" * len(self.title), "", *rows, bar, ""])
 
     def plot(self, path: Path) -> None:
@@ -87,7 +91,7 @@ def medians(
     base, *names = contestants
     for measure in contestants.values():
         measure()  # warm
-    worst: dict[str, tuple[float, float]] = {}
+    found: dict[str, list[tuple[float, float]]] = {name: [] for name in contestants}
     for _ in range(RUNS):
         taken: dict[str, list[tuple[float, float]]] = {name: [] for name in names}
         for number in range(rounds):
@@ -95,16 +99,23 @@ def medians(
             for name in names[shift:] + names[:shift]:
                 taken[name].append(_pair(contestants[name], contestants[base], number % 2 == 0))
         values = [value for pairs in taken.values() for _, value in pairs]
-        runs = {base: (0.0 if added else 1.0, statistics.median(values))}
+        found[base].append((0.0 if added else 1.0, statistics.median(values)))
         for name, pairs in taken.items():
             compared = [mine - other if added else mine / other for mine, other in pairs]
-            runs[name] = (statistics.median(compared), statistics.median(v for v, _ in pairs))
-        for name, run in runs.items():
-            worst[name] = slowest(worst.get(name, run), run)
+            found[name].append(
+                (statistics.median(compared), statistics.median(v for v, _ in pairs))
+            )
+    worst = {name: slowest(runs) for name, runs in found.items()}
+    usual = {name: statistics.median(ratio for ratio, _ in runs) for name, runs in found.items()}
     if added:
-        return Table(title, unit, {name: more / per for name, (more, _) in worst.items()}, {})
+        shown, usual = ({n: v / per for n, v in part.items()} for part in (_first(worst), usual))
+        return Table(title, unit, shown, {}, usual)
     values_shown = {name: value / per for name, (_, value) in worst.items()}
-    return Table(title, unit, values_shown, {name: ratio for name, (ratio, _) in worst.items()})
+    return Table(title, unit, values_shown, _first(worst), usual)
+
+
+def _first(pairs: dict[str, tuple[float, float]]) -> dict[str, float]:
+    return {name: first for name, (first, _) in pairs.items()}
 
 
 def _pair(

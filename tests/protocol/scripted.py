@@ -9,7 +9,6 @@ from typing import Any
 
 from chatgpt4online.messages import Piece, StoredFile
 from chatgpt4online.protocol.address import parse_address
-from chatgpt4online.protocol.call import Call
 from chatgpt4online.protocol.exchanges import Exchange, Request
 from chatgpt4online.protocol.limits import Limits
 from chatgpt4online.protocol.nonce import Session
@@ -57,20 +56,15 @@ class Script:
         return [f"{request.method} {request.url}" for request in self.requests]
 
     def run(self, exchange: Exchange) -> None:
-        """Run an exchange to its end, as a transport does."""
-        while (request := exchange.next_request()) is not None:
-            self.answer(exchange, request)
-
-    def run_call(self, call: Call[Any]) -> None:
-        """Run a call to its end, with the sessions that it needs."""
-        while True:
-            opening = call.opening() if call.needs_opening else None
+        """Run an exchange until it is at its end or accepted, as a transport does."""
+        while not exchange.finished:
+            opening = exchange.opening() if exchange.needs_opening else None
             if opening is not None:
                 self.run(opening)
-            request = call.next_request()
+            request = exchange.next_request()
             assert request is not None
-            self.answer(call, request)
-            if call.accepted or call.finished:
+            self.answer(exchange, request)
+            if exchange.accepted:
                 return
 
     def answer(self, exchange: Exchange, request: Request) -> None:
@@ -124,7 +118,7 @@ def run(
         site = new_site()
         site.session = Session("n1")
     turn, script = new_turn(site, limits=limits), Script(*answers)
-    script.run_call(turn)
+    script.run(turn)
     assert not script.answers
     return turn, script
 

@@ -76,7 +76,7 @@ def test_a_refused_nonce_that_another_turn_renewed_needs_no_opening() -> None:
     assert request.headers({})["X-WP-Nonce"] == "old"
     assert turn.step is Step.RENEW
     site.session = Session("new")
-    script.run_call(turn)
+    script.run(turn)
     assert turn.result().text == HELLO
     assert script.requests[-1].headers({})["X-WP-Nonce"] == "new"
 
@@ -113,7 +113,7 @@ def test_a_turn_that_was_made_before_a_bare_session_renews_it_too() -> None:
         site=site,
     )
     script = Script(NO_NONCE, OPENED, HELLO_ANSWER)
-    script.run_call(turn)
+    script.run(turn)
     assert turn.result().text == HELLO
 
 

@@ -54,7 +54,7 @@ def test_whether_there_is_a_plugin(root: str, asked: str, has_plugin: bool) -> N
     question = PluginQuestion(site, LIMITS)
     spaces = ["wp/v2", *(["mwai-ui/v1"] if has_plugin else [])]
     script = Script(answer(namespaces=spaces))
-    script.run_call(question)
+    script.run(question)
     assert question.result() is has_plugin
     assert script.asked == [asked]
     assert question.next_request() is None

@@ -115,7 +115,7 @@ def run(name: str, *answers: Answer, site: Site | None = None) -> tuple[Call[Any
         site = new_site()
         site.session = Session("n1")
     call, script = CALLS[name][0](site), Script(*answers)
-    script.run_call(call)
+    script.run(call)
     assert not script.answers
     return call, script
 
@@ -243,6 +243,16 @@ def test_an_answer_that_is_interrupted_is_the_connections_error() -> None:
     assert call.has_enough
 
 
+def test_a_call_that_starts_over_takes_its_answer_anew() -> None:
+    good = answer(success=True, data={"files": []})
+    call, _ = run("list files", Answer(good.status, good.body[:9], good.headers))
+    with pytest.raises(ChatError):
+        call.result()
+    call.start_over()
+    Script(good).run(call)
+    assert call.result() == ()
+
+
 def test_a_nonce_is_renewed_for_every_call_of_a_session() -> None:
     good = answer(success=True, data={"files": []})
     call, script = run("list files", BAD_NONCE, OPENED, good)
@@ -310,7 +320,7 @@ def api_turn(site: Site, reply: Answer, **options: Any) -> tuple[public_api.ApiT
     )
     turn.attach(stored)
     script = Script(reply)
-    script.run_call(turn)
+    script.run(turn)
     return turn, script
 
 

@@ -30,8 +30,9 @@ from chatgpt4online.protocol.site import Era, Site
 from chatgpt4online.protocol.turn import Bot, Turn
 
 from ..loopback import live
-from ..recordings import SUBMITS, Recording, names, outcome_of
+from ..recordings import HELLO, SUBMITS, Recording, names, outcome_of
 from .scripted import (
+    BAD_NONCE,
     END,
     HELLO_ANSWER,
     OPENED,
@@ -144,7 +145,7 @@ def test_which_bot_is_asked(bot: Bot, address: str, sent: dict[str, Any]) -> Non
     site = new_site(address)
     answers = [Answer(200, page.encode())] if "chat" in address else [OPENED]
     turn, script = new_turn(site, bot=bot), Script(*answers, HELLO_ANSWER)
-    script.run_call(turn)
+    script.run(turn)
     body = json_of(script.requests[-1])
     assert {name: body.get(name) for name in ("botId", "customId")} == {
         name: sent[name] for name in ("botId", "customId")
@@ -277,6 +278,29 @@ def interrupt(*received: bytes, status: int | None) -> ChatError:
     return turn.interrupted(ChatTimeout("Nothing came."))
 
 
+@pytest.mark.parametrize(
+    "first",
+    [(streamed(live("Half")),), (BAD_NONCE, OPENED, BAD_NONCE), (Answer(503),)],
+    ids=["half a reply", "a refused nonce", "a refusal"],
+)
+def test_a_turn_that_starts_over_knows_nothing_of_the_try_before(
+    first: tuple[Answer, ...],
+) -> None:
+    turn, _ = run(*first)
+    with pytest.raises(ChatError):
+        turn.result()
+    turn.start_over()
+    assert not turn.finished
+    assert not turn.accepted
+    assert turn.text == ""
+    script = Script(BAD_NONCE, OPENED, HELLO_ANSWER)
+    turn._site.session = Session("n1")
+    script.run(turn)
+    assert turn.result().text == HELLO
+    assert turn.result().chat_id == "c" * 32
+    assert "".join(event for event in script.events if isinstance(event, str)) == HELLO
+
+
 def test_an_interruption_means_what_had_arrived() -> None:
     assert isinstance(interrupt(status=None), ChatTimeout)
     error = interrupt(live("Hello"), status=200)
@@ -380,7 +404,7 @@ def test_a_rejected_message_of_unusual_length_says_so() -> None:
         site = new_site()
         site.session = Session("n1")
         turn, script = new_turn(site, "x" * length), Script(rejected)
-        script.run_call(turn)
+        script.run(turn)
         with pytest.raises(QueryRejected) as caught:
             turn.result()
         assert (f"has {length} characters; most sites take 512" in str(caught.value)) is hint
