@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import itertools
 import json
 import os
 import sys
@@ -47,13 +48,16 @@ class Gate:
 
     async def open(self) -> None:
         """Write the next piece of each stream, and so on."""
-        for number in range(max(len(pieces) for _, pieces in self._held)):
-            for writer, pieces in self._held:
-                writer.write(pieces[number])
-            for writer, _ in self._held:
-                if writer.transport.get_write_buffer_size():
-                    await writer.drain()
-        self._over.set()
+        writers = [writer for writer, _ in self._held]
+        try:
+            for pieces in itertools.zip_longest(*(pieces for _, pieces in self._held)):
+                for writer, piece in zip(writers, pieces, strict=True):
+                    writer.write(piece or b"")
+                for writer in writers:
+                    if writer.transport.get_write_buffer_size():
+                        await writer.drain()
+        finally:
+            self._over.set()
 
 
 GATE = [Gate()]

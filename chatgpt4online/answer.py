@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import time
 from email.utils import formatdate
 
-from .process import PROCESS
 from .protocol.answers import Headers
 from .settings import LINGER_SECONDS, Deadline, cookie_values
 
@@ -39,11 +39,11 @@ class BaseAnswer:
         self._deadline = deadline
         self._linger_until = 0.0
         self._is_closed = False
-        self._forks = PROCESS.forks
+        self._pid = os.getpid()
 
     def _is_elsewhere(self) -> bool:
         """Whether this is a fork of the process whose connection it is."""
-        return self._forks != PROCESS.forks
+        return self._pid != os.getpid()
 
     def _stay(self) -> None:
         """Note until when the end of the body is worth a wait."""

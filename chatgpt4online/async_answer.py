@@ -12,7 +12,6 @@ from .discretion import without_texts
 from .errors import TransportError
 from .failures import answer_timed_out, closed_meanwhile, connection_lost, opened_elsewhere
 from .idle_switch import IdleSwitch
-from .process import PROCESS
 from .settings import Deadline
 
 
@@ -40,7 +39,7 @@ class AsyncAnswer(BaseAnswer):
             TransportError: the connection failed, a time is over, or the client was closed.
             UsageError: this is a fork of the process that opened the answer.
         """
-        if self._forks != PROCESS.forks:
+        if self._is_elsewhere():
             raise opened_elsewhere()
         if self._failure is not None:
             raise self._failure

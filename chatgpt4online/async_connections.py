@@ -11,13 +11,17 @@ from aiohttp.client_proto import ResponseHandler
 
 
 class Connector(aiohttp.TCPConnector):
-    """Makes connections whose answers are read by a `Handler`."""
+    """Makes connections whose answers are read by a `Handler`.
+
+    Nothing public tells aiohttp by what to read. Should a later one have another name for
+    `_factory`, it reads in its own way, which is as right.
+    """
 
     def __init__(self) -> None:
         # Without a limit the 101st stream does not wait for another to end.
         super().__init__(limit=0)
-        made: type[ResponseHandler] = Handler
-        self._factory = partial(made, asyncio.get_running_loop())
+        handler: type[ResponseHandler] = Handler  # partial[Handler] is no partial[ResponseHandler]
+        self._factory = partial(handler, asyncio.get_running_loop())
 
 
 class Handler(ResponseHandler):

@@ -141,13 +141,16 @@ class AsyncEngine(BaseClient[aiohttp.ClientSession]):
             if not (retries and self._retry.retries(error)):
                 raise
             failed = error
-        return await self._once_more(
-            failed, partial(self._start_over, exchange, deadline), deadline
-        )
+        exchange.start_over()  # at once: while there may be another try, this one has not failed
+        again = partial(self._run_again, exchange, deadline)
+        return await self._once_more(failed, again, deadline)
 
-    def _start_over(self, exchange: Exchange, deadline: Deadline) -> Awaitable[AsyncAnswer | None]:
-        exchange.start_over()
-        return self._run(exchange, deadline)
+    async def _run_again(self, exchange: Exchange, deadline: Deadline) -> AsyncAnswer | None:
+        try:
+            return await self._run(exchange, deadline)
+        except ChatError:
+            exchange.start_over()
+            raise
 
     async def _discover(self, deadline: Deadline) -> SiteInfo:
         from .protocol.discovery import PageReading, PluginQuestion, plugin_is_known, site_info

@@ -7,7 +7,7 @@ from typing import Any, Self
 
 from .async_answer import AsyncAnswer
 from .async_transport import AsyncTransport
-from .discretion import discreet
+from .discretion import discreet, empty_frames
 from .errors import ChatError, TransportError
 from .files import Files
 from .messages import Event, Reply
@@ -109,6 +109,7 @@ class AsyncReplyStream(BaseReplyStream, AsyncIterator[str]):
                 if self._closed:
                     raise self._ended()
             except BaseException as error:
+                empty_frames(error)
                 self._opening_error = error if isinstance(error, ChatError) else None
                 await self.close()
                 raise

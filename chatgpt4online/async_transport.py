@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
+import os
 import ssl
 from collections import deque
 from collections.abc import AsyncIterator
@@ -27,7 +28,6 @@ from .failures import (
     untrusted,
 )
 from .files import failure_of, length_of, pieces_of
-from .process import PROCESS
 from .protocol.answers import Headers
 from .protocol.exchanges import Body, FileBody, Request
 from .settings import NO_DEADLINE, Deadline, HttpSettings, Timeout, trusting
@@ -53,7 +53,7 @@ class AsyncTransport:
         self._lingering: deque[AsyncAnswer] = deque()
         self._under_way = UnderWay(settings.timeout.idle)
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._forks = PROCESS.forks
+        self._pid = os.getpid()
         self._closed = False
 
     async def send(self, request: Request, deadline: Deadline) -> AsyncAnswer:
@@ -71,7 +71,7 @@ class AsyncTransport:
         if self._session is None:
             self._session = _new_session()
             self._loop = asyncio.get_running_loop()
-            self._forks = PROCESS.forks
+            self._pid = os.getpid()
         timeout = self._settings.timeout
         proxy = self._settings.proxy_for(request.url, owned=self._owned)
         address, authorization = _proxy_parts(proxy) if proxy else (None, {})
@@ -182,7 +182,7 @@ class AsyncTransport:
         An injected session gets its connections back.
         """
         self._closed = True
-        if self._forks != PROCESS.forks:
+        if self._pid != os.getpid():
             return  # closing would take the connections from the event loop of the other process
         if not self._owned:
             await self._drain_lingering(NO_DEADLINE)

@@ -76,8 +76,6 @@ class Extra(FrozenValue):
 class Action(Extra):
     """What the site's own page would do now, such as calling a function of the page."""
 
-    __slots__ = ()
-
     @property
     def name(self) -> str:
         """The name of the function; '' where there is none."""
@@ -92,8 +90,6 @@ class Action(Extra):
 
 class Shortcut(Extra):
     """A button that the site's own page would show. `send_shortcut` presses it."""
-
-    __slots__ = ()
 
     @property
     def label(self) -> str:
@@ -113,8 +109,6 @@ class Shortcut(Extra):
 
 class Block(Extra):
     """A piece of HTML that the site's own page would show."""
-
-    __slots__ = ()
 
     @property
     def html(self) -> str:

@@ -15,7 +15,6 @@ from .connections import CutOff
 from .discretion import without_texts
 from .errors import TransportError
 from .failures import answer_timed_out, closed_meanwhile, connection_lost, opened_elsewhere
-from .process import PROCESS
 from .settings import Deadline
 
 READ_SIZE = 65536
@@ -60,7 +59,7 @@ class Answer(BaseAnswer):
             TransportError: the connection failed, a time is over, or the client was closed.
             UsageError: this is a fork of the process that opened the answer.
         """
-        if self._forks != PROCESS.forks:
+        if self._is_elsewhere():
             raise opened_elsewhere()
         if self._is_over():
             raise self._failure(connection_lost(self._url))

@@ -119,11 +119,16 @@ class SyncEngine(BaseClient[requests.Session]):
             if not (retries and self._retry.retries(error)):
                 raise
             failed = error
-        return self._once_more(failed, partial(self._start_over, exchange, deadline), deadline)
+        exchange.start_over()  # at once: while there may be another try, this one has not failed
+        again = partial(self._run_again, exchange, deadline)
+        return self._once_more(failed, again, deadline)
 
-    def _start_over(self, exchange: Exchange, deadline: Deadline) -> Answer | None:
-        exchange.start_over()
-        return self._run(exchange, deadline)
+    def _run_again(self, exchange: Exchange, deadline: Deadline) -> Answer | None:
+        try:
+            return self._run(exchange, deadline)
+        except ChatError:
+            exchange.start_over()
+            raise
 
     def _discover(self, deadline: Deadline) -> SiteInfo:
         from .protocol.discovery import PageReading, PluginQuestion, plugin_is_known, site_info

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import ssl
 import weakref
 from collections import deque
@@ -26,7 +27,6 @@ from .failures import (
     untrusted,
 )
 from .files import SizedPieces, failure_of
-from .process import PROCESS
 from .protocol.answers import Headers
 from .protocol.exchanges import Body, FileBody, Request
 from .settings import NO_DEADLINE, Deadline, HttpSettings
@@ -51,7 +51,7 @@ class Transport:
         # Reentrant, because a signal handler can close the client in the midst of a call.
         self._lock = RLock()
         self._closed = False
-        self._forks: int | None = None
+        self._pid: int | None = None
 
     def check_usable(self) -> None:
         """Raise a `UsageError` where nothing can be sent, which says why."""
@@ -68,7 +68,7 @@ class Transport:
             UsageError: the address or the proxy cannot be used.
         """
         self.check_usable()
-        self._forks = PROCESS.forks
+        self._pid = os.getpid()
         self._drain_lingering(deadline)
         proxy = self._settings.proxy_for(request.url, owned=self._owned)
         prepared, environment = self._prepare(request, proxy)
@@ -201,7 +201,7 @@ class Transport:
 
     def _is_elsewhere(self) -> bool:
         """Whether this is a fork of the process that made the connections."""
-        return self._forks not in (None, PROCESS.forks)
+        return self._pid not in (None, os.getpid())
 
     def _drain_lingering(self, deadline: Deadline) -> None:
         with contextlib.suppress(IndexError):

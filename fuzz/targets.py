@@ -87,7 +87,7 @@ def chunks(data: bytes) -> None:
             events += parser.finish()
             text = "".join(event for event in events if isinstance(event, str))
             activities = [event for event in events if not isinstance(event, str)]
-            outcome = parser.outcome and vars(parser.outcome)
+            outcome = parser.outcome and parser.outcome._fields()
             seen.append((text, activities, type(parser.outcome), outcome))
             assert len(text) <= len(data)
         # By repr, in which NaN is the same as NaN.

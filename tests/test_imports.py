@@ -16,7 +16,7 @@ from chatgpt4online import AsyncClient, Client
 PACKAGE = Path(chatgpt4online.__file__).parent
 # The layers, from the bottom; a module imports from its own layer or below.
 LAYERS = [
-    {"errors", "process", "values"},
+    {"errors", "values"},
     {"messages"},
     {"protocol"},
     {"discretion", "failures", "files", "retries", "settings", "terminal", "reply_stream"},

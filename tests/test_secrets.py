@@ -22,6 +22,7 @@ from chatgpt4online import (
     Message,
     RetryPolicy,
     Timeout,
+    UsageError,
 )  # fmt: skip
 
 from .drivers import AsyncDriver, Driver, SyncDriver
@@ -246,6 +247,17 @@ def test_values_show_nothing(driver: Driver) -> None:
     for value in values:
         if id(value) not in hidden:
             check_nothing_is_shown(repr(value))
+
+
+def test_a_stream_that_cannot_be_opened_keeps_no_secret(driver: Driver) -> None:
+    with (
+        LoopbackServer(opened_site(HELLO)) as server,
+        driver.client(server.url, bot_id="\ud800") as client,
+    ):
+        for stream in (client.stream, client.conversation().stream):
+            with pytest.raises(UsageError) as caught:
+                stream(PROMPT)
+            check_nothing_is_shown(all_shown(caught.value))
 
 
 @pytest.mark.parametrize("driver_kind", [SyncDriver, AsyncDriver])

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from chatgpt4online import RetryPolicy
+from chatgpt4online import AsyncClient, RetryPolicy
 from chatgpt4online.errors import (
     Blocked,
     ChatError,
@@ -96,6 +96,30 @@ def test_the_last_real_error_is_raised(driver: Driver) -> None:
             client.generate("Hi")
         assert caught.value.status == 429
         assert len(server.prompts) == 3
+
+
+def test_a_stream_shows_no_failure_while_there_may_be_another_try(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    waits = []
+
+    async def main(url: str) -> None:
+        async def look_meanwhile(closing: asyncio.Event, seconds: float) -> None:
+            waits.append(seconds)
+            assert not stream.done
+            assert stream.text == ""
+            with pytest.raises(UsageError, match="not complete yet"):
+                stream.reply  # noqa: B018
+
+        monkeypatch.setattr("chatgpt4online.async_engine._sleep", look_meanwhile)
+        async with AsyncClient(url, retry=AT_ONCE) as client:
+            stream = client.stream("Hi")
+            assert (await stream.read()).text == "Hello"
+
+    busy = send(answer("<html>busy</html>", 503, "Retry-After: 0"))
+    with LoopbackServer(ai_site(in_turn(busy, busy, HELLO))) as server:
+        asyncio.run(main(server.url))
+    assert len(waits) == 2
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import pickle
 from typing import Any
 
@@ -23,6 +24,10 @@ from chatgpt4online import (
     Timeout,
     Usage,
 )
+from chatgpt4online.protocol.chunks import End, Failure, Malformed
+from chatgpt4online.protocol.nonce import Session
+from chatgpt4online.protocol.prompt import Prompt
+from chatgpt4online.values import HiddenValue
 
 FROZEN = [
     Message("user", "Hi"),
@@ -105,6 +110,37 @@ def test_values_are_shown_by_their_fields() -> None:
         "usage=None, response_id=None, chat_id=None))"
     )
     assert repr(Message("user", "secret")) == "Message(role='user', content=<6 characters>)"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        Session("secret", "secret"),
+        Prompt("secret", (Message("user", "secret"),)),
+        End({"new_token": "secret"}),
+        Failure({"message": "secret"}),
+        Malformed("secret"),
+    ],
+)
+def test_what_holds_secrets_is_shown_by_its_name_alone(value: HiddenValue) -> None:
+    assert repr(value) == f"<{type(value).__name__}>"
+    assert value == copy.copy(value)
+
+
+def test_the_functions_of_dataclasses_take_values() -> None:
+    assert dataclasses.replace(Timeout(), total=3) == Timeout(total=3)
+    assert [field.name for field in dataclasses.fields(Message)] == ["role", "content"]
+    assert dataclasses.asdict(Reply("Hi", usage=Usage(1, 2, 3)))["usage"] == {
+        "prompt_tokens": 1, "completion_tokens": 2, "total_tokens": 3, "raw": {},
+    }  # fmt: skip
+    assert dataclasses.is_dataclass(TextEvent)
+
+    @dataclasses.dataclass(frozen=True)
+    class Dated(Message):
+        date: str
+
+    dated = Dated("user", "Hi", "2023-11-01")
+    assert (dated.content, dated.date) == ("Hi", "2023-11-01")
 
 
 def test_values_can_be_matched() -> None:

@@ -29,8 +29,11 @@ from .steps import Outcome, Step
 
 Result = TypeVar("Result")
 
-_FOR_JSON = {"Accept": "application/json"}
-JSON_FOR_JSON = {"Content-Type": "application/json", "Accept": "application/json"}
+FOR_JSON: Mapping[str, str] = {"Accept": "application/json"}
+JSON_FOR_JSON: Mapping[str, str] = {
+    "Content-Type": "application/json",
+    "Accept": "application/json",
+}
 _ENCODE = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
 
 
@@ -267,7 +270,7 @@ class JsonCall(Call[Result]):
         self._size = 0
 
     def _request_headers(self) -> Mapping[str, str]:
-        return _FOR_JSON if self._body is None else JSON_FOR_JSON
+        return FOR_JSON if self._body is None else JSON_FOR_JSON
 
     def _request_body(self, session: Session) -> Body | None:
         return None if self._body is None else encode_json(self._body)

@@ -11,7 +11,7 @@ import re
 from typing import Any
 
 from ..messages import ActivityEvent
-from ..values import Value
+from ..values import HiddenValue
 from .jsontext import BOM, find_object, parse_json, unescape
 from .limits import Limits
 
@@ -33,27 +33,30 @@ _COST_OF_LINE = 64
 _FEWEST_LINES = 1000
 
 
-class End(Value):
+class End(HiddenValue):
     """The reply is complete; `payload` is the plugin's answer object."""
 
+    __slots__ = ("payload",)
     __match_args__ = ("payload",)
 
     def __init__(self, payload: dict[str, Any]) -> None:
         self.payload = payload
 
 
-class Failure(Value):
+class Failure(HiddenValue):
     """The site says that it failed; `payload` is its answer object or a lone message."""
 
+    __slots__ = ("payload",)
     __match_args__ = ("payload",)
 
     def __init__(self, payload: dict[str, Any]) -> None:
         self.payload = payload
 
 
-class Malformed(Value):
+class Malformed(HiddenValue):
     """The answer cannot be read on; `reason` says why."""
 
+    __slots__ = ("reason",)
     __match_args__ = ("reason",)
 
     def __init__(self, reason: str) -> None:

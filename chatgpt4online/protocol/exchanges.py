@@ -103,7 +103,10 @@ class Exchange(ABC):
 
     @abstractmethod
     def start_over(self) -> None:
-        """Forget what was sent and received, so that it can be asked once more."""
+        """Forget what was sent and received, so that it can be asked once more.
+
+        Constructors call it too, when the fields of a subclass are still to come.
+        """
 
     @abstractmethod
     def next_request(self) -> Request | None:
@@ -144,7 +147,7 @@ class Exchange(ABC):
         """Whether nothing more need be asked or read."""
 
     def result(self) -> Any:
-        """Return what has come of it, which by default is kept elsewhere.
+        """Return what has come of it; None where what was learned is known to the `Site`.
 
         Raises:
             ChatError: what went wrong.

@@ -7,15 +7,15 @@ into the page, see `page`; 1.x need none.
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
 
+from ..values import HiddenValue
 from .jsontext import find_object
 
 NONCE_LENGTH = 10
 _NONCE = re.compile(r"[!-~]{1,128}")
 
 
-class Session(NamedTuple):
+class Session(HiddenValue):
     """What a site gave to let us in.
 
     Attributes:
@@ -23,11 +23,12 @@ class Session(NamedTuple):
         session_id: sent as `session`; None where the site gave none.
     """
 
-    nonce: str | None = None
-    session_id: str | None = None
+    __slots__ = ("nonce", "session_id")
+    __match_args__ = ("nonce", "session_id")
 
-    def __repr__(self) -> str:
-        return "<Session>"
+    def __init__(self, nonce: str | None = None, session_id: str | None = None) -> None:
+        self.nonce = nonce
+        self.session_id = session_id
 
 
 def read_nonce(value: object) -> str | None:

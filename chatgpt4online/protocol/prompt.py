@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from ..errors import UsageError
 from ..messages import Message
+from ..values import HiddenValue
 
 PromptInput = str | Sequence[Message | Mapping[str, Any]]
 """A text, or messages as `Message` or as dicts with role and content, oldest first."""
@@ -15,7 +16,7 @@ ROLES = ("system", "user", "assistant")
 _LABELS = {"system": "System", "user": "User", "assistant": "Assistant"}
 
 
-class Prompt(NamedTuple):
+class Prompt(HiddenValue):
     """A prompt in the site's terms.
 
     Attributes:
@@ -23,11 +24,12 @@ class Prompt(NamedTuple):
         history: what came before it.
     """
 
-    new_message: str
-    history: tuple[Message, ...] = ()
+    __slots__ = ("history", "new_message")
+    __match_args__ = ("new_message", "history")
 
-    def __repr__(self) -> str:
-        return f"<Prompt of {len(self.new_message)} characters>"
+    def __init__(self, new_message: str, history: tuple[Message, ...] = ()) -> None:
+        self.new_message = new_message
+        self.history = history
 
 
 def read_prompt(prompt: PromptInput, *, with_files: bool = False) -> Prompt:

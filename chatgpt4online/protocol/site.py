@@ -76,7 +76,7 @@ class Site:
         new = read_nonce(nonce)
         with self._lock:
             if self.session is used and new is not None and new != used.nonce:
-                self.session = used._replace(nonce=new)
+                self.session = Session(new, used.session_id)
 
     def drop_session(self, refused: Session) -> None:
         """Forget a session whose nonce was refused, unless it is replaced already."""

@@ -31,7 +31,10 @@ SUBMIT = "mwai-ui/v1/chats/submit"
 DEFAULT_BOT = "default"
 USUAL_LIMIT = 512
 """The longest message in characters, unless the owner of a site changes it."""
-JSON_FOR_EVENTS = {"Content-Type": "application/json", "Accept": "text/event-stream"}
+JSON_FOR_EVENTS: Mapping[str, str] = {
+    "Content-Type": "application/json",
+    "Accept": "text/event-stream",
+}
 _PARAMETERS = {"max_tokens": "maxTokens"}
 # What the call itself fills in, and what belongs to the client and would be sent to the site.
 _NO_OPTIONS = frozenset({
@@ -39,7 +42,7 @@ _NO_OPTIONS = frozenset({
     "newImageId", "site", "bot_id", "custom_id", "auth", "token", "allow_insecure_auth", "proxy",
     "timeout", "retry", "headers", "verify", "limits",
 })  # fmt: skip
-_NO_CHOICE: Mapping[str, Any] = {}
+_NOTHING_CHOSEN: Mapping[str, Any] = {}
 _WHO = {"assistant": "AI: ", "user": "User: ", "system": "System: "}
 
 
@@ -62,7 +65,7 @@ def read_options(options: Mapping[str, Any]) -> Mapping[str, Any]:
         UsageError: one is no option of a prompt, or cannot be sent as JSON.
     """
     if not options:
-        return _NO_CHOICE
+        return _NOTHING_CHOSEN
     for name, value in options.items():
         if name in _NO_OPTIONS:
             raise UsageError(
@@ -157,8 +160,9 @@ class Turn(Call[Reply]):
         return request
 
     def receive_head(self, status: int, headers: Headers) -> None:
-        self._parser = ChunkParser(self._limits)
         super().receive_head(status, headers)
+        if self.accepted:
+            self._parser = ChunkParser(self._limits)
 
     def _take_data(self, data: bytes) -> Sequence[Piece]:
         pieces = self._parser.feed(data)
