@@ -29,6 +29,7 @@ from .steps import Outcome, Step
 
 Result = TypeVar("Result")
 
+_NO_HEADERS: Headers = {}
 FOR_JSON: Mapping[str, str] = {"Accept": "application/json"}
 JSON_FOR_JSON: Mapping[str, str] = {
     "Content-Type": "application/json",
@@ -61,7 +62,7 @@ class Call(Exchange, Generic[Result]):
         self._session: Session | None = None
         self._session_is_new = False
         self._status = 0
-        self._headers: Headers = {}
+        self._headers = _NO_HEADERS
         self._refusal: ChunkParser | None = None
         self._refused_text = ""
         self._result: Result | None = None

@@ -43,6 +43,8 @@ _NO_OPTIONS = frozenset({
     "timeout", "retry", "headers", "verify", "limits",
 })  # fmt: skip
 _NOTHING_CHOSEN: Mapping[str, Any] = {}
+_NO_TEXT = TextSoFar()
+"""That of a turn before its answer and after its end; one for all of them, which stays empty."""
 _WHO = {"assistant": "AI: ", "user": "User: ", "system": "System: "}
 
 
@@ -125,7 +127,7 @@ class Turn(Call[Reply]):
     def start_over(self) -> None:
         super().start_over()
         self._sent_history: tuple[Message, ...] | None = None
-        self._text = TextSoFar()
+        self._text = _NO_TEXT
 
     def attach(self, files: Sequence[StoredFile]) -> None:
         """Have files that are on the site by now go with the message."""
@@ -163,6 +165,7 @@ class Turn(Call[Reply]):
         super().receive_head(status, headers)
         if self.accepted:
             self._parser = ChunkParser(self._limits)
+            self._text = TextSoFar()
 
     def _take_data(self, data: bytes) -> Sequence[Piece]:
         pieces = self._parser.feed(data)
@@ -309,7 +312,7 @@ class Turn(Call[Reply]):
         if rest:
             events.append(rest)
         self._result = reply
-        self._text = TextSoFar()
+        self._text = _NO_TEXT
         events.append(EndEvent(reply))
 
     def _failure_of(self, payload: Mapping[str, Any]) -> ChatError:
