@@ -30,7 +30,6 @@ class AsyncAnswer(BaseAnswer):
         self._response = response
         self._failure: TransportError | None = None
         self._idle_switch = IdleSwitch(idle)
-        self.see_to_reader()  # ends the timer of aiohttp for the head
 
     async def read(self) -> bytes:
         """Return bytes as soon as there are any, decompressed; b'' at the end of the body.

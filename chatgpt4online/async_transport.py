@@ -8,11 +8,12 @@ import contextlib
 import os
 import ssl
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from functools import lru_cache
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 import aiohttp
+from aiohttp.abc import AbstractStreamWriter
 from multidict import istr
 
 from .async_answer import AsyncAnswer
@@ -49,7 +50,7 @@ class AsyncTransport:
         self._settings = settings
         self._owned = session is None
         self._session = session
-        self._unlimited = _limits(settings.timeout, None)
+        self._unlimited = {bodiless: self._limits_of(None, bodiless) for bodiless in (True, False)}
         self._lingering: deque[AsyncAnswer] = deque()
         self._under_way = UnderWay(settings.timeout.idle)
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -68,55 +69,88 @@ class AsyncTransport:
             await self._drain_lingering(deadline)
             if self._closed:
                 raise closed_meanwhile(request.url)
-        if self._session is None:
-            self._session = _new_session()
-            self._loop = asyncio.get_running_loop()
-            self._pid = os.getpid()
-        timeout = self._settings.timeout
-        proxy = self._settings.proxy_for(request.url, owned=self._owned)
-        address, authorization = _proxy_parts(proxy) if proxy else (None, {})
-        tls = self._tls(request.url)
-        left = deadline.left()
-        limits = self._unlimited if left is None else _limits(timeout, left)
+        sending = asyncio.timeout(None)
+        opened = self._request(request, deadline, sending)
         try:
             # aiohttp bounds the wait for an answer, but not that for the request to be taken.
-            async with asyncio.timeout(None) as sending:
-                self._under_way.begin(sending, _time_to_send(request.body, timeout))
-                response = await self._session.request(
-                    request.method,
-                    request.url,
-                    data=self._data(request.body, sending),
-                    headers=self._headers(request, authorization),
-                    allow_redirects=False,
-                    timeout=limits,
-                    ssl=tls,
-                    raise_for_status=False,
-                    proxy=address,
-                    proxy_headers=authorization or None,
-                )
+            async with sending:
+                self._under_way.begin(sending, _time_to_send(request.body, self._settings.timeout))
+                response = await opened
         except (aiohttp.ClientError, OSError, ValueError, RuntimeError) as error:
-            failure = failure_of(request.body)
-            if failure is not None:
-                raise failure from None
-            if isinstance(error, ValueError) and not isinstance(error, ssl.CertificateError):
-                # From None: the cause can show the header.
-                text = "The site's address, the proxy or a header cannot be used."
-                raise UsageError(text) from None
-            cause = without_texts(error)
-            if self._closed:
-                raise closed_meanwhile(request.url) from cause
-            self.check_usable()
-            if sending.expired():
-                raise answer_timed_out(request.url, timeout.idle) from cause
-            raise self._translate(error, request.url, deadline, proxy is not None) from cause
+            failure = self._failure(error, request, deadline, sending)
+            raise failure from failure.__cause__
         finally:
             self._under_way.done(sending)
-        answer = AsyncAnswer(response, request.url, timeout.idle, deadline)
+        answer = AsyncAnswer(response, request.url, self._settings.timeout.idle, deadline)
         if self._closed:
             answer.close()
             raise closed_meanwhile(request.url)
         self._under_way.add(answer)  # nothing was awaited since `done`, so it goes on looking
         return answer
+
+    def _request(
+        self, request: Request, deadline: Deadline, sending: asyncio.Timeout
+    ) -> Awaitable[aiohttp.ClientResponse]:
+        """Return what sends a request when it is awaited."""
+        if self._session is None:
+            self._session = _new_session()
+            self._loop = asyncio.get_running_loop()
+            self._pid = os.getpid()
+        proxy = self._proxy_for(request)
+        address, authorization = _proxy_parts(proxy) if proxy else (None, {})
+        tls = self._tls(request.url)
+        left, bodiless = deadline.left(), request.body is None
+        return self._session.request(
+            request.method,
+            request.url,
+            data=self._data(request.body, sending),
+            headers=self._headers(request, authorization),
+            allow_redirects=False,
+            timeout=self._unlimited[bodiless] if left is None else self._limits_of(left, bodiless),
+            ssl=tls,
+            raise_for_status=False,
+            proxy=address,
+            proxy_headers=authorization or None,
+        )
+
+    def _limits_of(self, total: float | None, bodiless: bool) -> aiohttp.ClientTimeout:
+        """Return what aiohttp has to see to.
+
+        Where a body tells when it has been sent, `UnderWay` bounds the silence before the answer: a
+        timer of aiohttp for it takes 0.4 KiB and a twentieth of what it takes to send a request.
+        """
+        timeout = self._settings.timeout
+        return aiohttp.ClientTimeout(
+            total=total,
+            connect=timeout.connect,
+            sock_read=timeout.idle if bodiless else None,
+            ceil_threshold=_NO_ROUNDING,
+        )
+
+    def _proxy_for(self, request: Request) -> str | None:
+        return self._settings.proxy_for(request.url, owned=self._owned)
+
+    def _failure(
+        self, error: Exception, request: Request, deadline: Deadline, sending: asyncio.Timeout
+    ) -> Exception:
+        """Return what to raise where sending failed, with its cause where that may be shown."""
+        failure = failure_of(request.body)
+        if failure is not None:
+            failure.__cause__ = None
+            return failure
+        if isinstance(error, ValueError) and not isinstance(error, ssl.CertificateError):
+            # No cause: it can show the header.
+            return UsageError("The site's address, the proxy or a header cannot be used.")
+        if self._closed:
+            failed = closed_meanwhile(request.url)
+        else:
+            self.check_usable()
+            if sending.expired():
+                failed = answer_timed_out(request.url, self._settings.timeout.idle)
+            else:
+                failed = self._translate(error, request, deadline)
+        failed.__cause__ = without_texts(error)
+        return failed
 
     def _headers(self, request: Request, authorization: Headers) -> Headers:
         """Return all headers of a request, with those of a proxy that reads it itself."""
@@ -130,8 +164,10 @@ class AsyncTransport:
 
     def _data(
         self, body: Body | None, sending: asyncio.Timeout
-    ) -> bytes | AsyncIterator[bytes] | None:
-        return self._pieces(body, sending) if isinstance(body, FileBody) else body or None
+    ) -> _Body | AsyncIterator[bytes] | None:
+        if isinstance(body, FileBody):
+            return self._pieces(body, sending)
+        return None if body is None else _Body(body, self._under_way, sending)
 
     async def _pieces(self, body: FileBody, sending: asyncio.Timeout) -> AsyncIterator[bytes]:
         pieces = pieces_of(body)
@@ -143,6 +179,7 @@ class AsyncTransport:
                 reading = asyncio.ensure_future(asyncio.to_thread(next, pieces, None))
                 piece = await asyncio.shield(reading)
                 if piece is None:
+                    self._under_way.sent(sending)
                     return
                 self._under_way.go_on(sending, idle and 2 * idle)
                 yield piece
@@ -207,10 +244,8 @@ class AsyncTransport:
         trusted = self._settings.trusted(url) if self._owned else self._settings.verify
         return trusting(trusted, "verify") if isinstance(trusted, str) else trusted
 
-    def _translate(
-        self, error: Exception, url: str, deadline: Deadline, through_proxy: bool
-    ) -> TransportError:
-        timeout = self._settings.timeout
+    def _translate(self, error: Exception, request: Request, deadline: Deadline) -> TransportError:
+        timeout, url = self._settings.timeout, request.url
         if isinstance(error, aiohttp.ConnectionTimeoutError):
             return connect_timed_out(url, timeout.connect)
         if isinstance(error, aiohttp.SocketTimeoutError):
@@ -220,20 +255,26 @@ class AsyncTransport:
         if isinstance(error, aiohttp.ClientConnectorCertificateError):
             return untrusted(url)
         if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ClientHttpProxyError):
-            return connect_failed(url, through_proxy=through_proxy)
+            return connect_failed(url, through_proxy=self._proxy_for(request) is not None)
         return connection_lost(url)
 
 
 _name = lru_cache(maxsize=64)(istr)
 
 
-def _limits(timeout: Timeout, total: float | None) -> aiohttp.ClientTimeout:
-    return aiohttp.ClientTimeout(
-        total=total,
-        connect=timeout.connect,
-        sock_read=timeout.idle,
-        ceil_threshold=_NO_ROUNDING,
-    )
+class _Body(aiohttp.BytesPayload):
+    """The body of a request, which tells when it has been sent."""
+
+    def __init__(self, body: bytes, under_way: UnderWay, sending: asyncio.Timeout) -> None:
+        super().__init__(body)
+        self._under_way = under_way
+        self._sending = sending
+
+    async def write_with_length(
+        self, writer: AbstractStreamWriter, content_length: int | None
+    ) -> None:
+        await super().write_with_length(writer, content_length)
+        self._under_way.sent(self._sending)
 
 
 def _time_to_send(body: Body | None, timeout: Timeout) -> float | None:

@@ -21,19 +21,18 @@ class IdleSwitch:
         steps: what the reader counts up when a wait begins, and again when it ends.
     """
 
-    __slots__ = ("_is_on", "_seconds", "_seen", "steps")
+    __slots__ = ("_seconds", "_seen", "steps")
 
     def __init__(self, seconds: float | None) -> None:
         self.steps = 0
         self._seen = 0
         self._seconds = seconds
-        self._is_on = seconds is not None  # it was for the head
 
     def turn(self, protocol: ResponseHandler) -> None:
         """Switch the timer on where a wait has lasted since the last turn, else off."""
         waits = self.steps % 2 == 1 and self.steps == self._seen
         self._seen = self.steps
-        if self._seconds is not None and waits is not self._is_on:
-            self._is_on = waits
+        is_on = protocol.read_timeout is not None
+        if self._seconds is not None and waits is not is_on:
             protocol.read_timeout = self._seconds if waits else None
             protocol.start_timeout()  # or, with no time to wait, ends the one that runs

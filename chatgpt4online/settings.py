@@ -32,8 +32,8 @@ class Timeout(FrozenValue):
 
     Attributes:
         connect: to make a connection.
-        idle: of silence between two pieces of an answer, and before the first one. Between pieces
-            the async client waits up to a fifth longer, 2 seconds at most.
+        idle: of silence between two pieces of an answer, and before the first one. The async
+            client waits up to a fifth longer, 2 seconds at most.
         total: for a whole call, with its retries, until the reply is complete.
     """
 

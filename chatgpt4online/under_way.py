@@ -26,6 +26,7 @@ class UnderWay:
     """
 
     def __init__(self, idle: float | None) -> None:
+        self._idle = idle
         self._pause = _LONGEST_PAUSE if idle is None else min(idle / _LOOKS, _LONGEST_PAUSE)
         self._requests: dict[asyncio.Timeout, float | None] = {}
         self._answers: weakref.WeakSet[AsyncAnswer] = weakref.WeakSet()
@@ -42,6 +43,10 @@ class UnderWay:
         """Have what is left of a request take so many seconds; None changes nothing."""
         if seconds is not None and request in self._requests:
             self._requests[request] = asyncio.get_running_loop().time() + seconds
+
+    def sent(self, request: asyncio.Timeout) -> None:
+        """Have the answer to a request begin before the site has been silent for too long."""
+        self.go_on(request, self._idle)
 
     def done(self, request: asyncio.Timeout) -> None:
         """Look after a request no more."""

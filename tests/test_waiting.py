@@ -13,7 +13,15 @@ import pytest
 from chatgpt4online import AsyncClient, ChatError, ChatTimeout, RetryPolicy, Timeout
 
 from .drivers import AsyncDriver, Driver, SyncDriver
-from .loopback import PATIENCE, Connection, LoopbackServer, Received, stall
+from .loopback import (
+    HELLO,
+    PATIENCE,
+    Connection,
+    LoopbackServer,
+    Received,
+    ai_site,
+    stall,
+)
 from .moments import Moment
 
 
@@ -59,6 +67,28 @@ def test_those_who_wait_for_an_opening_share_its_failure(driver: Driver) -> None
         assert {type(error).__name__ for error in errors} == {"ChatTimeout"}
         assert all(error.__cause__ is not None for error in errors)
         assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("silent", ["start_session", "/chat/", "submit", "upload"])
+def test_the_time_to_connect_is_not_added_to_the_silence_before_an_answer(
+    silent: str, driver: Driver
+) -> None:
+    site = ai_site(HELLO)
+
+    def handle(connection: Connection, request: Received) -> None:
+        (stall() if silent in request.target else site)(connection, request)
+
+    with (
+        LoopbackServer(handle) as server,
+        driver.client(
+            server.url + ("/chat/" if silent == "/chat/" else ""),
+            retry=RetryPolicy(attempts=1),
+            timeout=Timeout(connect=100 * PATIENCE, idle=0.1),
+        ) as client,
+    ):
+        with pytest.raises(ChatTimeout, match=r"sent nothing for 0\.1 seconds"):
+            client.generate("Hi", files=[b"x"] if silent == "upload" else [])
+        assert [silent in request.target for request in server.requests][-1]
 
 
 def _all_fail(driver: Driver, client: Any, begun: threading.Barrier) -> list[BaseException]:
