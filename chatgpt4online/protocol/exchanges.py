@@ -89,7 +89,7 @@ class Request:
         self._nonce = nonce
 
     def headers(self, usual: Mapping[str, str]) -> dict[str, str]:
-        """Return all headers: the protocol's, and the `usual` ones of the client before them."""
+        """Return all headers: the protocol's in place of the `usual` ones of the client."""
         headers = {**usual, **self._headers}
         if self._nonce is not None:
             headers["X-WP-Nonce"] = self._nonce
