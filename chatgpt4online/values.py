@@ -19,6 +19,8 @@ class _MadeWhenAsked:
     def __get__(self, instance: Value | None, owner: type[Value]) -> Any:
         import dataclasses
 
+        if not owner.__match_args__:
+            raise AttributeError(self._name)  # a base of values is none itself
         frozen = issubclass(owner, FrozenValue)
         made = dataclasses.make_dataclass(owner.__name__, owner.__match_args__, frozen=frozen)
         return getattr(made, self._name)

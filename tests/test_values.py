@@ -134,6 +134,7 @@ def test_the_functions_of_dataclasses_take_values() -> None:
         "prompt_tokens": 1, "completion_tokens": 2, "total_tokens": 3, "raw": {},
     }  # fmt: skip
     assert dataclasses.is_dataclass(TextEvent)
+    assert not dataclasses.is_dataclass(HiddenValue)
 
     @dataclasses.dataclass(frozen=True)
     class Dated(Message):
