@@ -6,6 +6,7 @@ import os
 import time
 from email.utils import formatdate
 
+from .errors import UsageError
 from .protocol.answers import Headers
 from .settings import LINGER_SECONDS, Deadline, cookie_values
 
@@ -44,6 +45,10 @@ class BaseAnswer:
     def _is_elsewhere(self) -> bool:
         """Whether this is a fork of the process whose connection it is."""
         return self._pid != os.getpid()
+
+    def _check_process(self) -> None:
+        if self._is_elsewhere():
+            raise UsageError("This stream was opened before a fork; make one in each process.")
 
     def _stay(self) -> None:
         """Note until when the end of the body is worth a wait."""

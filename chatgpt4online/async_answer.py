@@ -10,7 +10,7 @@ import aiohttp
 from .answer import BaseAnswer
 from .discretion import without_texts
 from .errors import TransportError
-from .failures import answer_timed_out, closed_meanwhile, connection_lost, opened_elsewhere
+from .failures import answer_timed_out, closed_meanwhile, connection_lost
 from .idle_switch import IdleSwitch
 from .settings import Deadline
 
@@ -38,8 +38,7 @@ class AsyncAnswer(BaseAnswer):
             TransportError: the connection failed, a time is over, or the client was closed.
             UsageError: this is a fork of the process that opened the answer.
         """
-        if self._is_elsewhere():
-            raise opened_elsewhere()
+        self._check_process()
         if self._failure is not None:
             raise self._failure
         self._deadline.left()

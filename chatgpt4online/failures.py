@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .errors import ChatTimeout, ConnectError, TransportError, UsageError
+from .errors import ChatTimeout, ConnectError, TransportError
 from .protocol.address import origin
 
 
@@ -50,8 +50,3 @@ def connection_lost(url: str) -> TransportError:
 def closed_meanwhile(url: str) -> TransportError:
     """The caller closed the client, or the stream, while another one waited for the site."""
     return TransportError(f"The client or its stream was closed while waiting for {origin(url)}.")
-
-
-def opened_elsewhere() -> UsageError:
-    """The process has forked since the answer began, so its connection is the other one's."""
-    return UsageError("This stream was opened before a fork; make one in each process.")

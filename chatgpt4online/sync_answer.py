@@ -14,7 +14,7 @@ from .answer import BaseAnswer
 from .connections import CutOff
 from .discretion import without_texts
 from .errors import TransportError
-from .failures import answer_timed_out, closed_meanwhile, connection_lost, opened_elsewhere
+from .failures import answer_timed_out, closed_meanwhile, connection_lost
 from .settings import Deadline
 
 READ_SIZE = 65536
@@ -59,8 +59,7 @@ class Answer(BaseAnswer):
             TransportError: the connection failed, a time is over, or the client was closed.
             UsageError: this is a fork of the process that opened the answer.
         """
-        if self._is_elsewhere():
-            raise opened_elsewhere()
+        self._check_process()
         if self._is_over():
             raise self._failure(connection_lost(self._url))
         try:
