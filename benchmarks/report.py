@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import statistics
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -76,12 +77,14 @@ def medians(
     """Measure contestants in turn, each beside the base, in several runs of some rounds.
 
     A machine that others use is now fast, now slow, for seconds at a time. So the base is measured
-    again right before or after each contestant, and only such pairs are compared.
+    again right before or after each contestant, and only such pairs are compared. A contestant
+    that runs after another one on the same library finds its code in the caches, so each round has
+    an order of its own.
 
     Args:
         title: what is measured.
         contestants: by name, what measures one; the first is the base.
-        rounds: in each run; the order changes from one to the next.
+        rounds: in each run.
         unit: of what is shown.
         per: what a measured value is divided by to be shown.
         added: whether what a contestant adds to the base counts, in place of their ratio.
@@ -89,14 +92,15 @@ def medians(
     """
     slowest = min if more else max
     base, *names = contestants
+    dice = random.Random(0)
     for measure in contestants.values():
         measure()  # warm
     found: dict[str, list[tuple[float, float]]] = {name: [] for name in contestants}
     for _ in range(RUNS):
         taken: dict[str, list[tuple[float, float]]] = {name: [] for name in names}
         for number in range(rounds):
-            shift = number % len(names)
-            for name in names[shift:] + names[:shift]:
+            dice.shuffle(names)
+            for name in names:
                 taken[name].append(_pair(contestants[name], contestants[base], number % 2 == 0))
         values = [value for pairs in taken.values() for _, value in pairs]
         found[base].append((0.0 if added else 1.0, statistics.median(values)))
