@@ -154,7 +154,7 @@ class AsyncTransport:
 
     def _headers(self, request: Request, authorization: Headers) -> Headers:
         """Return all headers of a request, with those of a proxy that reads it itself."""
-        headers = request.headers(self._settings.headers)
+        headers = {**self._settings.headers, **request.headers}
         if isinstance(request.body, FileBody):
             headers["Content-Length"] = str(length_of(request.body))
         if authorization and not request.url.startswith("https:"):

@@ -14,6 +14,8 @@ from typing import Any, NoReturn
 import requests
 import urllib3
 from requests.cookies import extract_cookies_to_jar
+from requests.structures import CaseInsensitiveDict
+from requests.utils import default_headers
 
 from .connections import CutOff, CuttableAdapter
 from .discretion import without_texts
@@ -27,7 +29,6 @@ from .failures import (
     untrusted,
 )
 from .files import SizedPieces, failure_of
-from .protocol.answers import Headers
 from .protocol.exchanges import Body, FileBody, Request
 from .settings import NO_DEADLINE, Deadline, HttpSettings
 from .sync_answer import Answer
@@ -45,6 +46,7 @@ class Transport:
         self._settings = settings
         self._owned = session is None
         self._session = session if session is not None else _new_session()
+        self._defaults = dict(default_headers() if self._owned else {})
         self._lingering: deque[Answer] = deque()
         self._open: weakref.WeakSet[Answer] = weakref.WeakSet()
         self._waiting: set[CutOff] = set()
@@ -138,7 +140,9 @@ class Transport:
         """Return a request and the settings of its sending, the session's own among them."""
         verify = self._verify(request.url)
         proxies = {"http": proxy, "https": proxy} if proxy else {}
-        headers = request.headers(self._settings.headers)
+        # By names in any case: the protocol's own must not come twice, nor give way.
+        headers = CaseInsensitiveDict({**self._defaults, **self._settings.headers})
+        headers.update(request.headers)
         try:
             if self._owned:
                 prepared = self._prepare_own(request, headers)
@@ -156,16 +160,19 @@ class Transport:
             raise UsageError("The site's address or a header cannot be used.") from None
         return prepared, dict(environment)
 
-    def _prepare_own(self, request: Request, headers: Headers) -> requests.PreparedRequest:
-        """Prepare a request for a session of which only headers and cookies are to be merged.
+    def _prepare_own(
+        self, request: Request, headers: CaseInsensitiveDict[str]
+    ) -> requests.PreparedRequest:
+        """Prepare a request for a session of which only cookies are to be merged.
 
         The session would merge all its settings and parse the address again, for 150 us.
         """
         prepared = requests.PreparedRequest()
-        prepared.prepare_method(request.method)
+        prepared.method = request.method
         prepared.url = _prepared_url(request.url)
-        prepared.prepare_headers({**self._session.headers, **headers})
-        prepared.prepare_cookies(self._session.cookies)
+        prepared.headers = headers
+        if self._session.cookies:
+            prepared.prepare_cookies(self._session.cookies)
         prepared.prepare_body(_data(request.body), None)
         return prepared
 

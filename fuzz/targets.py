@@ -138,7 +138,7 @@ def _run_opening(exchange: Exchange, answers: Iterator[tuple[int, dict[str, str]
         assert request.url.startswith("https:")
         assert request.url.isprintable()
         assert " " not in request.url
-        assert "X-WP-Nonce" not in request.headers({})
+        assert "X-WP-Nonce" not in request.headers
         status, headers, body = next(answers, (200, {}, b""))
         exchange.receive_head(status, headers)
         exchange.receive_data(body)

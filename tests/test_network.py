@@ -50,10 +50,25 @@ def test_what_is_sent(driver: Driver) -> None:
     }  # fmt: skip
 
 
-def test_a_user_agent_of_the_callers_own(driver: Driver) -> None:
+@pytest.mark.parametrize("name", ["Accept", "accept", "ACCEPT"])
+def test_headers_of_the_protocol_stand_in_any_case(name: str, driver: Driver) -> None:
+    mine = {name: "mine", "content-type": "mine", "x-wp-nonce": "mine"}
     with (
         LoopbackServer(HELLO) as server,
-        driver.client(server.url, headers={"User-Agent": "mine"}) as client,
+        driver.client(server.url, headers=mine) as client,
+    ):
+        client.generate("Hi")
+        (prompt,) = server.prompts
+    assert prompt.headers["accept"] == "text/event-stream"
+    assert prompt.headers["content-type"] == "application/json"
+    assert prompt.headers["x-wp-nonce"] == SESSION["restNonce"]
+
+
+@pytest.mark.parametrize("name", ["User-Agent", "user-agent"])
+def test_a_user_agent_of_the_callers_own(name: str, driver: Driver) -> None:
+    with (
+        LoopbackServer(HELLO) as server,
+        driver.client(server.url, headers={name: "mine"}) as client,
     ):
         client.generate("Hi")
         assert {request.headers["user-agent"] for request in server.requests} == {"mine"}

@@ -88,12 +88,12 @@ class Request:
         self._headers = headers
         self._nonce = nonce
 
-    def headers(self, usual: Mapping[str, str]) -> dict[str, str]:
-        """Return all headers: the protocol's in place of the `usual` ones of the client."""
-        headers = {**usual, **self._headers}
-        if self._nonce is not None:
-            headers["X-WP-Nonce"] = self._nonce
-        return headers
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """What the protocol needs, in place of whatever a client sends by these names."""
+        if self._nonce is None:
+            return self._headers
+        return {**self._headers, "X-WP-Nonce": self._nonce}
 
 
 class Exchange(ABC):

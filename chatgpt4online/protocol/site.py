@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Sequence
 from enum import Enum
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -60,8 +60,10 @@ class Site:
         with self._lock:
             return (*self.credentials, *self._cookies)
 
-    def keep_secret(self, cookies: Iterable[str]) -> None:
+    def keep_secret(self, cookies: Sequence[str]) -> None:
         """Take note of the values of cookies that were sent."""
+        if not cookies:
+            return
         known = self.secrets
         new = [value for value in dict.fromkeys(cookies) if value not in known]
         with self._lock:
@@ -73,6 +75,8 @@ class Site:
         It is left aside where another session has been opened since, because a nonce is bound
         to its session.
         """
+        if nonce is None:
+            return
         new = read_nonce(nonce)
         with self._lock:
             if self.session is used and new is not None and new != used.nonce:

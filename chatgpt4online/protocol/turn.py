@@ -197,15 +197,17 @@ class Turn(Call[Reply]):
             "messages": self._history_fields(),
             "newMessage": self._prompt.new_message,
             "stream": True,
-            **self._chat_file_fields(),
+            **(self._chat_file_fields() if self._files else {}),
             **self._options,
         }
         return encode_json(body)
 
     def _shown_bot(self) -> PageBot | None:
         """The chatbot on the page that is asked; None where no page shows it."""
-        wanted = self._bot
-        for shown in self._site.page.bots if self._site.page else ():
+        page, wanted = self._site.page, self._bot
+        if page is None:
+            return None
+        for shown in page.bots:
             # With neither id wanted, the first one on the page is.
             if wanted == Bot(wanted.bot_id and shown.bot_id, wanted.custom_id and shown.custom_id):
                 return shown

@@ -1,16 +1,14 @@
-"""The nonce of a call, and its renewal."""
+"""The nonce of a call, its renewal, and a call that is made once more."""
 
 from __future__ import annotations
 
 import pytest
 
-from chatgpt4online.errors import (
-    NonceRejected,
-    RouteNotFound,
-)
+from chatgpt4online.errors import ChatError, NonceRejected, RouteNotFound
 from chatgpt4online.protocol.nonce import Session
 from chatgpt4online.protocol.steps import Step
 
+from ..loopback import live
 from ..recordings import HELLO
 from .scripted import (
     BAD_NONCE,
@@ -26,6 +24,7 @@ from .scripted import (
     new_turn,
     recorded,
     run,
+    streamed,
 )
 
 NO_NONCE_WITH_PASSWORD = recorded("3.6.2/application-password/stream-no-nonce")
@@ -40,7 +39,7 @@ def test_a_first_turn_opens_a_session_and_a_second_does_not() -> None:
     assert first.asked == [SESSION_POST, SUBMIT_POST]
     assert second.asked == [SUBMIT_POST]
     for script in (first, second):
-        assert script.requests[-1].headers({})["X-WP-Nonce"] == "bcc9464d05"
+        assert script.requests[-1].headers["X-WP-Nonce"] == "bcc9464d05"
 
 
 def test_a_site_without_nonces_is_sent_none() -> None:
@@ -51,7 +50,7 @@ def test_a_site_without_nonces_is_sent_none() -> None:
     ]
     turn, script = run(*era1, site=site)
     assert turn.result().text == HELLO
-    assert "X-WP-Nonce" not in script.requests[-1].headers({})
+    assert "X-WP-Nonce" not in script.requests[-1].headers
     assert run(OLD_HELLO, site=site)[1].asked == [SUBMIT_POST]
 
 
@@ -60,7 +59,7 @@ def test_a_refused_nonce_is_renewed_once(refusal: Answer) -> None:
     turn, script = run(refusal, OPENED, HELLO_ANSWER)
     assert turn.result().text == HELLO
     assert script.asked == [SUBMIT_POST, SESSION_POST, SUBMIT_POST]
-    assert script.requests[-1].headers({})["X-WP-Nonce"] == "bcc9464d05"
+    assert script.requests[-1].headers["X-WP-Nonce"] == "bcc9464d05"
     turn, script = run(refusal, OPENED, refusal)
     assert len(script.requests) == 3
     with pytest.raises(NonceRejected) as caught:
@@ -73,12 +72,12 @@ def test_a_refused_nonce_that_another_turn_renewed_needs_no_opening() -> None:
     site.session = Session("old")
     turn, script = new_turn(site), Script(BAD_NONCE, HELLO_ANSWER)
     script.answer(turn, request := turn.next_request() or pytest.fail())
-    assert request.headers({})["X-WP-Nonce"] == "old"
+    assert request.headers["X-WP-Nonce"] == "old"
     assert turn.step is Step.RENEW
     site.session = Session("new")
     script.run(turn)
     assert turn.result().text == HELLO
-    assert script.requests[-1].headers({})["X-WP-Nonce"] == "new"
+    assert script.requests[-1].headers["X-WP-Nonce"] == "new"
 
 
 def test_a_site_that_wants_a_nonce_but_shows_none_is_not_asked_twice() -> None:
@@ -135,3 +134,26 @@ def test_the_next_nonce_is_taken_over_from_header_and_answer() -> None:
     assert site.session == Session("bytoken")
     run(Answer(403, b'{"success":false}', {"x-wp-nonce": "refused"}), site=site)
     assert site.session == Session("bytoken")
+
+
+@pytest.mark.parametrize(
+    "first",
+    [(streamed(live("Half")),), (BAD_NONCE, OPENED, BAD_NONCE), (Answer(503),)],
+    ids=["half a reply", "a refused nonce", "a refusal"],
+)
+def test_a_turn_that_starts_over_knows_nothing_of_the_try_before(
+    first: tuple[Answer, ...],
+) -> None:
+    turn, _ = run(*first)
+    with pytest.raises(ChatError):
+        turn.result()
+    turn.start_over()
+    assert not turn.finished
+    assert not turn.accepted
+    assert turn.text == ""
+    script = Script(BAD_NONCE, OPENED, HELLO_ANSWER)
+    turn._site.session = Session("n1")
+    script.run(turn)
+    assert turn.result().text == HELLO
+    assert turn.result().chat_id == "c" * 32
+    assert "".join(event for event in script.events if isinstance(event, str)) == HELLO

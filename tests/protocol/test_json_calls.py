@@ -132,20 +132,20 @@ def test_what_is_sent(name: str) -> None:
     assert script.asked == [f"{method} {ROOT}{route}"]
     (request,) = script.requests
     by_api = "mwai/v1" in route
-    assert request.headers({}).get("X-WP-Nonce") == (None if by_api else "n1")
-    assert request.headers({})["Accept"] == "application/json"
+    assert request.headers.get("X-WP-Nonce") == (None if by_api else "n1")
+    assert request.headers["Accept"] == "application/json"
     if method == "GET":
         assert request.body is None
-        assert "Content-Type" not in request.headers({})
+        assert "Content-Type" not in request.headers
     elif body is not None:
         assert json_of(request) == body
-        assert request.headers({})["Content-Type"] == "application/json"
+        assert request.headers["Content-Type"] == "application/json"
 
 
 def test_the_form_of_an_upload() -> None:
     _, script = run("upload", answer(success=True))
     (request,) = script.requests
-    assert request.headers({})["Content-Type"] == "multipart/form-data; boundary=b0undary"
+    assert request.headers["Content-Type"] == "multipart/form-data; boundary=b0undary"
     assert isinstance(request.body, FileBody)
     assert request.body.before == (
         b'--b0undary\r\nContent-Disposition: form-data; name="purpose"\r\n\r\nvision\r\n'
@@ -257,7 +257,7 @@ def test_a_nonce_is_renewed_for_every_call_of_a_session() -> None:
     good = answer(success=True, data={"files": []})
     call, script = run("list files", BAD_NONCE, OPENED, good)
     assert call.result() == ()
-    assert [request.headers({}).get("X-WP-Nonce") for request in script.requests] == [
+    assert [request.headers.get("X-WP-Nonce") for request in script.requests] == [
         "n1", None, "bcc9464d05",
     ]  # fmt: skip
     call, script = run("list files", BAD_NONCE, OPENED, BAD_NONCE)

@@ -187,7 +187,7 @@ def test_ways_in(
     assert site.era is era
     assert site.session is not None
     assert site.session.nonce == nonce
-    assert all("X-WP-Nonce" not in request.headers({}) for request in script.requests)
+    assert all("X-WP-Nonce" not in request.headers for request in script.requests)
 
 
 def test_a_page_that_tells_a_nonce_but_no_root_has_the_usual_root() -> None:
@@ -300,7 +300,7 @@ def test_a_known_site_is_opened_again_by_its_era(
     assert site.session is not None
     assert site.session.nonce == NONCE
     for request in script.requests:
-        cached = request.headers({}).get("Cache-Control")
+        cached = request.headers.get("Cache-Control")
         assert cached == ("no-cache" if request.method == "GET" else None)
 
 

@@ -30,9 +30,8 @@ from chatgpt4online.protocol.site import Era, Site
 from chatgpt4online.protocol.turn import Bot, Turn
 
 from ..loopback import live
-from ..recordings import HELLO, SUBMITS, Recording, names, outcome_of
+from ..recordings import SUBMITS, Recording, names, outcome_of
 from .scripted import (
-    BAD_NONCE,
     END,
     HELLO_ANSWER,
     OPENED,
@@ -45,10 +44,6 @@ from .scripted import (
     run,
     streamed,
 )
-
-NO_NONCE_WITH_PASSWORD = recorded("3.6.2/application-password/stream-no-nonce")
-SUBMIT_POST = "POST http://a.b/wp-json/mwai-ui/v1/chats/submit"
-SESSION_POST = "POST http://a.b/wp-json/mwai/v1/start_session"
 
 
 def body_of(turn: Turn, session: Session = Session()) -> dict[str, Any]:
@@ -169,8 +164,8 @@ def test_a_request_of_events_and_one_of_json() -> None:
         site.session = Session("n1", "s1")
         request = new_turn(site, options=options).next_request()
         assert request is not None
-        assert request.headers({})["Accept"] == accept
-        assert request.headers({})["X-WP-Nonce"] == "n1"
+        assert request.headers["Accept"] == accept
+        assert request.headers["X-WP-Nonce"] == "n1"
         assert json_of(request)["session"] == "s1"
         assert "n1" not in repr(request)
         assert "Hello" not in repr(request)
@@ -276,29 +271,6 @@ def interrupt(*received: bytes, status: int | None) -> ChatError:
     for data in received:
         turn.receive_data(data)
     return turn.interrupted(ChatTimeout("Nothing came."))
-
-
-@pytest.mark.parametrize(
-    "first",
-    [(streamed(live("Half")),), (BAD_NONCE, OPENED, BAD_NONCE), (Answer(503),)],
-    ids=["half a reply", "a refused nonce", "a refusal"],
-)
-def test_a_turn_that_starts_over_knows_nothing_of_the_try_before(
-    first: tuple[Answer, ...],
-) -> None:
-    turn, _ = run(*first)
-    with pytest.raises(ChatError):
-        turn.result()
-    turn.start_over()
-    assert not turn.finished
-    assert not turn.accepted
-    assert turn.text == ""
-    script = Script(BAD_NONCE, OPENED, HELLO_ANSWER)
-    turn._site.session = Session("n1")
-    script.run(turn)
-    assert turn.result().text == HELLO
-    assert turn.result().chat_id == "c" * 32
-    assert "".join(event for event in script.events if isinstance(event, str)) == HELLO
 
 
 def test_an_interruption_means_what_had_arrived() -> None:
