@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from threading import RLock, Timer, local
 from typing import Any, BinaryIO, Protocol, cast
 
+from requests import PreparedRequest
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
@@ -243,6 +244,27 @@ class CuttableAdapter(HTTPAdapter):
 
     def __init__(self) -> None:
         super().__init__(pool_maxsize=_POOL_SIZE)
+        self._last_pool: tuple[object, Any] = (None, None)
+        self._last_url: tuple[object, str] = (None, "")
+
+    def get_connection_with_tls_context(
+        self, request: PreparedRequest, verify: Any, proxies: Any = None, cert: Any = None
+    ) -> Any:
+        # A client asks for the same pool again and again; to find it takes requests 60 us.
+        wanted = (request.url, verify, tuple((proxies or {}).items()), cert)
+        known, pool = self._last_pool
+        if known != wanted:
+            pool = super().get_connection_with_tls_context(request, verify, proxies, cert)
+            self._last_pool = (wanted, pool)
+        return pool
+
+    def request_url(self, request: PreparedRequest, proxies: Any) -> str:
+        wanted = (request.url, tuple((proxies or {}).items()))
+        known, url = self._last_url
+        if known != wanted:
+            url = super().request_url(request, proxies)
+            self._last_url = (wanted, url)
+        return url
 
     def init_poolmanager(self, *arguments: Any, **options: Any) -> None:
         super().init_poolmanager(*arguments, **options)
@@ -254,6 +276,7 @@ class CuttableAdapter(HTTPAdapter):
         return manager
 
     def close(self) -> None:
+        self._last_pool = (None, None)
         # Of its own accord a pool closes its connections only when nothing refers to it any
         # more, and errors do.
         for manager in (self.poolmanager, *self.proxy_manager.values()):

@@ -52,6 +52,26 @@ def test_a_proxy_of_the_environment_may_lack_its_scheme(
             assert client.generate("Hi").text == "Hello"
 
 
+def test_a_proxy_that_the_environment_names_for_a_while(
+    driver: Driver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[str] = []
+    with (
+        LoopbackServer(proxy_server(seen)) as proxy,
+        LoopbackServer(HELLO) as server,
+        driver.client(server.url) as client,
+    ):
+        client.generate("Hi")
+        assert seen == []
+        monkeypatch.setenv("HTTP_PROXY", proxy.url)
+        client.generate("Hi")
+        assert seen == [f"{server.url}/wp-json/mwai-ui/v1/chats/submit"]
+        monkeypatch.delenv("HTTP_PROXY")
+        client.generate("Hi")
+        assert len(seen) == 1
+        assert len(server.prompts) == 2
+
+
 @pytest.mark.parametrize("way", ["NO_PROXY", "no_proxy", "other scheme", "empty argument"])
 def test_no_proxy(way: str, driver: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[str] = []
