@@ -11,6 +11,7 @@ def test_credentials_stay_secret_and_of_cookies_the_last_fifty() -> None:
     site.credentials = ("password",)
     site.keep_secret(["c0"])
     site.keep_secret(["c0", "password"])
+    site.keep_secret(())
     assert [*site.secrets] == ["password", "c0"]
     for number in range(1, 51):
         site.keep_secret([f"c{number}"])
