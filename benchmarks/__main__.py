@@ -73,10 +73,11 @@ def write(tables: list[Table], rounds: int) -> None:
         f"Python {platform.python_version()}, {platform.system()} {platform.machine()}, "
         f"{os.cpu_count()} CPUs; {versions}.", "",
         "Each table is one interleaved measurement, the server in a process and on a CPU of its "
-        f"own: {RUNS} runs of {rounds} rounds; shown is the median of the slowest run. Ratios are "
-        "to the first row, measured right before or after. The last column has the median of the "
-        "runs: of the ratio, or of the value where there is none. Differences of less than 25 % "
-        "between two end-to-end rows are noise.",
+        f"own: {RUNS} runs of {rounds} rounds, of {streaming.seldom_of(rounds)} for the 200 "
+        "streams; shown is the median of the slowest run. Ratios are to the first row, measured "
+        "right before or after. The last column has the median of the runs: of the ratio, or of "
+        "the value where there is none. Differences of less than 25 % between two end-to-end rows "
+        "are noise.",
         "",
     ]  # fmt: skip
     for table in tables:

@@ -92,7 +92,7 @@ def medians(
     """
     slowest = min if more else max
     base, *names = contestants
-    dice = random.Random(0)
+    dice = random.Random(title)
     for measure in contestants.values():
         measure()  # warm
     found: dict[str, list[tuple[float, float]]] = {name: [] for name in contestants}
