@@ -154,7 +154,8 @@ class Answer(BaseAnswer):
         except READ_ERRORS:
             return False
         finally:
-            sock.settimeout(patience)
+            with contextlib.suppress(OSError):  # another thread has closed it
+                sock.settimeout(patience)
         left = self._plain.chunk_left
         if left == 0:  # the line end of the chunk before is still to come
             return here.startswith(b"\r\n" + _LAST_CHUNK)

@@ -99,6 +99,23 @@ def test_closing_ends_the_wait_for_the_end_of_an_earlier_answer() -> None:
             assert "closed" in str(error)
 
 
+def test_closing_while_the_end_is_looked_for_loses_no_reply(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    settimeout, looked = socket.socket.settimeout, threading.Event()
+
+    def closing(sock: socket.socket, seconds: float | None) -> None:
+        settimeout(sock, seconds)
+        if seconds == 0 and not looked.is_set():
+            looked.set()
+            client.close()  # as another thread can do at this moment
+
+    with LoopbackServer(HELLO) as server, Client(server.url) as client:
+        monkeypatch.setattr(socket.socket, "settimeout", closing)
+        assert client.generate("Hi").text == "Hello"
+        assert looked.is_set()
+
+
 def test_the_total_time_bounds_the_talk_with_a_proxy() -> None:
     gone = threading.Event()
 
