@@ -23,7 +23,15 @@ from .protocol.prompt import Prompt, PromptInput, fold_prompt, read_prompt
 from .protocol.site import Site
 from .protocol.turn import Bot, Turn
 from .retries import RetryPolicy
-from .settings import NO_DEADLINE, Deadline, HttpSettings, Timeout, cookie_values, is_private
+from .settings import (
+    NO_DEADLINE,
+    Deadline,
+    HttpSettings,
+    Timeout,
+    cookie_values,
+    is_private,
+    merge_headers,
+)
 
 USER_AGENT = f"chatgpt4online/{__version__}"
 SITE_VARIABLE = "CHATGPT4ONLINE_SITE"
@@ -147,7 +155,7 @@ class BaseClient(ABC, Generic[SessionT]):
         self._site = Site(parse_address(site))
         self._bot = Bot(bot_id, custom_id)
         self._by_api = token is not None
-        headers = {**(headers or {}), **credentials(auth, token)}
+        headers = merge_headers(headers or {}, credentials(auth, token))
         secret_headers = _secret_headers(headers)
         if secret_headers and not (allow_insecure_auth or is_private(self._site.page_url)):
             raise UsageError(
@@ -157,7 +165,7 @@ class BaseClient(ABC, Generic[SessionT]):
         self._settings = HttpSettings(
             proxy=proxy,
             verify=verify,
-            headers={"User-Agent": USER_AGENT, **headers},
+            headers=merge_headers({"User-Agent": USER_AGENT}, headers),
             timeout=timeout,
             guarded=bool(secret_headers) and not allow_insecure_auth,
         )
@@ -262,7 +270,7 @@ def credential_values(
     """Give each secret among credentials, as it is and as it is sent."""
     for value in headers.values():
         yield value
-        yield value.partition(" ")[2]
+        yield from value.split(None, 1)[1:]
         yield from cookie_values(value)
     if auth is not None:
         yield auth[1]

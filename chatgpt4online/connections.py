@@ -276,7 +276,6 @@ class CuttableAdapter(HTTPAdapter):
         return manager
 
     def close(self) -> None:
-        self._last_pool = (None, None)
         # Of its own accord a pool closes its connections only when nothing refers to it any
         # more, and errors do.
         for manager in (self.poolmanager, *self.proxy_manager.values()):

@@ -19,8 +19,8 @@ _R = TypeVar("_R")
 _CO_COROUTINE = 0x80
 """That of `inspect`, whose import takes 3 ms."""
 _EMPTIED = frozenset({
-    "aiohttp", "asyncio", "chatgpt4online", "http", "json", "requests", "socket", "ssl",
-    "tenacity", "urllib3",
+    "aiohttp", "asyncio", "chatgpt4online", "collections", "email", "http", "json", "requests",
+    "socket", "ssl", "tenacity", "urllib3",
 })  # fmt: skip
 
 

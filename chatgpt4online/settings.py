@@ -232,6 +232,22 @@ def cookie_values(header: str | None) -> tuple[str, ...]:
     return tuple(value for _, _, value in pairs if value)
 
 
+def join_cookies(given: str, kept: str | None) -> str:
+    """Return a `Cookie` header of those that the caller gives and those that sites have set.
+
+    Of two by one name that of the site stands, as in the async client.
+    """
+    if not kept:
+        return given
+
+    def name(pair: str) -> str:
+        return pair.partition("=")[0].strip()
+
+    names = {"", *(name(pair) for pair in kept.split(";"))}
+    mine = [pair.strip() for pair in given.split(";") if name(pair) not in names]
+    return "; ".join([*mine, kept])
+
+
 def _check_proxy(proxy: str, named_by: str) -> None:
     try:
         parts = urlsplit(proxy)
@@ -242,10 +258,17 @@ def _check_proxy(proxy: str, named_by: str) -> None:
         raise UsageError(f'{named_by} must be an http:// or https:// address; proxy="" uses none.')
 
 
+def merge_headers(*parts: Mapping[str, str]) -> dict[str, str]:
+    """Return all headers; of those whose names differ in case alone, the last one."""
+    # What is no text is refused by `HttpSettings`.
+    merged = {str(name).lower(): (name, value) for part in parts for name, value in part.items()}
+    return dict(merged.values())
+
+
 def _check_header(name: object, value: object) -> None:
     if not (isinstance(name, str) and isinstance(value, str)):
         raise UsageError("headers must be texts by name.")
     if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name) or name.lower() in _FRAMING:
         raise UsageError("headers hold a name that cannot be sent.")
-    if not re.fullmatch(r"[\t\x20-\x7e\xa0-\xff]*", value):
+    if not re.fullmatch(r"(?!\s)[\t\x20-\x7e\xa0-\xff]*", value):
         raise UsageError(f"headers hold a value that cannot be sent, that of {name}.")

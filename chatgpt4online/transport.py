@@ -30,7 +30,7 @@ from .failures import (
 )
 from .files import SizedPieces, failure_of
 from .protocol.exchanges import Body, FileBody, Request
-from .settings import NO_DEADLINE, Deadline, HttpSettings
+from .settings import NO_DEADLINE, Deadline, HttpSettings, join_cookies
 from .sync_answer import Answer
 
 
@@ -140,25 +140,29 @@ class Transport:
         """Return a request and the settings of its sending, the session's own among them."""
         verify = self._verify(request.url)
         proxies = {"http": proxy, "https": proxy} if proxy else {}
+        environment: dict[str, Any] = {"proxies": proxies, "verify": verify, "stream": True}
         # By names in any case: the protocol's own must not come twice, nor give way.
         headers = CaseInsensitiveDict({**self._defaults, **self._settings.headers})
         headers.update(request.headers)
+        cookies = headers.pop("Cookie", None)  # requests would send no others beside it
         try:
             if self._owned:
                 prepared = self._prepare_own(request, headers)
-                return prepared, {"proxies": proxies, "verify": verify, "stream": True}
-            prepared = self._session.prepare_request(
-                requests.Request(
-                    request.method, request.url, data=_data(request.body), headers=headers
+            else:
+                prepared = self._session.prepare_request(
+                    requests.Request(
+                        request.method, request.url, data=_data(request.body), headers=headers
+                    )
                 )
-            )
-            environment = self._session.merge_environment_settings(
-                prepared.url or "", proxies, True, verify, None
-            )
+                environment |= self._session.merge_environment_settings(
+                    prepared.url or "", proxies, True, verify, None
+                )
         except (requests.RequestException, ValueError):
             # From None: the cause can show the header.
             raise UsageError("The site's address or a header cannot be used.") from None
-        return prepared, dict(environment)
+        if cookies is not None:
+            prepared.headers["Cookie"] = join_cookies(cookies, prepared.headers.get("Cookie"))
+        return prepared, environment
 
     def _prepare_own(
         self, request: Request, headers: CaseInsensitiveDict[str]

@@ -50,9 +50,9 @@ def test_what_is_sent(driver: Driver) -> None:
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", ["Accept", "accept", "ACCEPT"])
-def test_headers_of_the_protocol_stand_in_any_case(name: str, driver: Driver) -> None:
-    mine = {name: "mine", "content-type": "mine", "x-wp-nonce": "mine"}
+@pytest.mark.parametrize("names", [("Accept",), ("accept",), ("accept", "Accept", "ACCEPT")])
+def test_headers_of_the_protocol_stand_in_any_case(names: tuple[str, ...], driver: Driver) -> None:
+    mine = dict.fromkeys((*names, "content-type", "x-wp-nonce"), "mine")
     with (
         LoopbackServer(HELLO) as server,
         driver.client(server.url, headers=mine) as client,
@@ -72,6 +72,30 @@ def test_a_user_agent_of_the_callers_own(name: str, driver: Driver) -> None:
     ):
         client.generate("Hi")
         assert {request.headers["user-agent"] for request in server.requests} == {"mine"}
+
+
+def test_the_last_spelling_of_a_header_stands_and_credentials_before_any(driver: Driver) -> None:
+    mine = {"X-Mine": "1", "x-mine": "2", "Authorization": "Basic a", "authorization": "Basic b"}
+    with (
+        LoopbackServer(HELLO) as server,
+        driver.client(server.url, headers=mine, auth=("ann", "pw")) as client,
+    ):
+        client.generate("Hi")
+        (prompt,) = server.prompts
+    assert prompt.headers["x-mine"] == "2"
+    assert prompt.headers["authorization"] == "Basic YW5uOnB3"
+
+
+@pytest.mark.parametrize("given", ["mine=1", "mine=1; mwai_session_id=old", "mine=1;"])
+def test_cookies_of_the_caller_go_beside_those_of_the_site(given: str, driver: Driver) -> None:
+    with (
+        LoopbackServer(HELLO) as server,
+        driver.client(server.url, headers={"cookie": given}) as client,
+    ):
+        client.generate("Hi")
+        opening, prompt = server.requests
+    assert opening.headers["cookie"] == given
+    assert prompt.headers["cookie"] == "mine=1; mwai_session_id=s1"
 
 
 def test_cookies_are_kept_even_of_a_bare_address(driver: Driver) -> None:
@@ -127,7 +151,18 @@ def test_a_site_that_has_no_address(driver: Driver) -> None:
 
 
 @pytest.mark.parametrize(
-    "headers", [{"X": "a\r\nCookie: b"}, {"X\n": "a"}, {"": "a"}, {"X": 1}, {1: "a"}]
+    "headers",
+    [
+        {"X": "a\r\nCookie: b"},
+        {"X": " a"},
+        {"X": "\ta"},
+        {"X": "\xa0a"},
+        {"X": "\u0430"},
+        {"X\n": "a"},
+        {"": "a"},
+        {"X": 1},
+        {1: "a"},
+    ],
 )
 def test_what_is_no_header(headers: Any, driver: Driver) -> None:
     with pytest.raises(UsageError, match="headers"):

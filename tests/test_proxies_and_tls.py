@@ -214,6 +214,21 @@ def test_verify_names_certificates(verify: Any, driver: Driver) -> None:
         driver.client("https://site.invalid/", verify=verify)
 
 
+def test_certificates_that_the_environment_names_for_a_while(
+    driver: Driver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with (
+        LoopbackServer(HELLO, tls=tls_context()) as server,
+        driver.client(server.url, retry=ONCE) as client,
+    ):
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", CERTIFICATE)
+        assert client.generate("Hi").text == "Hello"
+        monkeypatch.delenv("REQUESTS_CA_BUNDLE")
+        with pytest.raises(ConnectError, match="certificate"):
+            client.generate("Hi")
+        assert len(server.prompts) == 1
+
+
 @pytest.mark.parametrize("variable", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"])
 def test_the_environment_names_certificates(
     variable: str, driver: Driver, monkeypatch: pytest.MonkeyPatch

@@ -12,6 +12,7 @@ from typing import Any
 import aiohttp
 import pytest
 import requests
+from requests.structures import CaseInsensitiveDict
 
 from chatgpt4online import (
     AsyncClient,
@@ -193,7 +194,7 @@ def test_no_mistake_shows_a_secret(wrong: dict[str, Any], driver: Driver) -> Non
     ],
 )
 def test_no_wrong_argument_shows_a_secret(wrong: dict[str, Any], driver: Driver) -> None:
-    with pytest.raises(ChatError) as caught:
+    with pytest.raises(UsageError) as caught:
         with driver.client(**{"site": "http://127.0.0.1:1", **wrong}) as client:
             client.generate(PROMPT)
     check_nothing_is_shown(str(caught.value) + repr(caught.value) + repr(caught.value.__cause__))
@@ -276,6 +277,22 @@ def test_an_interrupted_call_keeps_no_secret_either(
     check_nothing_is_shown(all_shown(caught.value))
     monkeypatch.undo()
     driver.close()
+
+
+def test_a_call_that_is_interrupted_at_its_headers_keeps_no_secret(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Their dict is one of requests, filled by a module of Python's own."""
+
+    def interrupt(headers: CaseInsensitiveDict[str], name: str, value: str) -> None:
+        if name == "Authorization":
+            raise KeyboardInterrupt
+
+    with Client("https://site.invalid", token=TOKEN) as client:
+        monkeypatch.setattr(CaseInsensitiveDict, "__setitem__", interrupt)
+        with pytest.raises(KeyboardInterrupt) as caught:
+            client.generate(PROMPT)
+    check_nothing_is_shown(all_shown(caught.value))
 
 
 def test_a_cancelled_task_keeps_no_secret() -> None:
