@@ -298,8 +298,9 @@ def _proxy_parts(proxy: str) -> tuple[str, dict[str, str]]:
 def _new_session() -> aiohttp.ClientSession:
     return aiohttp.ClientSession(
         connector=Connector(),
-        # The safe jar drops the cookies of sites that are named by an IP address.
-        cookie_jar=aiohttp.CookieJar(unsafe=True),
+        # The safe jar drops the cookies of sites that are named by an IP address, and one that
+        # quotes sends what holds a "=" otherwise than the site has set it.
+        cookie_jar=aiohttp.CookieJar(unsafe=True, quote_cookie=False),
         # Our own reading of the environment serves both clients alike, and takes no .netrc.
         trust_env=False,
     )

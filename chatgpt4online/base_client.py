@@ -132,7 +132,8 @@ class BaseClient(ABC, Generic[SessionT]):
                 ALL_PROXY and NO_PROXY say, '' for no proxy at all.
             timeout: how long to wait, in seconds.
             retry: when to try again.
-            headers: sent with each request beside those that the protocol needs.
+            headers: sent with each request. Those of the protocol, `auth` and `token` stand before
+                them, in any case; a ``Cookie`` goes beside the cookies that the site sets.
             verify: whether to check TLS certificates, or a file of certificates to trust.
             limits: how long an answer may be, in bytes.
             session: a session of the HTTP library to send by. It keeps its own cookies, proxies
@@ -155,7 +156,7 @@ class BaseClient(ABC, Generic[SessionT]):
         self._site = Site(parse_address(site))
         self._bot = Bot(bot_id, custom_id)
         self._by_api = token is not None
-        headers = merge_headers(headers or {}, credentials(auth, token))
+        headers = merge_headers({"User-Agent": USER_AGENT}, headers or {}, credentials(auth, token))
         secret_headers = _secret_headers(headers)
         if secret_headers and not (allow_insecure_auth or is_private(self._site.page_url)):
             raise UsageError(
@@ -165,7 +166,7 @@ class BaseClient(ABC, Generic[SessionT]):
         self._settings = HttpSettings(
             proxy=proxy,
             verify=verify,
-            headers=merge_headers({"User-Agent": USER_AGENT}, headers),
+            headers=headers,
             timeout=timeout,
             guarded=bool(secret_headers) and not allow_insecure_auth,
         )

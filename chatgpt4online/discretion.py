@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import sys
 from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any, ParamSpec, TypeVar, cast
@@ -18,10 +19,8 @@ _R = TypeVar("_R")
 
 _CO_COROUTINE = 0x80
 """That of `inspect`, whose import takes 3 ms."""
-_EMPTIED = frozenset({
-    "aiohttp", "asyncio", "chatgpt4online", "collections", "email", "http", "json", "requests",
-    "socket", "ssl", "tenacity", "urllib3",
-})  # fmt: skip
+_SENT_BY = {"aiohttp", "chatgpt4online", "requests", "tenacity", "urllib3", "yarl"}
+_EMPTIED = _SENT_BY | sys.stdlib_module_names
 
 
 def discreet(function: Callable[_P, _R]) -> Callable[_P, _R]:
@@ -60,7 +59,7 @@ def _discreet_coroutine(function: Callable[..., Any]) -> Callable[..., Any]:
 def empty_frames(error: BaseException) -> None:
     """Clear the local variables that the tracebacks of an error and of its causes hold.
 
-    Only the frames of this library and of those that it sends by are cleared.
+    Only the frames of this library, of those that it sends by and of Python's own are cleared.
     """
     for raised in _raised_meanwhile(error):
         if raised.__suppress_context__ and raised.__cause__ is None:

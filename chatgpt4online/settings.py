@@ -111,7 +111,7 @@ class HttpSettings:
     Args:
         proxy: the proxy that the caller named; None for those of the environment, '' for none.
         verify: whether to check TLS certificates, or a file of certificates to trust.
-        headers: sent with each request.
+        headers: sent with each request, see `merge_headers`.
         timeout: times to wait.
         guarded: whether no other machine than the site's may read what is sent.
 
@@ -138,8 +138,6 @@ class HttpSettings:
             raise UsageError("verify must be True, False, or a file of certificates.")
         if isinstance(verify, str):
             trusting(verify, "verify")
-        for name, value in headers.items():
-            _check_header(name, value)
         self.proxy = proxy
         self.verify = verify
         self.headers = headers
@@ -225,11 +223,12 @@ def is_private(url: str) -> bool:
 
 
 def cookie_values(header: str | None) -> tuple[str, ...]:
-    """Return the values of a `Cookie` header."""
+    """Return the values of a `Cookie` header, those in quotes without them too."""
     if not header:
         return ()
-    pairs = (pair.strip().partition("=") for pair in header.split(";"))
-    return tuple(value for _, _, value in pairs if value)
+    values = [pair.strip().partition("=")[2] for pair in header.split(";")]
+    bare = [value.strip('"') for value in values if value.startswith('"')]
+    return tuple(value for value in (*values, *bare) if value)
 
 
 def join_cookies(given: str, kept: str | None) -> str:
@@ -244,8 +243,8 @@ def join_cookies(given: str, kept: str | None) -> str:
         return pair.partition("=")[0].strip()
 
     names = {"", *(name(pair) for pair in kept.split(";"))}
-    mine = [pair.strip() for pair in given.split(";") if name(pair) not in names]
-    return "; ".join([*mine, kept])
+    mine = ";".join(pair for pair in given.split(";") if name(pair) not in names).strip()
+    return f"{mine}; {kept}" if mine else kept
 
 
 def _check_proxy(proxy: str, named_by: str) -> None:
@@ -259,9 +258,17 @@ def _check_proxy(proxy: str, named_by: str) -> None:
 
 
 def merge_headers(*parts: Mapping[str, str]) -> dict[str, str]:
-    """Return all headers; of those whose names differ in case alone, the last one."""
-    # What is no text is refused by `HttpSettings`.
-    merged = {str(name).lower(): (name, value) for part in parts for name, value in part.items()}
+    """Return all headers; of those whose names differ in case alone, the last one.
+
+    Raises:
+        UsageError: one cannot be sent.
+    """
+    merged: dict[str, tuple[str, str]] = {}
+    for part in parts:
+        for name, value in part.items():
+            _check_header(name, value)
+            # Plain texts: what str() gives of a member of an enumeration is not what it is.
+            merged[name.lower()] = str.__str__(name), str.__str__(value)
     return dict(merged.values())
 
 

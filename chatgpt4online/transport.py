@@ -149,9 +149,11 @@ class Transport:
             if self._owned:
                 prepared = self._prepare_own(request, headers)
             else:
+                # None in place of a cookie header that the session itself may have.
+                theirs: Any = headers if cookies is None else {**headers, "Cookie": None}
                 prepared = self._session.prepare_request(
                     requests.Request(
-                        request.method, request.url, data=_data(request.body), headers=headers
+                        request.method, request.url, data=_data(request.body), headers=theirs
                     )
                 )
                 environment |= self._session.merge_environment_settings(

@@ -120,6 +120,17 @@ def test_credentials_among_the_headers_are_credentials(name: str, driver: Driver
     check_nothing_is_shown(all_shown(caught.value))
 
 
+def test_a_cookie_in_quotes_is_secret_without_them(driver: Driver) -> None:
+    site = refusing(lambda text: f"No such session: {TOKEN}")
+    with (
+        LoopbackServer(site) as server,
+        driver.client(server.url, headers={"Cookie": f'a="{TOKEN}"'}) as client,
+    ):
+        with pytest.raises(ChatError) as caught:
+            client.generate("Hi")
+    check_nothing_is_shown(str(caught.value))
+
+
 @pytest.mark.parametrize("value", ["Bearer\t{}", "Bearer  {} "])
 def test_credentials_with_odd_spaces_are_credentials(value: str, driver: Driver) -> None:
     site = refusing(lambda text: f"No such token: '{TOKEN}'")

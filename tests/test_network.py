@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import Enum
 from typing import Any
 
 import aiohttp
@@ -86,6 +87,54 @@ def test_the_last_spelling_of_a_header_stands_and_credentials_before_any(driver:
     assert prompt.headers["authorization"] == "Basic YW5uOnB3"
 
 
+def test_a_member_of_an_enumeration_is_the_text_that_it_is(driver: Driver) -> None:
+    class Name(str, Enum):  # noqa: UP042 - str() of a StrEnum is its text
+        AUTHORIZATION = "Authorization"
+
+    class Value(str, Enum):  # noqa: UP042
+        MINE = "Bearer mine"
+
+    with pytest.raises(UsageError, match="plain http"):
+        driver.client("http://site.invalid", headers={Name.AUTHORIZATION: "mine"})
+    mine = {Name.AUTHORIZATION: Value.MINE}
+    with LoopbackServer(HELLO) as server, driver.client(server.url, headers=mine) as client:
+        client.generate("Hi")
+        assert server.prompts[0].headers["authorization"] == "Bearer mine"
+
+
+def test_a_cookie_goes_back_as_the_site_has_set_it(driver: Driver) -> None:
+    opened = answer(SESSION, 200, "Set-Cookie: padded=abc==; path=/")
+
+    def handle(connection: Connection, request: Received) -> None:
+        if "start_session" in request.target:
+            connection.send(opened)
+        else:
+            HELLO(connection, request)
+
+    with LoopbackServer(handle) as server, driver.client(server.url) as client:
+        client.generate("Hi")
+        assert server.prompts[0].headers["cookie"] == "padded=abc=="
+
+
+def test_cookies_of_the_caller_stand_before_a_cookie_header_of_an_injected_session() -> None:
+    with LoopbackServer(HELLO) as server, requests.Session() as session:
+        session.headers["Cookie"] = "theirs=1"
+        session.cookies.set("jar", "2")
+        with Client(server.url, session=session, headers={"Cookie": "mine=3"}) as client:
+            client.generate("Hi")
+        (prompt,) = server.prompts
+    assert set(prompt.headers["cookie"].split("; ")) == {"mine=3", "jar=2", "mwai_session_id=s1"}
+
+
+def test_the_cookies_of_a_caller_keep_their_form(driver: Driver) -> None:
+    with (
+        LoopbackServer(HELLO) as server,
+        driver.client(server.url, headers={"Cookie": 'a="b;c"'}) as client,
+    ):
+        client.generate("Hi")
+        assert server.prompts[0].headers["cookie"] == 'a="b;c"; mwai_session_id=s1'
+
+
 @pytest.mark.parametrize("given", ["mine=1", "mine=1; mwai_session_id=old", "mine=1;"])
 def test_cookies_of_the_caller_go_beside_those_of_the_site(given: str, driver: Driver) -> None:
     with (
@@ -162,6 +211,10 @@ def test_a_site_that_has_no_address(driver: Driver) -> None:
         {"": "a"},
         {"X": 1},
         {1: "a"},
+        {"X": 1, "x": "a"},
+        {1: "a", "1": "b"},
+        {"X": b"a"},
+        {b"X": "a"},
     ],
 )
 def test_what_is_no_header(headers: Any, driver: Driver) -> None:

@@ -12,7 +12,6 @@ from typing import Any
 import aiohttp
 import pytest
 import requests
-from requests.structures import CaseInsensitiveDict
 
 from chatgpt4online import (
     AsyncClient,
@@ -279,19 +278,26 @@ def test_an_interrupted_call_keeps_no_secret_either(
     driver.close()
 
 
-def test_a_call_that_is_interrupted_at_its_headers_keeps_no_secret(
-    monkeypatch: pytest.MonkeyPatch,
+@pytest.mark.parametrize(
+    "where",
+    [
+        "binascii.b2a_base64",
+        "requests.structures.CaseInsensitiveDict.__setitem__",
+        "email.parser.Parser.parse",
+    ],
+)
+def test_a_call_that_is_interrupted_in_pythons_own_modules_keeps_no_secret(
+    where: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Their dict is one of requests, filled by a module of Python's own."""
+    """The credentials, the headers, and the cookie of an answer are then in their frames."""
 
-    def interrupt(headers: CaseInsensitiveDict[str], name: str, value: str) -> None:
-        if name == "Authorization":
-            raise KeyboardInterrupt
+    def interrupt(*arguments: Any, **options: Any) -> Any:
+        raise KeyboardInterrupt
 
-    with Client("https://site.invalid", token=TOKEN) as client:
-        monkeypatch.setattr(CaseInsensitiveDict, "__setitem__", interrupt)
+    monkeypatch.setattr(where, interrupt)
+    with LoopbackServer(opened_site(HELLO)) as server:
         with pytest.raises(KeyboardInterrupt) as caught:
-            client.generate(PROMPT)
+            Client(server.url, auth=("ann", PASSWORD), headers={"X": TOKEN}).generate(PROMPT)
     check_nothing_is_shown(all_shown(caught.value))
 
 
