@@ -1,4 +1,7 @@
-"""``python -m benchmarks``: measure, and write tables and plots to ``benchmarks/results``."""
+"""``python -m benchmarks``: measure, and write what was found.
+
+Tables and plots go to ``benchmarks/results``, what was wanted and reached to ``docs/speed.rst``.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from . import awaiting, parsing, processes, streaming
+from .floors import write_floors
 from .report import RESULTS, RUNS, Table
 
 LIBRARIES = (
@@ -63,15 +67,24 @@ def main() -> None:
         processes.write_profiles(port, loop)
         loop.run(awaiting.close())
     write(tables, options.rounds)
+    run = f"By one run of ``python -m benchmarks --rounds {options.rounds}``. {machine()}"
+    for title in write_floors(tables, run):
+        print(f"Not reached: {title}.")
+
+
+def machine() -> str:
+    """Return on what was measured."""
+    versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in LIBRARIES)
+    return (
+        f"Python {platform.python_version()}, {platform.system()} {platform.machine()}, "
+        f"{os.cpu_count()} CPUs; {versions}."
+    )
 
 
 def write(tables: list[Table], rounds: int) -> None:
     """Write the results."""
-    versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in LIBRARIES)
     parts = [
-        "Results", "=======", "",
-        f"Python {platform.python_version()}, {platform.system()} {platform.machine()}, "
-        f"{os.cpu_count()} CPUs; {versions}.", "",
+        "Results", "=======", "", machine(), "",
         "Each table is one interleaved measurement, the server in a process and on a CPU of its "
         f"own: {RUNS} runs of {rounds} rounds, of {streaming.seldom_of(rounds)} for the 200 "
         "streams; shown is the median of the slowest run. Ratios are to the first row, measured "
