@@ -53,9 +53,9 @@ class Floor(NamedTuple):
         return (
             self.what,
             "" if self.wanted is None else f"{self.wanted:g}",
-            f"{_slowest(table, self.name):.3g}",
-            f"{table.usual[self.name]:.3g}",
-            ", ".join(f"{name} {_slowest(table, name):.3g}" for name in self.others),
+            _shown(table, _slowest(table, self.name)),
+            _shown(table, table.usual[self.name]),
+            ", ".join(f"{name} {_shown(table, _slowest(table, name))}" for name in self.others),
             self.limit,
         )
 
@@ -77,7 +77,7 @@ class Growth(NamedTuple):
 
     def cells(self, table: Table) -> tuple[str, ...]:
         """Return its row of the table."""
-        reached = ", ".join(f"{value:.3g}" for value in table.values.values())
+        reached = ", ".join(f"{value:.4g}" for value in table.values.values())
         return self.what, self.wanted, reached, "", "", self.limit
 
 
@@ -214,6 +214,10 @@ def write_floors(tables: list[Table], run: str) -> list[str]:
         for floor in FLOORS
         if isinstance(floor, Floor) and not floor.is_reached(by_title[floor.title])
     ]
+
+
+def _shown(table: Table, value: float) -> str:
+    return f"{value:.2f}" if table.ratios else f"{value:.4g}"
 
 
 def _slowest(table: Table, name: str) -> float:
