@@ -223,4 +223,4 @@ def _shown(table: Table, value: float) -> str:
 def _slowest(table: Table, name: str) -> float:
     """Return what a contestant reached in the slowest run: its ratio, where there is one."""
     # As it is shown: a floor of 0.60 is one of two digits.
-    return round(table.ratios[name], 2) if name in table.ratios else table.values[name]
+    return round(table.shown[name], 2) if table.ratios else table.shown[name]

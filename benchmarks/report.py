@@ -27,8 +27,7 @@ class Table:
         unit: of the values.
         values: the median of each contestant, in the slowest of the runs.
         ratios: to the base, in the slowest of the runs; empty where there is no base.
-        usual: what stands in `ratios`, or else in `values`, in the median of the runs; empty where
-            there was but one.
+        usual: `shown`, in the median of the runs; empty where there was but one.
     """
 
     title: str
@@ -36,6 +35,11 @@ class Table:
     values: dict[str, float]
     ratios: dict[str, float]
     usual: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def shown(self) -> dict[str, float]:
+        """What contestants are compared by: ratios, or the values where there is no base."""
+        return self.ratios or self.values
 
     def text(self) -> str:
         """The table in reStructuredText."""
@@ -50,7 +54,7 @@ class Table:
 
     def plot(self, path: Path) -> None:
         """Write the table as bars."""
-        shown = self.ratios or self.values
+        shown = self.shown
         figure, axes = pyplot.subplots(figsize=(8, 0.6 + 0.4 * len(shown)))
         names = list(shown)[::-1]
         colors = ["#c2410c" if "chatgpt4online" in name else "#94a3b8" for name in names]

@@ -259,10 +259,10 @@ def _milliseconds() -> int:
     return int(time.time() * 1000)
 
 
-def _secret_headers(headers: Mapping[Any, Any]) -> dict[str, str]:
-    """Return those of a caller's headers that tell who asks."""
+def _secret_headers(headers: Mapping[str, str]) -> dict[str, str]:
+    """Return those of the headers that tell who asks."""
     names = ("authorization", "cookie")
-    return {name: str(value) for name, value in headers.items() if str(name).lower() in names}
+    return {name: value for name, value in headers.items() if name.lower() in names}
 
 
 def credential_values(

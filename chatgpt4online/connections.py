@@ -11,7 +11,7 @@ import http.client
 import socket
 import ssl
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from threading import RLock, Timer, local
 from typing import Any, BinaryIO, Protocol, cast
 
@@ -239,32 +239,41 @@ class _TLSPool(HTTPSConnectionPool):
 _POOLS = {"http": _Pool, "https": _TLSPool}
 
 
+class _Last:
+    """Keeps what was found last: a client asks for the same again and again.
+
+    To find the pool and the address of a request takes requests 60 us.
+    """
+
+    def __init__(self) -> None:
+        self._known: tuple[object, Any] = (None, None)
+
+    def find(self, wanted: object, find: Callable[..., Any], *arguments: Any) -> Any:
+        """Return what was found for the same as `wanted`, or else ``find(*arguments)``."""
+        known, found = self._known
+        if known != wanted:
+            found = find(*arguments)
+            self._known = (wanted, found)
+        return found
+
+
 class CuttableAdapter(HTTPAdapter):
     """An adapter for sessions of requests whose connections a `CutOff` can cut."""
 
     def __init__(self) -> None:
         super().__init__(pool_maxsize=_POOL_SIZE)
-        self._last_pool: tuple[object, Any] = (None, None)
-        self._last_url: tuple[object, str] = (None, "")
+        self._pool, self._url = _Last(), _Last()
 
     def get_connection_with_tls_context(
         self, request: PreparedRequest, verify: Any, proxies: Any = None, cert: Any = None
     ) -> Any:
-        # A client asks for the same pool again and again; to find it takes requests 60 us.
         wanted = (request.url, verify, tuple((proxies or {}).items()), cert)
-        known, pool = self._last_pool
-        if known != wanted:
-            pool = super().get_connection_with_tls_context(request, verify, proxies, cert)
-            self._last_pool = (wanted, pool)
-        return pool
+        find = super().get_connection_with_tls_context
+        return self._pool.find(wanted, find, request, verify, proxies, cert)
 
-    def request_url(self, request: PreparedRequest, proxies: Any) -> str:
+    def request_url(self, request: PreparedRequest, proxies: Any) -> Any:
         wanted = (request.url, tuple((proxies or {}).items()))
-        known, url = self._last_url
-        if known != wanted:
-            url = super().request_url(request, proxies)
-            self._last_url = (wanted, url)
-        return url
+        return self._url.find(wanted, super().request_url, request, proxies)
 
     def init_poolmanager(self, *arguments: Any, **options: Any) -> None:
         super().init_poolmanager(*arguments, **options)

@@ -30,7 +30,7 @@ from .steps import Outcome, Step
 Result = TypeVar("Result")
 
 _NO_HEADERS: Headers = {}
-FOR_JSON: Mapping[str, str] = {"Accept": "application/json"}
+_FOR_JSON: Mapping[str, str] = {"Accept": "application/json"}
 JSON_FOR_JSON: Mapping[str, str] = {
     "Content-Type": "application/json",
     "Accept": "application/json",
@@ -271,7 +271,7 @@ class JsonCall(Call[Result]):
         self._size = 0
 
     def _request_headers(self) -> Mapping[str, str]:
-        return FOR_JSON if self._body is None else JSON_FOR_JSON
+        return _FOR_JSON if self._body is None else JSON_FOR_JSON
 
     def _request_body(self, session: Session) -> Body | None:
         return None if self._body is None else encode_json(self._body)

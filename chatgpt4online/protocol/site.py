@@ -75,11 +75,11 @@ class Site:
         It is left aside where another session has been opened since, because a nonce is bound
         to its session.
         """
-        if nonce is None:
-            return
         new = read_nonce(nonce)
+        if new is None:
+            return
         with self._lock:
-            if self.session is used and new is not None and new != used.nonce:
+            if self.session is used and new != used.nonce:
                 self.session = Session(new, used.session_id)
 
     def drop_session(self, refused: Session) -> None:

@@ -197,7 +197,7 @@ class Turn(Call[Reply]):
             "messages": self._history_fields(),
             "newMessage": self._prompt.new_message,
             "stream": True,
-            **(self._chat_file_fields() if self._files else {}),
+            **self._chat_file_fields(),
             **self._options,
         }
         return encode_json(body)
