@@ -203,14 +203,12 @@ def events_head(*headers: str) -> bytes:
 CHUNKED = events_head("Transfer-Encoding: chunked")
 
 
-def ai_site(submit: Handler) -> Handler:
-    """Return a handler that opens sessions and leaves the prompts to `submit`."""
+def ai_site(submit: Handler, cookie: str = "mwai_session_id=s1") -> Handler:
+    """Return a handler that opens sessions with a cookie, and leaves the prompts to `submit`."""
 
     def handle(connection: Connection, request: Received) -> None:
         if "start_session" in request.target:
-            connection.send(
-                answer(SESSION, 200, "Set-Cookie: mwai_session_id=s1; path=/; HttpOnly")
-            )
+            connection.send(answer(SESSION, 200, f"Set-Cookie: {cookie}; path=/; HttpOnly"))
         else:
             submit(connection, request)
 

@@ -260,13 +260,14 @@ def test_a_stream_that_cannot_be_opened_keeps_no_secret(driver: Driver) -> None:
             check_nothing_is_shown(all_shown(caught.value))
 
 
+def interrupt(*arguments: Any, **options: Any) -> Any:
+    raise KeyboardInterrupt
+
+
 @pytest.mark.parametrize("driver_kind", [SyncDriver, AsyncDriver])
 def test_an_interrupted_call_keeps_no_secret_either(
     driver_kind: type[Driver], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def interrupt(*arguments: Any, **options: Any) -> Any:
-        raise KeyboardInterrupt
-
     driver = driver_kind()
     monkeypatch.setattr("chatgpt4online.transport.Transport.send", interrupt)
     monkeypatch.setattr("chatgpt4online.async_transport.AsyncTransport.send", interrupt)
@@ -290,9 +291,6 @@ def test_a_call_that_is_interrupted_in_pythons_own_modules_keeps_no_secret(
     where: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The credentials, the headers, and the cookie of an answer are then in their frames."""
-
-    def interrupt(*arguments: Any, **options: Any) -> Any:
-        raise KeyboardInterrupt
 
     monkeypatch.setattr(where, interrupt)
     with LoopbackServer(opened_site(HELLO)) as server:

@@ -13,15 +13,8 @@ import pytest
 from chatgpt4online import AsyncClient, ChatError, ChatTimeout, RetryPolicy, Timeout
 
 from .drivers import AsyncDriver, Driver, SyncDriver
-from .loopback import (
-    HELLO,
-    PATIENCE,
-    Connection,
-    LoopbackServer,
-    Received,
-    ai_site,
-    stall,
-)
+from .elsewhere import HELLO
+from .loopback import PATIENCE, Connection, LoopbackServer, Received, stall
 from .moments import Moment
 
 
@@ -73,10 +66,8 @@ def test_those_who_wait_for_an_opening_share_its_failure(driver: Driver) -> None
 def test_the_time_to_connect_is_not_added_to_the_silence_before_an_answer(
     silent: str, driver: Driver
 ) -> None:
-    site = ai_site(HELLO)
-
     def handle(connection: Connection, request: Received) -> None:
-        (stall() if silent in request.target else site)(connection, request)
+        (stall() if silent in request.target else HELLO)(connection, request)
 
     with (
         LoopbackServer(handle) as server,
