@@ -1,18 +1,17 @@
-"""The exceptions of this library: one tree, under `ChatError`.
+"""The exceptions of this library. All of them derive from `ChatError`.
 
-Every error can be pickled, and none holds the prompt, a nonce, a cookie or a
-password in its text. What the site itself said is in `message`.
+Every exception can be pickled, and no exception text contains a nonce, a cookie or a password.
 """
 
 from __future__ import annotations
 
 
 class ChatError(Exception):
-    """Base of all errors that this library raises.
+    """Base class of all exceptions raised by this library.
 
     Attributes:
-        retryable: True where the site cannot have run the prompt and another try may
-            succeed. It is what a `RetryPolicy` goes by.
+        retryable: Whether another try is safe and may succeed: the site cannot have run the
+            prompt. `RetryPolicy` goes by this.
     """
 
     def __init__(self, text: str = "", *, retryable: bool = False) -> None:
@@ -21,15 +20,18 @@ class ChatError(Exception):
 
 
 class UsageError(ChatError, ValueError):
-    """The caller's mistake: nothing was sent, or nothing can be until it is mended."""
+    """The caller made a mistake, such as a wrong argument. Nothing was sent."""
 
 
 class TransportError(ChatError):
-    """No answer at all: the connection failed before the site had answered."""
+    """The connection failed before the site had answered.
+
+    It is raised from the operating system's or TLS's own error, if there is one.
+    """
 
 
 class ConnectError(TransportError):
-    """No connection to the site, or to the proxy in front of it, could be made."""
+    """No connection to the site, or to a proxy, could be established."""
 
 
 class ChatTimeout(TransportError, TimeoutError):
@@ -37,13 +39,13 @@ class ChatTimeout(TransportError, TimeoutError):
 
 
 class StatusError(ChatError):
-    """An HTTP answer that is not a chatbot's.
+    """The site answered with an HTTP response that is not a chatbot's.
 
     Attributes:
-        status: the HTTP status.
-        code: WordPress' error code, such as ``rest_forbidden``; None where there was none.
-        message: what the site said, as plain text; '' where it said nothing.
-        retry_after: seconds that the answer asks to wait; None where it did not ask.
+        status: The HTTP status.
+        code: WordPress' error code, such as ``rest_forbidden``; None if there was none.
+        message: What the site said, as plain text.
+        retry_after: Seconds that the site asks to wait; None if it did not ask.
     """
 
     def __init__(
@@ -64,22 +66,22 @@ class StatusError(ChatError):
 
 
 class NonceRejected(StatusError):
-    """The site refused the nonce, even that of a fresh session."""
+    """The site refused the nonce, even one from a new session."""
 
 
 class RouteNotFound(StatusError):
-    """AI Engine does not answer there: plugin or module absent, or a wrong address."""
+    """AI Engine was not found: the plugin or a module is missing, or the address is wrong."""
 
 
 class Blocked(StatusError):
-    """A bot wall, a rate limit or a maintenance page stands in front of the site."""
+    """Something in front of the site answered: a bot wall, a rate limit or a maintenance page."""
 
 
 class ProtocolError(ChatError):
-    """Bytes that no AI Engine sends, or an answer that is over a limit.
+    """The response is not one that AI Engine sends, or it is longer than allowed.
 
     Attributes:
-        partial_text: the part of the reply that had arrived.
+        partial_text: The part of the reply that had arrived.
     """
 
     def __init__(self, text: str = "", *, partial_text: str = "") -> None:
@@ -88,12 +90,12 @@ class ProtocolError(ChatError):
 
 
 class ReplyError(ChatError):
-    """The site says that the reply failed.
+    """The site reported that the reply failed.
 
     Attributes:
-        message: what the site said, as plain text.
-        status: the HTTP status; 200 for an error inside a stream.
-        partial_text: the part of the reply that had arrived.
+        message: What the site said, as plain text.
+        status: The HTTP status; 200 for an error inside a stream.
+        partial_text: The part of the reply that had arrived.
     """
 
     def __init__(
@@ -106,20 +108,20 @@ class ReplyError(ChatError):
 
 
 class QueryRejected(ReplyError):
-    """The site refused the message: too long, banned, moderated, empty, or no such bot."""
+    """The site refused the message: too long, banned, moderated, empty, or no such chatbot."""
 
 
 class LimitReached(ReplyError):
-    """The site's usage limit is reached; trying again does not help."""
+    """The site's usage limit is reached. Trying again does not help."""
 
 
 class IncompleteReply(ChatError):
-    """The answer broke off, or stood still for too long, after it had begun.
+    """The reply broke off, or nothing more arrived in time, after it had begun.
 
-    It is raised from the transport's own error where there is one.
+    It is raised from the operating system's own error, if there is one.
 
     Attributes:
-        partial_text: the part of the reply that had arrived.
+        partial_text: The part of the reply that had arrived.
     """
 
     def __init__(self, text: str = "", *, partial_text: str = "") -> None:

@@ -1,37 +1,27 @@
-"""What the replies of both clients share while they arrive."""
+"""What the reply streams of both clients share."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, NoReturn, Protocol
+from collections.abc import Callable, Iterator
 
-from .discretion import empty_frames
-from .errors import ChatError, IncompleteReply, TransportError
-from .messages import EndEvent, Event, Message, Piece, Reply, TextEvent
-from .protocol.exchanges import Exchange
-from .protocol.turn import Turn
-
-
-class Owner(Protocol):
-    """A client that lives as long as one stream."""
-
-    def close(self) -> Any: ...
+from .errors import ChatError, IncompleteReply, UsageError
+from .models import EndEvent, Event, Message, Piece, Reply, TextEvent
+from .protocol.chat import ReplyReader
 
 
 class BaseReplyStream:
-    """A reply while it arrives: the events that are ready, and the text so far."""
+    """A reply while it arrives.
 
-    __slots__ = ("__weakref__", "_opening_error", "_ready", "_turn", "on_reply", "owner")
+    Attributes:
+        on_complete: Called with the messages that were sent before the prompt and the reply,
+            when the end of the reply is handed out. Default: none.
+    """
 
-    def __init__(self, turn: Turn) -> None:
-        self._turn = turn
-        # The next one is the last: giving that up costs nothing. (A deque takes 0.7 KiB.)
-        self._ready: list[Piece] = []
+    def __init__(self, reader: ReplyReader | None) -> None:
+        self.on_complete: Callable[[tuple[Message, ...], Reply], None] | None = None
+        self._reader = reader
+        self._pieces: Iterator[Piece] = iter(())
         self._opening_error: ChatError | None = None
-        self.owner: Owner | None = None
-        """A client that is closed with the stream; None where it goes on."""
-        self.on_reply: Callable[[Reply, tuple[Message, ...]], None] | None = None
-        """Called with a complete reply that is handed out, and the history sent before it."""
 
     @property
     def done(self) -> bool:
@@ -40,65 +30,35 @@ class BaseReplyStream:
 
     @property
     def text(self) -> str:
-        """The text that has arrived so far; the site's final text once the reply is complete.
+        """The text received so far; the final text once the reply is complete.
 
-        It can be ahead of the pieces that are handed out.
+        It can be ahead of the pieces that were yielded.
         """
-        return self._turn.text
+        return self._reader.text if self._reader is not None else ""
 
     @property
     def reply(self) -> Reply:
         """The complete reply.
 
         Raises:
-            ChatError: what went wrong; `UsageError` while the reply is not complete.
+            ChatError: The reply failed; `UsageError` if it is not complete yet.
         """
-        if self.done and not self._turn.finished:
-            raise self._ended()
-        return self._turn.result()
+        if self._reader is not None and self._reader.finished:
+            return self._reader.result()
+        if self.done:
+            raise self._closed_early()
+        raise UsageError("The reply is not complete; read the stream to its end first.")
 
-    def _ended(self) -> ChatError:
-        """Return what to raise where more is asked of a stream that was closed before its end."""
+    def _closed_early(self) -> ChatError:
         return self._opening_error or IncompleteReply(
             f"The stream was closed after {len(self.text)} characters, before its end.",
             partial_text=self.text,
         )
 
-    def _pop(self) -> Piece:
-        try:
-            return self._ready.pop()
-        except IndexError:  # another thread has closed the stream
-            raise self._ended() from None
-
-    def _handed_out(self, piece: Piece) -> None:
-        """Take note of a piece that the caller gets, other than text."""
-        if isinstance(piece, EndEvent) and self.on_reply is not None:
-            self.on_reply(piece.reply, self._turn.history)
-
-    def _pop_event(self) -> Event:
-        piece = self._pop()
+    def _hand_out(self, piece: Piece) -> Event:
+        """Return a piece as the event that the caller gets."""
         if isinstance(piece, str):
             return TextEvent(piece)
-        self._handed_out(piece)
+        if isinstance(piece, EndEvent) and self.on_complete is not None and self._reader:
+            self.on_complete(self._reader.history, piece.reply)
         return piece
-
-    def _take(self, data: bytes) -> None:
-        pieces = self._turn.receive_data(data) if data else self._turn.receive_eof()
-        self._ready[:0] = reversed(pieces)
-
-
-def interrupted(exchange: Exchange, error: TransportError) -> ChatError:
-    """Return what to raise when the connection of an exchange failed.
-
-    Its cause is the HTTP library's own error where there is one.
-    """
-    empty_frames(error)
-    raised = exchange.interrupted(error)
-    if raised is not error:
-        raised.__cause__ = error.__cause__ or error
-    return raised
-
-
-def raise_interrupted(exchange: Exchange, error: TransportError) -> NoReturn:
-    """Raise what `interrupted` returns."""
-    raise interrupted(exchange, error)

@@ -1,281 +1,194 @@
-"""How a client reaches its site: times to wait, proxy, TLS and headers."""
+"""The arguments of a client, checked, and what both clients make of them."""
 
 from __future__ import annotations
 
-import ipaddress
+import base64
 import os
-import re
 import time
-import urllib.request
-from collections.abc import Mapping
-from functools import lru_cache
-from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
-from .errors import ChatTimeout, UsageError
-from .values import FrozenValue
+from . import __version__
+from .config import Limits, RetryPolicy, Timeout
+from .errors import UsageError
+from .models import Shortcut
+from .network import Deadline, Network, checked_headers, is_private, merge_headers, parse_cookies
+from .protocol.address import parse_address
+from .protocol.chat import ReplyReader, Turn, chat, check_turn, read_parameters
+from .protocol.http import Flow, Response
+from .protocol.prompt import Prompt, PromptInput, read_prompt
+from .protocol.public_api import chat_by_api
+from .protocol.site import Bot, Site
+from .uploads import AnyFile, attach
 
-if TYPE_CHECKING:
-    import ssl
-
-_FRAMING = frozenset({"content-length", "transfer-encoding", "connection", "host"})
-
-LONGEST_TIME = 1e8
-"""More than three years, in seconds; the clocks of some systems take no longer waits."""
-
-LINGER_SECONDS = 0.5
-"""How long, at most, a request waits for the end of an earlier answer to use its connection."""
+USER_AGENT = f"chatgpt4online/{__version__}"
+SITE_VARIABLE = "CHATGPT4ONLINE_SITE"
+_CREDENTIAL_HEADERS = ("authorization", "cookie")
 
 
-class Timeout(FrozenValue):
-    """Times in seconds; None means no limit.
+def new_id() -> str:
+    """Return a new unique id."""
+    return uuid.uuid4().hex
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The settings of a client.
 
     Attributes:
-        connect: to make a connection.
-        idle: of silence between two pieces of an answer, and before the first one. The async
-            client waits up to a fifth longer, 2 seconds at most.
-        total: for a whole call, with its retries, until the reply is complete.
+        site: The site.
+        bot: The chatbot to talk to.
+        uses_api: Whether to use the site's public API.
+        network: How to reach the site.
+        retry: When to try again.
     """
 
-    __match_args__ = ("connect", "idle", "total")
-    connect: float | None
-    idle: float | None
-    total: float | None
+    site: Site
+    bot: Bot
+    uses_api: bool
+    network: Network
+    retry: RetryPolicy
 
-    def __init__(
+    def deadline(self) -> Deadline:
+        """Return the deadline of a call that begins now."""
+        return Deadline(self.network.timeout.total)
+
+    def turn(
         self,
-        connect: float | None = 10.0,
-        idle: float | None = 120.0,
-        total: float | None = None,
-    ) -> None:
-        self._set(connect, idle, total)
-        for name, seconds in vars(self).items():
-            if seconds is not None and not (
-                isinstance(seconds, int | float) and 0 < seconds <= LONGEST_TIME
-            ):
-                raise UsageError(
-                    f"Timeout.{name} must be a number of seconds above 0, or None for no limit."
-                )
-
-
-class Deadline:
-    """The moment at which a call's total time is over.
-
-    Args:
-        seconds: from now; None for never.
-    """
-
-    __slots__ = ("_end", "seconds")
-
-    def __init__(self, seconds: float | None) -> None:
-        self.seconds = seconds
-        self._end = None if seconds is None else time.monotonic() + seconds
-
-    def is_over(self) -> bool:
-        """Whether no time is left."""
-        return self._end is not None and time.monotonic() >= self._end
-
-    def left(self) -> float | None:
-        """Return the seconds that are left; None where there is no end.
+        prompt: PromptInput,
+        files: Sequence[AnyFile],
+        options: Mapping[str, Any],
+    ) -> Turn:
+        """Return the turn for a prompt outside a conversation.
 
         Raises:
-            ChatTimeout: none are left.
+            UsageError: The prompt, a file or an option is invalid.
         """
-        if self._end is None:
-            return None
-        left = self._end - time.monotonic()
-        if left <= 0:
-            raise self.passed()
-        return left
+        return self.turn_for(read_prompt(prompt, with_files=bool(files)), files, options)
 
-    def cap(self, seconds: float | None) -> float | None:
-        """Return `seconds`, or what is left where that is less. It raises as `left` does."""
-        left = self.left()
-        return min((value for value in (seconds, left) if value is not None), default=None)
-
-    def share(self, seconds: float) -> float:
-        """Return `seconds`, or a quarter of what is left where that is less."""
-        return seconds if self._end is None else min(seconds, (self._end - time.monotonic()) / 4)
-
-    def passed(self) -> ChatTimeout:
-        """Return the error for a deadline that has passed."""
-        return ChatTimeout(f"The call took longer than {self.seconds:g} seconds (Timeout.total).")
-
-
-NO_DEADLINE = Deadline(None)
-
-
-class HttpSettings:
-    """What both transports need to know.
-
-    Args:
-        proxy: the proxy that the caller named; None for those of the environment, '' for none.
-        verify: whether to check TLS certificates, or a file of certificates to trust.
-        headers: sent with each request, see `merge_headers`.
-        timeout: times to wait.
-        guarded: whether no other machine than the site's may read what is sent.
-
-    Raises:
-        UsageError: one of them cannot be used.
-    """
-
-    def __init__(
+    def turn_for(
         self,
-        proxy: str | None,
-        verify: bool | str,
-        headers: Mapping[str, str],
-        timeout: Timeout,
+        prompt: Prompt,
+        files: Sequence[AnyFile],
+        options: Mapping[str, Any],
+        chat_id: str | None = None,
         *,
-        guarded: bool = False,
-    ) -> None:
-        if not isinstance(timeout, Timeout):
-            raise UsageError("timeout must be a Timeout, such as Timeout(total=30).")
-        if proxy is not None and not isinstance(proxy, str):
-            raise UsageError("proxy must be a text.")
-        if proxy:
-            _check_proxy(proxy, "The proxy")
-        if not isinstance(verify, bool | str):
-            raise UsageError("verify must be True, False, or a file of certificates.")
-        if isinstance(verify, str):
-            trusting(verify, "verify")
-        self.proxy = proxy
-        self.verify = verify
-        self.headers = headers
-        self.timeout = timeout
-        self.guarded = guarded
-
-    def proxy_for(self, url: str, *, owned: bool) -> str | None:
-        """Return the proxy for an address: the caller's, else that of the environment.
-
-        The variables are HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY, in either case.
-
-        Args:
-            url: the address.
-            owned: whether the session is the client's own. An injected one reads the
-                environment itself, where it wants to.
+        greet: bool = False,
+    ) -> Turn:
+        """Return a turn, after checking it against what is known of the site.
 
         Raises:
-            UsageError: it is not an http or https proxy, or would see credentials.
+            UsageError: A file or an option is invalid, or the site would reject the turn.
         """
-        proxy = self._named_proxy(url) if owned else self.proxy or None
-        if proxy and self.guarded and url.startswith("http:") and not is_private(proxy):
-            raise UsageError(
-                'Credentials would be sent in clear to the proxy. Use https, proxy="", or '
-                "allow_insecure_auth=True."
-            )
-        return proxy
-
-    def _named_proxy(self, url: str) -> str | None:
-        if self.proxy is not None:
-            return self.proxy or None
-        parts = urlsplit(url)
-        proxies = urllib.request.getproxies()
-        proxy = proxies.get(parts.scheme) or proxies.get("all")
-        if not proxy or urllib.request.proxy_bypass(parts.netloc):
-            return None
-        proxy = proxy if "://" in proxy else f"http://{proxy}"
-        _check_proxy(proxy, "The proxy that HTTP_PROXY, HTTPS_PROXY or ALL_PROXY names")
-        return proxy
-
-    def trusted(self, url: str) -> bool | str:
-        """Return `verify`, or the certificates that the environment names in place of True.
-
-        Raises:
-            UsageError: the environment names certificates that cannot be read.
-        """
-        if self.verify is not True or not url.startswith("https:"):
-            return self.verify
-        for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"):
-            path = os.environ.get(name)
-            if path:
-                trusting(path, f"The environment variable {name}")
-                return path
-        return True
-
-
-@lru_cache(maxsize=8)
-def trusting(path: str, named_by: str) -> ssl.SSLContext:
-    """Return what trusts the certificates in a file, or in a folder as OpenSSL keeps it.
-
-    Raises:
-        UsageError: there are none; `named_by` is what the text says has named them.
-    """
-    import ssl
-
-    folder = os.path.isdir(path)
-    try:
-        return ssl.create_default_context(
-            cafile=None if folder else path, capath=path if folder else None
+        turn = Turn(
+            prompt=prompt,
+            bot=self.bot,
+            chat_id=chat_id or new_id(),
+            timestamp=int(time.time() * 1000),
+            parameters=read_parameters(options),
+            attachments=attach(files),
+            greet=greet,
         )
-    except OSError as error:
-        raise UsageError(f"{named_by} names no readable certificates.") from error
+        check_turn(self.site, turn)
+        return turn
+
+    def chat(self, turn: Turn) -> Flow[tuple[ReplyReader, Response]]:
+        """Return the flow that sends a turn."""
+        return (chat_by_api if self.uses_api else chat)(self.site, turn)
 
 
-def is_private(url: str) -> bool:
-    """Whether nobody else can read what is sent to an address: https, or this machine."""
-    parts = urlsplit(url)
-    if parts.scheme == "https" or parts.hostname == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(parts.hostname or "").is_loopback
-    except ValueError:
-        return False
-
-
-def cookie_values(header: str | None) -> tuple[str, ...]:
-    """Return the values of a `Cookie` header, those in quotes without them too."""
-    if not header:
-        return ()
-    values = [pair.strip().partition("=")[2] for pair in header.split(";")]
-    bare = [value.strip('"') for value in values if value.startswith('"')]
-    return tuple(value for value in (*values, *bare) if value)
-
-
-def join_cookies(given: str, kept: str | None) -> str:
-    """Return a `Cookie` header of those that the caller gives and those that sites have set.
-
-    Of two by one name that of the site stands, as in the async client.
-    """
-    if not kept:
-        return given
-
-    def name(pair: str) -> str:
-        return pair.partition("=")[0].strip()
-
-    names = {"", *(name(pair) for pair in kept.split(";"))}
-    mine = ";".join(pair for pair in given.split(";") if name(pair) not in names).strip()
-    return f"{mine}; {kept}" if mine else kept
-
-
-def _check_proxy(proxy: str, named_by: str) -> None:
-    try:
-        parts = urlsplit(proxy)
-        valid = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
-    except ValueError:
-        valid = None
-    if not valid:
-        raise UsageError(f'{named_by} must be an http:// or https:// address; proxy="" uses none.')
-
-
-def merge_headers(*parts: Mapping[str, str]) -> dict[str, str]:
-    """Return all headers; of those whose names differ in case alone, the last one.
+def shortcut_prompt(shortcut: Shortcut) -> tuple[str, dict[str, Any]]:
+    """Return the message and the options that press a shortcut.
 
     Raises:
-        UsageError: one cannot be sent.
+        UsageError: The shortcut has neither an id nor a text.
     """
-    merged: dict[str, tuple[str, str]] = {}
-    for part in parts:
-        for name, value in part.items():
-            _check_header(name, value)
-            # Plain texts: what str() gives of a member of an enumeration is not what it is.
-            merged[name.lower()] = str.__str__(name), str.__str__(value)
-    return dict(merged.values())
+    if shortcut.shortcut_id:
+        return "", {"shortcutId": shortcut.shortcut_id}
+    if not shortcut.message:
+        raise UsageError("The shortcut has neither an id nor a message to send.")
+    return shortcut.message, {}
 
 
-def _check_header(name: object, value: object) -> None:
-    if not (isinstance(name, str) and isinstance(value, str)):
-        raise UsageError("headers must be texts by name.")
-    if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name) or name.lower() in _FRAMING:
-        raise UsageError("headers hold a name that cannot be sent.")
-    if not re.fullmatch(r"(?!\s)[\t\x20-\x7e\xa0-\xff]*", value):
-        raise UsageError(f"headers hold a value that cannot be sent, that of {name}.")
+def read_settings(
+    site: str | None,
+    bot_id: str | None,
+    custom_id: str | None,
+    *,
+    auth: tuple[str, str] | None,
+    token: str | None,
+    allow_insecure_auth: bool,
+    proxy: str | None,
+    timeout: Timeout,
+    retry: RetryPolicy,
+    headers: Mapping[str, str] | None,
+    verify: bool | str,
+    limits: Limits,
+) -> Settings:
+    """Check the arguments of a client.
+
+    Raises:
+        UsageError: No site is given, or an argument is invalid.
+    """
+    site = os.environ.get(SITE_VARIABLE) if site is None else site
+    if not site or not isinstance(site, str):
+        raise UsageError(f"No site is given: pass its URL, or set {SITE_VARIABLE}.")
+    if not isinstance(retry, RetryPolicy) or not isinstance(limits, Limits):
+        raise UsageError("retry must be a RetryPolicy, and limits must be Limits.")
+    address = parse_address(site)
+    all_headers = merge_headers(
+        {"User-Agent": USER_AGENT}, checked_headers(headers or {}), _auth_headers(auth, token)
+    )
+    secret = [value for name, value in all_headers.items() if name.lower() in _CREDENTIAL_HEADERS]
+    if secret and not (allow_insecure_auth or is_private(address.page)):
+        raise UsageError(
+            "The credentials would be sent over plain http, where others can read them. Use "
+            "https, or pass allow_insecure_auth=True."
+        )
+    cookies = {}
+    for name in [name for name in all_headers if name.lower() == "cookie"]:
+        cookies = parse_cookies(all_headers.pop(name))
+    network = Network(
+        proxy=proxy,
+        verify=verify,
+        headers=all_headers,
+        cookies=cookies,
+        timeout=timeout,
+        guarded=bool(secret) and not allow_insecure_auth,
+    )
+    credentials = {part for value in secret for part in _secret_parts(value)}
+    if auth is not None:
+        credentials.add(auth[1])
+    return Settings(
+        site=Site(address, limits, credentials),
+        bot=Bot(bot_id, custom_id),
+        uses_api=token is not None,
+        network=network,
+        retry=retry,
+    )
+
+
+def _secret_parts(header: str) -> list[str]:
+    """Return the parts of a credential header that no error may show."""
+    cookies = [value.strip('"') for value in parse_cookies(header).values()]
+    return [header, *header.split(None, 1)[1:], *cookies]
+
+
+def _auth_headers(auth: tuple[str, str] | None, token: str | None) -> dict[str, str]:
+    if auth is not None and token is not None:
+        raise UsageError("Pass auth or token, not both.")
+    if token is not None:
+        if not (
+            isinstance(token, str) and token.isascii() and token.isprintable() and token.strip()
+        ):
+            raise UsageError("token must be printable ASCII text.")
+        return {"Authorization": f"Bearer {token}"}
+    if auth is None:
+        return {}
+    valid = isinstance(auth, tuple | list) and len(auth) == 2
+    if not valid or not all(isinstance(item, str) and item for item in auth) or ":" in auth[0]:
+        raise UsageError("auth must be a user name, without a colon, and an application password.")
+    encoded = base64.b64encode(":".join(auth).encode("utf-8", "replace")).decode()
+    return {"Authorization": f"Basic {encoded}"}

@@ -1,11 +1,12 @@
-"""The AI Engine protocol without any I/O: bytes in, requests and events out.
+"""The AI Engine protocol without any I/O.
 
-- `prompt`: what a caller says, as new message and history.
-- `address`, `nonce`: where a site is and how it lets a guest in.
-- `chunks`, `jsontext`: bytes to events.
-- `answers`: what a final answer means.
-- `steps`: the table of all steps; `exchanges`, `opening`, `call`, `turn`: the exchanges.
-- `site`: what has been learned about a site.
+Every exchange with a site is a *flow*: a generator that yields requests and is sent the
+responses. The clients run flows over HTTP. Nothing in this package imports an HTTP library, a
+socket, a clock or a logger.
 
-Nothing in here imports an HTTP library, a socket, a clock or logging.
+- `http`: requests, responses and flows.
+- `address`, `site`: where a site is and what is known about it.
+- `session`, `call`, `chat`: opening a session, calling a route, sending a prompt.
+- `events`, `jsontext`, `answers`: from bytes to events, replies and errors.
+- `prompt`, `page`, `files`, `discussions`, `public_api`, `discovery`: one feature each.
 """

@@ -1,13 +1,12 @@
-"""Where a site is: the address that a user gives, REST roots and their routes.
+"""Where a site is: the address that the user gave, REST roots, routes and redirects.
 
 WordPress answers REST requests below a root. It may be ``/wp-json/``, ``/?rest_route=/``,
-``/index.php/wp-json/``, a renamed one, or any of them inside a folder.
+``/index.php/wp-json/``, a renamed one, or any of these inside a folder.
 """
 
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import SplitResult, urljoin, urlsplit, urlunsplit
 
@@ -19,11 +18,11 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 class Address(NamedTuple):
-    """What a user's address tells about a site.
+    """The address of a site.
 
     Attributes:
-        page: the page to read where a page is needed.
-        root: the REST root; None where only the page can tell.
+        page: The page to read when a page is needed.
+        root: The REST root; None if only the page can tell.
     """
 
     page: str
@@ -31,10 +30,10 @@ class Address(NamedTuple):
 
 
 def parse_address(site: str) -> Address:
-    """Read the address of a site: its root, its REST root or its chatbot's page.
+    """Parse the address of a site: its home page, its REST root or its chatbot's page.
 
     Raises:
-        UsageError: it is not an http or https address, or holds a user name.
+        UsageError: It is not an http or https URL, or contains a user name or password.
     """
     try:
         url = urlsplit(site.strip())
@@ -43,13 +42,14 @@ def parse_address(site: str) -> Address:
         valid = None
     if not valid or url.scheme not in _DEFAULT_PORTS:
         raise UsageError(
-            "The site must be a whole address, such as https://example.com or "
-            "https://example.com/chat/."
+            "The site must be a full URL, such as https://example.com or https://example.com/chat/."
         )
     if "@" in url.netloc:
-        raise UsageError("The site's address must not hold a user name or password.")
+        raise UsageError(
+            "The site's URL must not contain a user name or password; pass them as auth."
+        )
     if not _is_clean(site.strip()):
-        raise UsageError("The site's address must not hold spaces or control characters.")
+        raise UsageError("The site's URL must not contain spaces or control characters.")
     url = url._replace(path=url.path or "/", fragment="")
     return _rest_address(url) or Address(
         page=urlunsplit(url),
@@ -58,7 +58,7 @@ def parse_address(site: str) -> Address:
 
 
 def _rest_address(url: SplitResult) -> Address | None:
-    """Read the address as a REST root, or as something below one; None where it is neither."""
+    """Return the address of a REST root or of something below one, or None."""
     if _REST_ROUTE.search(url.query):
         root = urlunsplit(url._replace(query=_REST_ROUTE.sub("rest_route=/", url.query)))
         return Address(page=_folder(url, url.path), root=root)
@@ -75,13 +75,12 @@ def _folder(url: SplitResult, path: str) -> str:
 
 
 def _is_clean(address: str) -> bool:
-    """Whether an address holds neither spaces nor what cannot be shown or sent."""
+    """Return whether a URL contains no spaces and no unprintable characters."""
     return address.isprintable() and " " not in address
 
 
-@lru_cache(maxsize=64)
 def route(root: str, name: str) -> str:
-    """Return the address of a route, such as ``mwai/v1/start_session``, below a REST root."""
+    """Return the URL of a route, such as ``mwai/v1/start_session``, below a REST root."""
     url = urlsplit(root)
     match = _REST_ROUTE.search(url.query)
     if match is None:
@@ -91,7 +90,7 @@ def route(root: str, name: str) -> str:
 
 
 def origin(url: str) -> str:
-    """Return scheme, host and port of an address, a default port left out."""
+    """Return scheme, host and port of a URL, without a default port."""
     parts = urlsplit(url)
     host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
     port = "" if parts.port in (None, _DEFAULT_PORTS[parts.scheme]) else f":{parts.port}"
@@ -99,10 +98,10 @@ def origin(url: str) -> str:
 
 
 def announced_root(announced: str, page: str) -> str | None:
-    """Return the REST root that a site announces, on the origin by which it is reached.
+    """Return the REST root that a site announces, on the page's own origin, or None.
 
-    Behind a proxy a site often announces another scheme, host or port than the one that
-    works; only the path and the query are right. None where it is no address.
+    Behind a proxy a site often announces another scheme, host or port than the ones that work.
+    Only the path and the query are right.
     """
     try:
         url = urlsplit(urljoin(page, announced.strip()))
@@ -119,15 +118,15 @@ def announced_root(announced: str, page: str) -> str | None:
 
 
 def link_header_root(header: str, page: str) -> str | None:
-    """Return the REST root that a `Link` header announces; None where it has none."""
+    """Return the REST root that a `Link` header announces, or None."""
     match = re.search(_API_LINK, header)
     return announced_root(match[1], page) if match else None
 
 
-def moved(url: str, location: str) -> str | None:
-    """Return where a redirect of `url` leads; None where it must not be followed.
+def follow_redirect(url: str, location: str) -> str | None:
+    """Return the target of a redirect, or None if it must not be followed.
 
-    It may lead anywhere on the same origin, or from http to https on the same host.
+    The target must be on the same origin, or on the same host with https in place of http.
     """
     if not _is_clean(location.strip()):
         return None

@@ -1,16 +1,18 @@
-"""What a site's final answer means: a reply, or which error.
+"""What a final answer means: a reply, or which error.
 
-Messages are translated and changed by site owners, so an answer is judged by its status and
-code first, by the plugin's own English words only where nothing else tells.
+Site owners translate and filter messages, so an answer is judged by its status and code first,
+and by the plugin's English words only if nothing else helps.
 """
 
 from __future__ import annotations
 
+import html
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
 
+from ..config import Limits
 from ..errors import (
     Blocked,
     ChatError,
@@ -22,33 +24,31 @@ from ..errors import (
     RouteNotFound,
     StatusError,
 )
-from ..messages import Action, Block, Extra, Reply, Shortcut, Usage
-from .redaction import redact
+from ..models import Action, Block, Extra, Reply, Shortcut, Usage
+from .events import End, EventParser, Failure
+from .http import Headers, Response
+from .site import Site
 
 ExtraT = TypeVar("ExtraT", bound=Extra)
 
-Headers = Mapping[str, str]
-"""Response headers: names in lower case, repeated ones joined by commas."""
-
 NONCE_CODES = frozenset({"rest_cookie_invalid_nonce", "rest_forbidden"})
 _NO_ROUTE = "rest_no_route"
-_KNOWN_CODES = NONCE_CODES | {_NO_ROUTE}
-# Compiled when an error is read, which few programs ever do: an import should not take as long.
-_REJECTED = r"(?i)query (has been|was) rejected"
-_OVER_LIMIT = r"(?i)reached (the|your) limit"
-_CONTROL = r"[\x00-\x1f\x7f-\x9f]"
-_PAGE_START = r"(?i)<(!doctype\s+html|html|head)\b"
-_LONGEST_MESSAGE = 500
-_LONGEST_RAW = 4096
+_REJECTED = re.compile(r"query (has been|was) rejected", re.IGNORECASE)
+_OVER_LIMIT = re.compile(r"reached (the|your) limit", re.IGNORECASE)
+_WEB_PAGE = re.compile(r"<(!doctype\s+html|html|head)\b", re.IGNORECASE)
+_TAG = re.compile(r"<[^<>]*>")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_MAX_MESSAGE = 500
+_MAX_RAW_MESSAGE = 4096
 
 
 def read_reply(payload: Mapping[str, Any], streamed: str, chat_id: str | None) -> Reply | None:
-    """Return the reply of a plugin's answer object; None where it holds none.
+    """Return the reply in a plugin's answer object, or None if it has none.
 
     Args:
-        payload: the object, of the end event or of a JSON answer.
-        streamed: the text that had arrived as pieces; it counts where `reply` is missing.
-        chat_id: the id of the conversation, for the reply's `chat_id`.
+        payload: The object, from the end event or a JSON answer.
+        streamed: The text that was streamed, used if the object has no text of its own.
+        chat_id: The id of the conversation.
     """
     images = tuple(item for item in _list(payload, "images") if isinstance(item, str))
     text = payload.get("reply")
@@ -91,43 +91,51 @@ def _usage(raw: object) -> Usage | None:
     return Usage(prompt, completion, total, raw)
 
 
-def read_failure(
-    status: int,
-    headers: Headers,
+def read_failure(site: Site, response: Response) -> ChatError:
+    """Return the error that a response means. Its body is read like a streamed reply."""
+    size = len(response.body) + 1
+    parser = EventParser(Limits(line=size, reply=size))
+    pieces = [*parser.feed(response.body), *parser.finish()]
+    outcome = parser.outcome
+    payload = outcome.payload if isinstance(outcome, End | Failure) else None
+    text = "".join(piece for piece in pieces if isinstance(piece, str))
+    return explain_failure(site, response, payload, parser.head, text)
+
+
+def explain_failure(
+    site: Site,
+    response: Response,
     payload: Mapping[str, Any] | None,
     head: str,
     partial_text: str,
-    *,
-    secrets: Iterable[str] = (),
 ) -> ChatError:
-    """Return the error that an answer means.
+    """Return the error that a parsed answer means.
 
     Args:
-        status: the HTTP status.
-        headers: the response headers.
-        payload: its JSON object; None where it has none.
-        head: the first characters of its body that are not events.
-        partial_text: the text of the reply that had arrived.
-        secrets: what was sent and must not be shown, should the site echo it.
+        site: The site, whose secrets are removed from what it says.
+        response: Its status and headers are used.
+        payload: The JSON object in its body; None if there is none.
+        head: The first characters of its body that are not events.
+        partial_text: The part of the reply that had arrived.
     """
+    status, headers = response.status, response.headers
     if payload is not None:
-        said = _plain(payload.get("message"))
-        message = redact(said, secrets)[:_LONGEST_MESSAGE]
+        message = site.redact(_plain(payload.get("message")))[:_MAX_MESSAGE]
         code = payload.get("code")
         if isinstance(code, str) and "success" not in payload:
-            shown = code if code in _KNOWN_CODES else redact(_plain(code), secrets)
-            return _wordpress_error(status, shown[:_LONGEST_MESSAGE], message, headers)
+            code = site.redact(_plain(code))[:_MAX_MESSAGE]
+            return _wordpress_error(status, code, message, headers)
         if status == 404 and "success" not in payload:
             return route_not_found(status, message)
         failed = payload.get("success") is not True or status >= 300
         if failed and ("success" in payload or "message" in payload):
-            kind, text = _plugin_failure(status, payload, said)
+            kind, text = _plugin_failure(status, payload, message)
             text += f": {message}" if message else "."
             return kind(text, message=message, status=status, partial_text=partial_text)
     if status < 300:
         if partial_text or not is_web_page(head):
             return ProtocolError(
-                "The site's answer is neither events nor a reply.", partial_text=partial_text
+                "The response is neither an event stream nor a reply.", partial_text=partial_text
             )
         return _foreign_error(status, headers, "The site answered with a web page")
     return _foreign_error(status, headers, f"The site answered with HTTP status {status}")
@@ -138,9 +146,9 @@ def _wordpress_error(status: int, code: str, message: str, headers: Headers) -> 
         return route_not_found(status, message, code)
     if code in NONCE_CODES and status in (401, 403):
         return NonceRejected(
-            f"The site refused the nonce (HTTP {status}, {code}). If the site gives nonces on its "
-            "pages only, use the address of the page that shows the chatbot; a page cache there "
-            "can hold a stale nonce.",
+            f"The site refused the nonce (HTTP {status}, {code}). If the site has nonces on its "
+            "pages only, pass the URL of the page that shows the chatbot. A page cache can hold a "
+            "stale nonce.",
             status=status, code=code, message=message,
         )  # fmt: skip
     retry_after = read_retry_after(headers)
@@ -148,35 +156,35 @@ def _wordpress_error(status: int, code: str, message: str, headers: Headers) -> 
     return StatusError(
         f"WordPress answered with HTTP status {status}, {code}{said}",
         status=status, code=code, message=message, retry_after=retry_after,
-        retryable=status in (429, 503) and retry_after is not None,
+        retryable=_may_retry(status, retry_after),
     )  # fmt: skip
 
 
 def _plugin_failure(
-    status: int, payload: Mapping[str, Any], said: str
+    status: int, payload: Mapping[str, Any], message: str
 ) -> tuple[type[ReplyError], str]:
-    if status == 429 or payload.get("overLimit") is True or re.search(_OVER_LIMIT, said):
+    if status == 429 or payload.get("overLimit") is True or _OVER_LIMIT.search(message):
         return LimitReached, "The site's usage limit is reached"
-    if status in (400, 403, 413, 422) or re.search(_REJECTED, said):
-        return QueryRejected, "The site refused what was sent"
-    return ReplyError, "The site says that it failed"
+    if status in (400, 403, 413, 422) or _REJECTED.search(message):
+        return QueryRejected, "The site rejected the request"
+    return ReplyError, "The site reported an error"
 
 
-def route_not_found(status: int, message: str = "", code: str | None = None) -> RouteNotFound:
+def route_not_found(status: int = 404, message: str = "", code: str | None = None) -> RouteNotFound:
     """Return the error for a site on which AI Engine does not answer."""
     return RouteNotFound(
-        "AI Engine does not answer there: the plugin or its chatbot module is absent, or the "
-        "address is not that of the site, its REST root or its chatbot's page.",
+        "AI Engine was not found. Check that the plugin and its chatbots are active, and that the "
+        "address is that of the site, its REST root or its chatbot's page.",
         status=status, code=code, message=message,
     )  # fmt: skip
 
 
 def _foreign_error(status: int, headers: Headers, what: str) -> StatusError:
-    """An answer that neither the plugin nor WordPress' REST API has made."""
+    """Return the error for an answer that comes from neither the plugin nor WordPress."""
     retry_after = read_retry_after(headers)
     if 300 <= status < 400:
         return StatusError(
-            f"{what}, a redirect. A prompt is not sent on; use the address that the site "
+            f"{what}, a redirect. A prompt is never redirected; use the address that the site "
             "redirects to.",
             status=status,
         )
@@ -184,38 +192,36 @@ def _foreign_error(status: int, headers: Headers, what: str) -> StatusError:
         return route_not_found(status)
     behind_wall = any(name.startswith("cf-") for name in headers)
     if status in (403, 429, 503) or (behind_wall and status < 300):
-        wait = "" if retry_after is None else f" It asks to wait {retry_after:g} seconds."
+        wait = "" if retry_after is None else f" Retry after {retry_after:g} seconds."
         return Blocked(
-            f"{what}: a bot wall, a rate limit or a maintenance page stands in front of it."
-            f"{wait} This library does not get round bot walls; ask the site's owner.",
-            status=status, retry_after=retry_after,
-            retryable=status in (429, 503) and retry_after is not None,
+            f"{what}: a bot wall, a rate limit or a maintenance page is in front of it.{wait} "
+            "This library does not bypass bot walls; ask the site's owner.",
+            status=status, retry_after=retry_after, retryable=_may_retry(status, retry_after),
         )  # fmt: skip
-    return StatusError(f"{what}, where a chatbot's answer was expected.", status=status)
+    return StatusError(f"{what} instead of a chatbot's answer.", status=status)
+
+
+def _may_retry(status: int, retry_after: float | None) -> bool:
+    return status in (429, 503) and retry_after is not None
 
 
 def is_web_page(head: str) -> bool:
-    """Whether the first characters of an answer are those of a web page.
-
-    A PHP notice or fatal error is HTML too, but no page.
-    """
-    return re.search(_PAGE_START, head) is not None
+    """Return whether these are the first characters of a web page, not just a PHP notice."""
+    return _WEB_PAGE.search(head) is not None
 
 
 def _plain(text: object) -> str:
-    """A message of the site as one line of plain text, tags and control characters left out."""
+    """Return a message as one line of plain text, without tags and control characters."""
     if not isinstance(text, str):
         return ""
-    from html import unescape  # not above: its table of entities takes 2 ms
-
-    text = unescape(re.sub(r"<[^<>]*>", " ", text[:_LONGEST_RAW]))
-    return " ".join(re.sub(_CONTROL, " ", text).split())
+    text = html.unescape(_TAG.sub(" ", text[:_MAX_RAW_MESSAGE]))
+    return " ".join(_CONTROL.sub(" ", text).split())
 
 
 def read_retry_after(headers: Headers) -> float | None:
-    """Return the seconds that `Retry-After` asks to wait; None where it asks nothing.
+    """Return the seconds that `Retry-After` asks to wait, or None.
 
-    A date is counted from the answer's own `Date`, so that the two clocks need not agree.
+    A date is compared with the response's own `Date`, so that the clocks need not agree.
     """
     value = headers.get("retry-after", "").strip()
     if re.fullmatch(r"[0-9]{1,9}", value):

@@ -1,327 +1,134 @@
-"""Calls of a site's routes: the nonce, its renewal once, and answers in JSON."""
+"""Calling a route of the site, with a nonce that is renewed once."""
 
 from __future__ import annotations
 
-import json
-from abc import abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Generic, TypeVar
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
 
-from ..errors import (
-    ChatError,
-    NonceRejected,
-    ProtocolError,
-    StatusError,
-    TransportError,
-    UsageError,
-)
-from ..messages import Piece
+from ..errors import NonceRejected, StatusError
 from .address import route
-from .answers import NONCE_CODES, Headers, read_failure
-from .chunks import ChunkParser, End, Failure
-from .exchanges import Body, Exchange, Request
-from .jsontext import find_object
-from .limits import Limits
-from .nonce import Session
-from .opening import RootFinding, SessionOpening
-from .site import Site
-from .steps import Outcome, Step
+from .answers import read_failure
+from .http import OPEN_SESSION, Flow, Form, Request, Response
+from .jsontext import encode_json, find_object
+from .session import find_root
+from .site import Session, Site
 
-Result = TypeVar("Result")
-
-_NO_HEADERS: Headers = {}
-_FOR_JSON: Mapping[str, str] = {"Accept": "application/json"}
-JSON_FOR_JSON: Mapping[str, str] = {
-    "Content-Type": "application/json",
-    "Accept": "application/json",
-}
-_ENCODE = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
+ACCEPT_JSON = {"Accept": "application/json"}
+SEND_JSON = {**ACCEPT_JSON, "Content-Type": "application/json"}
 
 
-class Call(Exchange, Generic[Result]):
-    """Send one request to a route of the site, with a nonce where the site wants one.
+def send_with_nonce(
+    site: Site, build: Callable[[Session], Request]
+) -> Flow[tuple[Session, Response]]:
+    """Send a request with a nonce, opening a session if none is open.
 
-    A session must be open whenever `next_request` is asked. A refused nonce means that the
-    site did not carry the request out, so it is sent once more with that of a new session.
-
-    Once `finished`, `result` gives what the call was for, or raises what went wrong.
-    """
-
-    method = "POST"
-    with_session = True
-    """Whether the route wants a nonce, and so an open session."""
-
-    def __init__(self, site: Site, name: str, limits: Limits) -> None:
-        self._site = site
-        self._name = name
-        self._limits = limits
-        self.start_over()
-
-    def start_over(self) -> None:
-        self.step = Step.CALL
-        self._session: Session | None = None
-        self._session_is_new = False
-        self._status = 0
-        self._headers = _NO_HEADERS
-        self._refusal: ChunkParser | None = None
-        self._refused_text = ""
-        self._result: Result | None = None
-        self._failure: ChatError | None = None
-
-    @property
-    def needs_opening(self) -> bool:
-        """Whether an `opening` must be run before the next request."""
-        return self._site.root is None or (self.with_session and self._site.session is None)
-
-    def opening(self) -> SessionOpening | None:
-        """Return the exchange to run before the next request; None where none is needed."""
-        self._session_is_new = True
-        if not self.needs_opening:
-            return None
-        kind = SessionOpening if self.with_session else RootFinding
-        return kind(self._site, self._limits)
-
-    @property
-    def accepted(self) -> bool:
-        """Whether the site has begun to answer the call, so that it may have carried it out."""
-        return self.step is Step.ANSWER
-
-    @property
-    def has_enough(self) -> bool:
-        """Whether the answer has said all that counts, though its body has not ended."""
-        return self.finished or (self._refusal is not None and self._refusal.outcome is not None)
-
-    @property
-    def succeeded(self) -> bool:
-        """Whether the result is there."""
-        return self._result is not None
-
-    @property
-    def finished(self) -> bool:
-        """Whether the call has succeeded or failed, so that nothing more need be read."""
-        return self._result is not None or self._failure is not None
-
-    def result(self) -> Result:
-        """Return what the call was for.
-
-        Raises:
-            ChatError: what went wrong; `UsageError` where the call is not finished.
-        """
-        if self._failure is not None:
-            raise self._failure
-        if self._result is None:
-            raise UsageError("The reply is not complete yet; read the stream to its end first.")
-        return self._result
-
-    def next_request(self) -> Request | None:
-        """Return the next request; None while the call `needs_opening`, and when it is answered."""
-        if self.accepted or self.finished:
-            return None
-        if self.step is Step.RENEW:
-            self._advance(Outcome.RENEWED)
-        session = self._site.session if self.with_session else Session()
-        if session is None or self._site.root is None:
-            return None
-        self._session = session
-        self._status = 0
-        self._refusal = None
-        return Request(
-            self.method,
-            route(self._site.root, self._name),
-            self._request_headers(),
-            self._request_body(session),
-            session.nonce,
-        )
-
-    def receive_head(self, status: int, headers: Headers) -> None:
-        self._status = status
-        self._headers = headers
-        if 200 <= status < 300:
-            self._advance(Outcome.ACCEPTED)
-            self._renew_nonce(headers.get("x-wp-nonce"))
-        else:
-            page = self._limits.page
-            self._refusal = ChunkParser(Limits(line=page, reply=page))
-            self._refused_text = ""
-
-    def receive_data(self, data: bytes) -> Sequence[Piece]:
-        if self._refusal is None:
-            return self._take_data(data)
-        for piece in self._refusal.feed(data):
-            self._refused_text += piece if isinstance(piece, str) else ""
-        return ()
-
-    def receive_eof(self) -> Sequence[Piece]:
-        if self.accepted:
-            return self._take_eof()
-        self._judge_refusal()
-        return ()
-
-    def interrupted(self, error: TransportError) -> ChatError:
-        """Return what to raise when the connection failed with `error`.
-
-        It is `error` itself while there is no answer, what the answer means where that is an
-        error, and what `_break_off` makes of it where the call was accepted.
-        """
-        if self.accepted:
-            self._fail(self._break_off(error))
-        elif self._status:
-            self._judge_refusal()
-        return self._failure or error
-
-    @abstractmethod
-    def _request_headers(self) -> Mapping[str, str]:
-        """Return the headers of the route, without the nonce."""
-
-    @abstractmethod
-    def _request_body(self, session: Session) -> Body | None: ...
-
-    @abstractmethod
-    def _take_data(self, data: bytes) -> Sequence[Piece]: ...
-
-    @abstractmethod
-    def _take_eof(self) -> Sequence[Piece]: ...
-
-    @abstractmethod
-    def _break_off(self, error: TransportError) -> ChatError: ...
-
-    def _fail(self, error: ChatError) -> None:
-        self._failure = self._failure or error
-
-    def _read_failure(
-        self, payload: Mapping[str, Any] | None, head: str, partial_text: str
-    ) -> ChatError:
-        return read_failure(
-            self._status, self._headers, payload, head, partial_text, secrets=self._secrets()
-        )
-
-    def _secrets(self) -> list[str]:
-        """Return what was sent that must not be shown, should the site echo it."""
-        sessions = [known for known in (self._session, self._site.session) if known is not None]
-        ids = [text for known in sessions for text in (known.nonce, known.session_id)]
-        return [*self._site.secrets, *(text for text in ids if text is not None)]
-
-    def _renew_nonce(self, nonce: object) -> None:
-        assert self._session is not None
-        self._site.renew_nonce(self._session, nonce)
-
-    def _judge_refusal(self) -> None:
-        """Read an answer that is not a success: send once more, or fail."""
-        assert self._refusal is not None
-        self._refusal.finish()
-        outcome = self._refusal.outcome
-        payload = outcome.payload if isinstance(outcome, Failure | End) else None
-        refused = _refuses_nonce(self._status, payload)
-        if refused and self.with_session:
-            assert self._session is not None
-            self._site.drop_session(self._session)
-        if refused and self._may_renew():
-            self._advance(Outcome.REFUSED)
-        else:
-            head = self._refusal.head
-            partial_text = self._refused_text
-            error = self._read_failure(payload, head, partial_text)
-            if isinstance(error, NonceRejected) and not self.with_session:
-                error = StatusError(
-                    f"The site refused the token or the password (HTTP {error.status}, "
-                    f"{error.code}), or its public API is switched off.",
-                    status=error.status, code=error.code, message=error.message,
-                )  # fmt: skip
-            self._fail(error)
-
-    def _may_renew(self) -> bool:
-        # A site that was just found to hand out no nonce will not do so a moment later.
-        bare = self._session is not None and self._session.nonce is None
-        fruitless = bare and (self._session_is_new or not self.with_session)
-        return self.step is Step.CALL and not fruitless
-
-
-def _refuses_nonce(status: int, payload: Mapping[str, Any] | None) -> bool:
-    return status in (401, 403) and payload is not None and payload.get("code") in NONCE_CODES
-
-
-class JsonCall(Call[Result]):
-    """A call that is answered by one JSON object.
+    A refused nonce means that the site did not run the request, so it is sent once more with a
+    new session.
 
     Args:
-        site: what is known of the site.
-        name: the route.
-        body: what is sent as JSON; None for a `GET` without a body.
-        read: makes the result of the answer; None where the answer is not what it should be.
-        limits: how long an answer may be.
+        site: The site.
+        build: Returns the request for a session, without the nonce.
+
+    Returns:
+        The session that was used, and a successful response.
     """
-
-    def __init__(
-        self,
-        site: Site,
-        name: str,
-        body: Mapping[str, Any] | None,
-        read: Callable[[dict[str, Any]], Result | None],
-        limits: Limits,
-    ) -> None:
-        super().__init__(site, name, limits)
-        self._body = body
-        self._read = read
-        if body is None:
-            self.method = "GET"
-
-    def start_over(self) -> None:
-        super().start_over()
-        self._received: list[bytes] = []
-        self._size = 0
-
-    def _request_headers(self) -> Mapping[str, str]:
-        return _FOR_JSON if self._body is None else JSON_FOR_JSON
-
-    def _request_body(self, session: Session) -> Body | None:
-        return None if self._body is None else encode_json(self._body)
-
-    def _take_data(self, data: bytes) -> Sequence[Piece]:
-        self._size += len(data)
-        if self._size > self._limits.reply:
-            self._received.clear()
-            self._fail(
-                ProtocolError(f"The site's answer is longer than {self._limits.reply} bytes.")
-            )
-        else:
-            self._received.append(data)
-        return ()
-
-    def _take_eof(self) -> Sequence[Piece]:
-        text = b"".join(self._received).decode("utf-8", "replace")
-        answer = find_object(text)
-        if answer is not None and self._is_success(answer):
-            self._result = self._read(answer)
-        if self._result is None:
-            self._fail(self._read_failure(answer, text[:1024], ""))
-        return ()
-
-    def _secrets(self) -> list[str]:
-        return [*super()._secrets(), *_texts(self._body)]
-
-    def _is_success(self, answer: dict[str, Any]) -> bool:
-        return answer.get("success") is True
-
-    def _break_off(self, error: TransportError) -> ChatError:
-        return error
+    for last in (False, True):
+        is_new = site.session is None
+        session = yield from current_session(site)
+        response = yield _with_nonce(build(session), session)
+        if response.ok:
+            site.renew_nonce(session, response.headers.get("x-wp-nonce"))
+            return session, response
+        error = read_failure(site, response)
+        if not isinstance(error, NonceRejected):
+            raise error
+        site.drop_session(session)
+        # A site that just handed out no nonce will not do so a moment later.
+        if last or (is_new and session.nonce is None):
+            raise error
+    raise AssertionError("unreachable")
 
 
-def _texts(value: object) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, Mapping):
-        for inner in value.values():
-            yield from _texts(inner)
+def current_session(site: Site) -> Flow[Session]:
+    """Return the site's session, opening one if none is open."""
+    while site.session is None:  # another thread may have dropped it again
+        yield OPEN_SESSION
+    return site.session
 
 
-def encode_json(value: Mapping[str, Any], what: str = "The request") -> bytes:
-    """Return `value` as the JSON of a request.
+def _with_nonce(request: Request, session: Session) -> Request:
+    if session.nonce is None:
+        return request
+    return replace(request, headers={**request.headers, "X-WP-Nonce": session.nonce})
+
+
+def call(
+    site: Site,
+    name: str,
+    body: Mapping[str, Any] | Form | None,
+    *,
+    headers: Mapping[str, str] = SEND_JSON,
+    repeatable: bool = False,
+) -> Flow[dict[str, Any]]:
+    """Call a route that needs a nonce.
+
+    Args:
+        site: The site.
+        name: The route.
+        body: What to send.
+        headers: The headers of the route.
+        repeatable: Whether calling it twice does no harm.
+
+    Returns:
+        The plugin's answer object.
+    """
+    data = encode_json(body) if isinstance(body, Mapping) else body
+
+    def build(session: Session) -> Request:
+        assert site.root is not None
+        return Request("POST", route(site.root, name), headers, data, repeatable=repeatable)
+
+    _, response = yield from send_with_nonce(site, build)
+    return read_answer(site, response)
+
+
+def call_public_api(
+    site: Site, name: str, body: Mapping[str, Any] | None = None, *, stream: bool = False
+) -> Flow[Response]:
+    """Call a route of the public API, which needs credentials but no nonce.
+
+    Args:
+        site: The site.
+        name: The route.
+        body: What to send; None for a GET request.
+        stream: Whether to leave the body of the response unread.
+    """
+    root = yield from find_root(site)
+    if body is None:
+        request = Request("GET", route(root, name), ACCEPT_JSON, repeatable=True)
+    else:
+        request = Request("POST", route(root, name), SEND_JSON, encode_json(body), stream)
+    response: Response = yield request
+    if response.ok:
+        return response
+    error = read_failure(site, response)
+    if isinstance(error, NonceRejected):
+        raise StatusError(
+            f"The site refused the token or the password (HTTP {error.status}, {error.code}), or "
+            "its public API is switched off.",
+            status=error.status, code=error.code, message=error.message,
+        )  # fmt: skip
+    raise error
+
+
+def read_answer(site: Site, response: Response) -> dict[str, Any]:
+    """Return the plugin's answer object.
 
     Raises:
-        UsageError: it cannot be sent as JSON; the text begins with `what`.
+        ChatError: The site reported a failure, or there is no such object.
     """
-    try:
-        return _ENCODE(value).encode()
-    except (TypeError, ValueError, RecursionError) as error:
-        # From None: the cause can hold the values.
-        raise UsageError(f"{what} cannot be sent as JSON ({type(error).__name__}).") from None
+    answer = find_object(response.body.decode("utf-8", "replace"))
+    if answer is None or answer.get("success") is not True:
+        raise read_failure(site, response)
+    return answer

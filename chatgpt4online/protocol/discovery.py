@@ -1,30 +1,31 @@
-"""What a site and its page tell of themselves, without spending a prompt."""
+"""Finding out about a site without sending a prompt."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
-from .call import JsonCall
-from .exchanges import Request
-from .limits import Limits
-from .opening import SessionOpening
+from ..errors import ProtocolError, RouteNotFound
+from .address import route
+from .answers import read_failure
+from .call import ACCEPT_JSON, current_session
+from .http import Flow, Request
+from .jsontext import find_object
 from .page import PageBot
+from .session import read_site_page
 from .site import Era, Site
-from .steps import Step
 
 NAMESPACE = "mwai-ui/v1"
 
 
 @dataclass(frozen=True, slots=True)
 class SiteInfo:
-    """What was found out about a site.
+    """What `discover` found out about a site.
 
     Attributes:
-        root: its REST root, on the origin by which it is reached.
-        era: how it lets guests in.
-        has_plugin: whether AI Engine's chatbots answer there.
-        bots: the chatbots on the page, in their order.
+        root: Its REST root.
+        era: How it lets guests in.
+        has_plugin: Whether AI Engine's chatbots are available.
+        bots: The chatbots on the page, in their order.
     """
 
     root: str
@@ -33,48 +34,31 @@ class SiteInfo:
     bots: tuple[PageBot, ...]
 
 
-class PageReading(SessionOpening):
-    """Read the page of a site whose session is open; the page goes into `site`."""
-
-    def start_over(self) -> None:
-        super().start_over()
-        self.step = Step.NONCE_PAGE
-
-    def _hand_over(self) -> None:
-        self._site.page_url = self._page_url
-
-
-class PluginQuestion(JsonCall[bool]):
-    """Ask the REST root whether AI Engine's chatbots answer there."""
-
-    with_session = False
-
-    def __init__(self, site: Site, limits: Limits) -> None:
-        super().__init__(site, "", None, _has_namespace, limits)
-
-    def next_request(self) -> Request | None:
-        request = super().next_request()
-        if request is None:
-            return None
-        separator = "&" if "?" in request.url else "?"
-        request.url += f"{separator}_fields=namespaces"
-        return request
-
-    def _is_success(self, answer: dict[str, Any]) -> bool:
-        return isinstance(answer.get("namespaces"), list)
-
-
-def _has_namespace(answer: dict[str, Any]) -> bool:
-    return NAMESPACE in answer["namespaces"]
-
-
-def plugin_is_known(site: Site) -> bool:
-    """Whether what is known of a site shows already that it has the plugin."""
-    return site.era is not Era.NO_NONCE or bool(site.page and site.page.bots)
-
-
-def site_info(site: Site, has_plugin: bool) -> SiteInfo:
-    """Return what is known of a site whose session is open and whose page was read."""
+def discover(site: Site) -> Flow[SiteInfo]:
+    """Find out about a site and the chatbots on its page."""
+    yield from current_session(site)
+    if site.page is None:
+        try:
+            yield from read_site_page(site)
+        except RouteNotFound:
+            pass  # not every site has a page at its root
+    bots = site.page.bots if site.page is not None else ()
     assert site.root is not None
     assert site.era is not None
-    return SiteInfo(site.root, site.era, has_plugin, site.page.bots if site.page else ())
+    has_plugin = site.era is not Era.NO_NONCE or bool(bots) or (yield from _has_plugin(site))
+    return SiteInfo(site.root, site.era, has_plugin, bots)
+
+
+def _has_plugin(site: Site) -> Flow[bool]:
+    """Ask the REST root whether it has the plugin's routes."""
+    assert site.root is not None
+    url = route(site.root, "")
+    url += ("&" if "?" in url else "?") + "_fields=namespaces"
+    response = yield Request("GET", url, ACCEPT_JSON, repeatable=True)
+    if not response.ok:
+        raise read_failure(site, response)
+    answer = find_object(response.body.decode("utf-8", "replace"))
+    namespaces = answer.get("namespaces") if answer is not None else None
+    if not isinstance(namespaces, list):
+        raise ProtocolError("The site's REST API does not list its namespaces.")
+    return NAMESPACE in namespaces

@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..messages import Message
-from .call import JsonCall
+from ..errors import ProtocolError
+from ..models import Message
+from .call import call
+from .http import Flow
 from .jsontext import parse_json
-from .limits import Limits
 from .prompt import ROLES
-from .site import Site
-from .turn import DEFAULT_BOT, Bot
+from .site import DEFAULT_BOT, Bot, Site
 
 LIST = "mwai-ui/v1/discussions/list"
 EDIT = "mwai-ui/v1/discussions/edit"
@@ -21,15 +21,15 @@ DELETE = "mwai-ui/v1/discussions/delete"
 
 @dataclass(frozen=True, slots=True)
 class Discussion:
-    """A conversation that the site keeps.
+    """A conversation that is stored on the site.
 
     Attributes:
-        chat_id: its id; ``client.conversation(chat_id, messages)`` goes on with it.
-        title: its title; '' where it has none.
-        messages: what was said, oldest first.
-        created: when it began, by the site's clock and in its own words.
-        updated: when it last went on, likewise.
-        raw: all that the site told, under its own names.
+        chat_id: Its id. ``client.conversation(chat_id, messages)`` continues it.
+        title: Its title, or an empty string.
+        messages: Its messages, oldest first.
+        created: When it began, as written by the site.
+        updated: When it was last continued, as written by the site.
+        raw: The site's own record.
     """
 
     chat_id: str
@@ -37,17 +37,17 @@ class Discussion:
     messages: tuple[Message, ...] = field(repr=False)
     created: str
     updated: str
-    raw: Mapping[str, Any] = field(repr=False)
+    raw: Mapping[str, Any] = field(repr=False, hash=False)
 
 
 @dataclass(frozen=True, slots=True)
 class DiscussionPage:
-    """Some of the discussions.
+    """One page of the list of discussions.
 
     Attributes:
-        discussions: those of the page.
-        total: how many there are in all; None where the site does not tell.
-        length: how many records the page had, odd ones included.
+        discussions: The discussions of the page.
+        total: How many there are in all; None if not given.
+        length: How many records the page had, including unreadable ones.
     """
 
     discussions: tuple[Discussion, ...]
@@ -56,14 +56,14 @@ class DiscussionPage:
 
 
 class Paging:
-    """Which page to ask for next. It ends on a site that gives the same page again, too.
+    """Which page of the list to read next. It ends even if a site repeats the same page.
 
     Args:
-        size: how many discussions to ask for at once.
+        size: How many discussions to read at once.
 
     Attributes:
-        offset: where the next page begins.
-        done: whether there is no next page.
+        offset: Where the next page begins.
+        done: Whether there is no next page.
     """
 
     def __init__(self, size: int) -> None:
@@ -72,8 +72,8 @@ class Paging:
         self._size = size
         self._seen: set[str] = set()
 
-    def take(self, page: DiscussionPage) -> list[Discussion]:
-        """Take a page, and return what no page before it had."""
+    def add(self, page: DiscussionPage) -> list[Discussion]:
+        """Return what is new on a page, and move on to the next one."""
         new = [item for item in page.discussions if item.chat_id not in self._seen]
         self._seen.update(item.chat_id for item in new)
         self.offset += page.length
@@ -82,43 +82,36 @@ class Paging:
         return new
 
 
-def list_discussions(
-    site: Site, bot: Bot, offset: int, limit: int, limits: Limits
-) -> JsonCall[DiscussionPage]:
-    """Return the call that lists a page of a chatbot's discussions, newest first."""
+def list_discussions(site: Site, bot: Bot, offset: int, limit: int) -> Flow[DiscussionPage]:
+    """List a page of a chatbot's discussions, newest first."""
     body: dict[str, Any] = {"offset": offset, "limit": limit}
     if bot.custom_id is not None:
         body["customId"] = bot.custom_id
     else:
         body["botId"] = bot.bot_id or DEFAULT_BOT
-    return JsonCall(site, LIST, body, _read_page, limits)
-
-
-def rename_discussion(site: Site, chat_id: str, title: str, limits: Limits) -> JsonCall[bool]:
-    """Return the call that gives a discussion another title."""
-    return JsonCall(site, EDIT, {"chatId": chat_id, "title": title}, _read_done, limits)
-
-
-def delete_discussions(site: Site, chat_ids: Sequence[str], limits: Limits) -> JsonCall[bool]:
-    """Return the call that deletes discussions."""
-    return JsonCall(site, DELETE, {"chatIds": list(chat_ids)}, _read_done, limits)
-
-
-def _read_done(answer: dict[str, Any]) -> bool:
-    return True
-
-
-def _read_page(answer: dict[str, Any]) -> DiscussionPage | None:
+    answer = yield from call(site, LIST, body, repeatable=True)
     records = answer.get("chats")
     if not isinstance(records, list):
-        return None
+        raise ProtocolError("The site's answer has no list of discussions.")
     found = tuple(_read_discussion(item) for item in records if isinstance(item, dict))
-    total: int | None
+    return DiscussionPage(found, _read_total(answer.get("total")), len(records))
+
+
+def rename_discussion(site: Site, chat_id: str, title: str) -> Flow[None]:
+    """Change the title of a discussion."""
+    yield from call(site, EDIT, {"chatId": chat_id, "title": title})
+
+
+def delete_discussions(site: Site, chat_ids: Sequence[str]) -> Flow[None]:
+    """Delete discussions."""
+    yield from call(site, DELETE, {"chatIds": list(chat_ids)})
+
+
+def _read_total(value: Any) -> int | None:
     try:
-        total = int(answer["total"])
-    except (KeyError, TypeError, ValueError, OverflowError):
-        total = None
-    return DiscussionPage(found, total, len(records))
+        return int(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
 
 
 def _read_discussion(record: dict[str, Any]) -> Discussion:

@@ -1,4 +1,4 @@
-"""Pages that show a chatbot: each is an element with JSON in `data-system` and `data-params`."""
+"""Pages with chatbots: each is an element with JSON in `data-system` and `data-params`."""
 
 from __future__ import annotations
 
@@ -9,32 +9,32 @@ from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from typing import Any
 
-from .address import announced_root
+from .address import announced_root, link_header_root
 from .jsontext import parse_json
-from .nonce import Session, read_nonce, read_session_id
+from .site import Bot, Session, read_nonce, read_session_id
 
 _MARKERS = re.compile(r"data-system|api\.w\.org")
-_MOST_PLACES = 64
-_LONGEST_TAG = 256 * 1024
+_MAX_TAGS = 64
+_MAX_TAG_LENGTH = 256 * 1024
 _TAG_MARKS = re.compile("[\"'>]")
 
 
 @dataclass(frozen=True, slots=True)
 class PageBot:
-    """A chatbot on a page, as the page tells of it.
+    """A chatbot on a page.
 
     Attributes:
-        bot_id: what `bot_id` takes; None for a chatbot that is defined in its page.
-        custom_id: what `custom_id` takes; None for any other chatbot.
-        context_id: the id of the page; None where it does not tell.
-        start_sentence: what the chatbot says first; '' for nothing.
-        input_limit: the longest message in characters; None where the page does not tell.
-        uploads: whether visitors may upload files; None where the page does not tell.
-        max_uploads: how many files a message may have; None where the page does not tell.
-        mode: ``chat``, ``assistant``, ``images`` or ``prompt``; None where it does not tell.
-        streaming: whether the page streams replies.
-        system: all of its `data-system`.
-        params: all of its `data-params`.
+        bot_id: The value for `bot_id`; None for a chatbot that is defined on its page.
+        custom_id: The value for `custom_id`; None for any other chatbot.
+        context_id: The id of the page; None if not given.
+        start_sentence: What the chatbot says first, or an empty string.
+        input_limit: Longest message in characters; None if not given.
+        uploads: Whether visitors may upload files; None if not given.
+        max_uploads: How many files a message may have; None if not given.
+        mode: ``chat``, ``assistant``, ``images`` or ``prompt``; None if not given.
+        streaming: Whether the page streams replies.
+        system: The whole of its `data-system`.
+        params: The whole of its `data-params`.
     """
 
     bot_id: str | None
@@ -46,27 +46,41 @@ class PageBot:
     max_uploads: int | None
     mode: str | None
     streaming: bool
-    system: Mapping[str, Any] = field(repr=False)
-    params: Mapping[str, Any] = field(repr=False)
+    system: Mapping[str, Any] = field(repr=False, hash=False)
+    params: Mapping[str, Any] = field(repr=False, hash=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """What a page tells.
+    """The contents of a page.
 
     Attributes:
-        root: the REST root, on the origin of the page; None where the page has none.
-        bots: the chatbots, in their order on the page.
-        session: the session with the page's nonce; None where the page has none.
+        root: The REST root, on the page's own origin; None if the page has none.
+        bots: The chatbots, in their order on the page.
+        session: The session with the page's nonce; None if the page has no nonce.
     """
 
     root: str | None
     bots: tuple[PageBot, ...]
     session: Session | None
 
+    def find(self, bot: Bot) -> PageBot | None:
+        """Return the chatbot that is wanted, or None if the page does not show it."""
+        for shown in self.bots:
+            # A wanted id that is None matches any chatbot, so with no id the first one does.
+            if bot == Bot(bot.bot_id and shown.bot_id, bot.custom_id and shown.custom_id):
+                return shown
+        return None
 
-def read_page(body: bytes, url: str) -> Page:
-    """Read a web page that was found at `url`."""
+
+def read_page(body: bytes, url: str, link_header: str = "") -> Page:
+    """Parse a web page.
+
+    Args:
+        body: The page.
+        url: Where it was found.
+        link_header: Its `Link` header, which names the REST root too.
+    """
     reader = _PageReader()
     text = body.decode("utf-8", "replace")
     for opening, closing in (("<!--", "-->"), ("<script", "</script"), ("<style", "</style")):
@@ -82,11 +96,12 @@ def read_page(body: bytes, url: str) -> Page:
             session = Session(nonce, read_session_id(bot.system.get("sessionId")))
     announced = [reader.root, *(bot.system.get("restUrl") for bot in reader.bots)]
     roots = (announced_root(text, url) for text in announced if text and isinstance(text, str))
-    return Page(next(filter(None, roots), None), tuple(reader.bots), session)
+    root = next(filter(None, roots), None) or link_header_root(link_header, url)
+    return Page(root, tuple(reader.bots), session)
 
 
 def _without(text: str, opening: str, closing: str) -> str:
-    """Leave out all from each `opening` to the `closing` after it."""
+    """Remove everything from each `opening` to the next `closing`."""
     kept, at = [], 0
     while (start := text.find(opening, at)) >= 0:
         kept.append(text[at:start])
@@ -96,13 +111,12 @@ def _without(text: str, opening: str, closing: str) -> str:
 
 
 def _tags_with_markers(text: str) -> Iterator[str]:
-    """Return each tag that tells something, whole.
+    """Yield the tags that matter.
 
-    The parser is given these alone, and only so many places are tried: all of a malformed
-    page can take it hours.
+    Only these are parsed, and only so many: a malformed page as a whole can take the parser hours.
     """
     done = 0
-    for match in itertools.islice(_MARKERS.finditer(text), _MOST_PLACES):
+    for match in itertools.islice(_MARKERS.finditer(text), _MAX_TAGS):
         start = text.rfind("<", done, match.start())
         end = _tag_end(text, start) if start >= 0 else -1
         if end > match.start():
@@ -111,9 +125,9 @@ def _tags_with_markers(text: str) -> Iterator[str]:
 
 
 def _tag_end(text: str, at: int) -> int:
-    """Return where the tag that starts at `at` ends; -1 where it does not within reach."""
+    """Return the end of the tag that starts at `at`, or -1 if it has none nearby."""
     quote = ""
-    for match in _TAG_MARKS.finditer(text, at + 1, at + _LONGEST_TAG):
+    for match in _TAG_MARKS.finditer(text, at + 1, at + _MAX_TAG_LENGTH):
         mark = match[0]
         if mark == ">" and not quote:
             return match.end()
@@ -164,7 +178,7 @@ def _read_bot(system: Mapping[str, Any], params: Mapping[str, Any]) -> PageBot:
 
 
 def _text(value: object) -> str | None:
-    # A text with half a character in it could not be sent back.
+    # A string with a lone surrogate could not be sent back.
     usable = isinstance(value, str) and value and value.isprintable()
     return str(value) if usable else None
 
@@ -174,7 +188,7 @@ def _sentence(value: object) -> str:
 
 
 def _count(value: object) -> int | None:
-    """A number above 0, which an owner may have left empty or the page may show as text."""
+    """Return a positive number, which may be written as a string, or None."""
     if isinstance(value, str) and value.isascii() and value.isdigit():
         value = int(value[:9])
     return value if isinstance(value, int) and value > 0 and value is not True else None

@@ -1,68 +1,68 @@
-"""What a caller says, as the site wants it: the new message and the history before it."""
+"""What the caller says, as the site wants it: the new message and the history before it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import UsageError
-from ..messages import Message
-from ..values import HiddenValue
+from ..models import Message
 
 PromptInput = str | Sequence[Message | Mapping[str, Any]]
-"""A text, or messages as `Message` or as dicts with role and content, oldest first."""
+"""A string, or messages (`Message`, or dicts with role and content), oldest first."""
 
 ROLES = ("system", "user", "assistant")
 _LABELS = {"system": "System", "user": "User", "assistant": "Assistant"}
 
 
-class Prompt(HiddenValue):
+@dataclass(frozen=True, slots=True)
+class Prompt:
     """A prompt in the site's terms.
 
     Attributes:
-        new_message: the last user message.
-        history: what came before it.
+        new_message: The last user message.
+        history: The messages before it.
     """
 
-    __slots__ = ("history", "new_message")
-    __match_args__ = ("new_message", "history")
-
-    def __init__(self, new_message: str, history: tuple[Message, ...] = ()) -> None:
-        self.new_message = new_message
-        self.history = history
+    new_message: str = field(repr=False)
+    history: tuple[Message, ...] = field(default=(), repr=False)
 
 
 def read_prompt(prompt: PromptInput, *, with_files: bool = False) -> Prompt:
     """Split a prompt into the new message and the history before it.
 
     Args:
-        prompt: what the caller says.
-        with_files: whether files go with it, so that a lone text may be empty.
+        prompt: What the caller says.
+        with_files: Whether files go with it. A string may then be empty.
 
     Raises:
-        UsageError: a message is not one, is empty, or the last is not the user's. The text
-            names the message by its number, counted from 0.
+        UsageError: A message is invalid, or the last one is not the user's. Messages are
+            numbered from 0.
     """
     if with_files and prompt == "":
         return Prompt("")
     messages = read_messages(prompt)
-    if messages[-1].role != "user":
-        raise UsageError(
-            f"Message {len(messages) - 1}, the last one, is of role {messages[-1].role!r}; "
-            "it must be the user's."
-        )
-    return Prompt(messages[-1].content, messages[:-1])
+    last = messages[-1]
+    if last.role != "user":
+        raise UsageError(f"The last message has role {last.role!r}; it must be the user's message.")
+    return Prompt(last.content, messages[:-1])
 
 
 def read_messages(prompt: PromptInput) -> tuple[Message, ...]:
-    """Return a prompt as messages, each checked. See `read_prompt` for what is raised.
+    """Return a prompt as messages.
 
-    The assistant's may be empty: a reply can be of images alone.
+    Messages of the assistant may be empty: a reply can consist of images alone.
+
+    Raises:
+        UsageError: A message is invalid.
     """
     if isinstance(prompt, str):
         return (_checked(Message("user", prompt), "The prompt"),)
     if not isinstance(prompt, Sequence) or isinstance(prompt, bytes | bytearray):
-        raise UsageError("The prompt must be a text or a list of messages.")
+        raise UsageError(
+            f"The prompt must be a string or a list of messages, not {type(prompt).__name__}."
+        )
     if not prompt:
         raise UsageError("The list of messages is empty; it must end with the user's message.")
     return tuple(_read_message(item, f"Message {index}") for index, item in enumerate(prompt))
@@ -72,7 +72,9 @@ def _read_message(item: object, where: str) -> Message:
     if isinstance(item, Message):
         return _checked(item, where)
     if not isinstance(item, Mapping):
-        raise UsageError(f"{where} must be a Message or a dict with role and content.")
+        raise UsageError(
+            f"{where} must be a Message or a dict with role and content, not {type(item).__name__}."
+        )
     missing = [key for key in ("role", "content") if key not in item]
     if missing:
         raise UsageError(f"{where} has no {' and no '.join(missing)}.")
@@ -80,7 +82,7 @@ def _read_message(item: object, where: str) -> Message:
 
 
 def _join_parts(content: object, where: str) -> Any:
-    """Join OpenAI-style content parts; anything but a list of parts is returned as it is."""
+    """Join OpenAI-style content parts. Anything else is returned unchanged."""
     if not isinstance(content, list | tuple):
         return content
     texts = []
@@ -94,28 +96,41 @@ def _join_parts(content: object, where: str) -> Any:
 
 def _checked(message: Message, where: str) -> Message:
     if message.role not in ROLES:
-        raise UsageError(f"{where} has a role that is none of {', '.join(ROLES)}.")
+        raise UsageError(
+            f"{where} has role {str(message.role)[:40]!r}; expected {', '.join(ROLES)}."
+        )
     if not isinstance(message.content, str):
-        raise UsageError(f"{where} must have a text or a list of text parts as content.")
+        raise UsageError(f"{where} must have a string or a list of text parts as its content.")
     if message.role != "assistant" and not message.content.strip():
         raise UsageError(f"{where} is empty.")
-    try:
-        message.content.encode()
-    except UnicodeEncodeError:
-        # From None: the cause would hold the whole text.
-        raise UsageError(f"{where} holds half of a character (a lone surrogate).") from None
+    if not _can_be_encoded(message.content):
+        raise UsageError(f"{where} contains a lone surrogate, half of a character.")
     return message
 
 
-def fold_prompt(prompt: PromptInput) -> str:
-    """Fold a whole conversation into one text, for sites and calls that take no history.
+def _can_be_encoded(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
-    A lone user message stays as it is. Anything longer becomes ``System: …``, ``User: …`` and
-    ``Assistant: …`` lines with ``Assistant:`` at the end. Mind that most sites refuse a
-    message of more than 512 characters.
+
+def fold_prompt(prompt: PromptInput) -> str:
+    """Fold a conversation into one text, for sites and calls that take no history.
+
+    A single user message is returned unchanged. Anything longer becomes ``System: …``,
+    ``User: …`` and ``Assistant: …`` lines, with ``Assistant:`` at the end. Most sites reject
+    messages of more than 512 characters.
+
+    Args:
+        prompt: A string or messages, oldest first. The last one may have any role.
+
+    Returns:
+        The text.
 
     Raises:
-        UsageError: as for `read_prompt`, save that the last message may be anybody's.
+        UsageError: A message is invalid.
     """
     messages = read_messages(prompt)
     if len(messages) == 1 and messages[0].role == "user":

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..messages import Piece
-from .call import JSON_FOR_JSON, JsonCall, encode_json
-from .limits import Limits
-from .nonce import Session
-from .site import Site
-from .turn import DEFAULT_BOT, Turn, read_options
+from ..errors import ProtocolError
+from ..models import Message
+from .call import call_public_api, read_answer
+from .chat import ReplyReader, Turn, read_parameters
+from .files import stored_files
+from .http import Flow, Response
+from .prompt import fold_prompt
+from .site import DEFAULT_BOT, Site
 
 CHATBOT_QUERY = "mwai/v1/simpleChatbotQuery"
 TEXT_QUERY = "mwai/v1/simpleTextQuery"
@@ -21,75 +23,61 @@ AUTH_CHECK = "mwai/v1/simpleAuthCheck"
 
 @dataclass(frozen=True, slots=True)
 class Chatbot:
-    """A chatbot of a site, as the public API tells of it.
+    """A chatbot of a site, as listed by the public API.
 
     Attributes:
-        id: what `bot_id` takes.
-        name: its name.
-        raw: all that the site told, under its own names.
+        id: The value for `bot_id`.
+        name: Its name.
+        raw: The site's own record.
     """
 
     id: str
     name: str
-    raw: Mapping[str, Any] = field(repr=False)
+    raw: Mapping[str, Any] = field(repr=False, hash=False)
 
 
-class ApiTurn(Turn):
-    """A prompt by the public API. Its reply comes as one piece."""
+def chat_by_api(site: Site, turn: Turn) -> Flow[tuple[ReplyReader, Response]]:
+    """Upload the files of a turn and send its prompt. The reply comes as one piece.
 
-    name = CHATBOT_QUERY
-    with_session = False
+    The public API takes no history, so it is folded into the message.
 
-    def _request_headers(self) -> Mapping[str, str]:
-        return JSON_FOR_JSON
-
-    def _request_body(self, session: Session) -> bytes:
-        return encode_json(
-            {
-                "botId": self._bot.bot_id or self._bot.custom_id or DEFAULT_BOT,
-                "message": self._prompt.new_message,
-                "chatId": self._chat_id,
-                **self._file_fields("fileId", "fileIds"),
-                **self._options,
-            }
-        )
-
-    def _succeed(self, payload: Mapping[str, Any], events: list[Piece]) -> None:
-        extra = payload.get("extra")
-        fields = extra if isinstance(extra, dict) else {}
-        data = payload.get("data")
-        reply = {"reply": data} if isinstance(data, str) else {}
-        super()._succeed({**fields, **reply, "success": True}, events)
+    Returns:
+        A reader for the reply, and the response whose unread body it is fed.
+    """
+    files = yield from stored_files(site, turn.attachments)
+    ids = [file.id for file in files]
+    body = {
+        "botId": turn.bot.bot_id or turn.bot.custom_id or DEFAULT_BOT,
+        "message": _message(turn),
+        "chatId": turn.chat_id,
+        **({"fileIds": ids} if len(ids) > 1 else {"fileId": ids[0]} if ids else {}),
+        **turn.parameters,
+    }
+    response = yield from call_public_api(site, CHATBOT_QUERY, body, stream=True)
+    return ReplyReader(site, turn, response, unwrap=_unwrap), response
 
 
-def list_chatbots(site: Site, limits: Limits) -> JsonCall[tuple[Chatbot, ...]]:
-    """Return the call that lists the chatbots of the site."""
-    return _ApiCall(site, LIST_CHATBOTS, None, _read_chatbots, limits)
+def _message(turn: Turn) -> str:
+    prompt = turn.prompt
+    if not prompt.history:
+        return prompt.new_message
+    latest = [Message("user", prompt.new_message)] if prompt.new_message else []
+    return fold_prompt([*prompt.history, *latest])
 
 
-def check_auth(site: Site, limits: Limits) -> JsonCall[Mapping[str, Any]]:
-    """Return the call that tells as whom the token or the user is known."""
-    return _ApiCall(site, AUTH_CHECK, None, _read_mapping, limits)
+def _unwrap(payload: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the answer of the public API in the form of a chat's answer."""
+    extra, data = payload.get("extra"), payload.get("data")
+    fields = extra if isinstance(extra, dict) else {}
+    return {**fields, "reply": data} if isinstance(data, str) else fields
 
 
-def text_query(
-    site: Site, message: str, options: Mapping[str, Any], limits: Limits
-) -> JsonCall[str]:
-    """Return the call that asks the site's model without a chatbot."""
-    body: dict[str, Any] = {"message": message}
-    if chosen := read_options(options):
-        body["options"] = chosen
-    return _ApiCall(site, TEXT_QUERY, body, _read_text, limits)
-
-
-class _ApiCall(JsonCall[Any]):
-    with_session = False
-
-
-def _read_chatbots(answer: dict[str, Any]) -> tuple[Chatbot, ...] | None:
-    records = answer.get("data")
-    if not isinstance(records, Sequence) or isinstance(records, str):
-        return None
+def list_chatbots(site: Site) -> Flow[tuple[Chatbot, ...]]:
+    """List the site's chatbots."""
+    response = yield from call_public_api(site, LIST_CHATBOTS)
+    records = read_answer(site, response).get("data")
+    if not isinstance(records, list):
+        raise ProtocolError("The site's answer has no list of chatbots.")
     return tuple(
         Chatbot(str(item["id"]), str(item.get("name", "")), item)
         for item in records
@@ -97,11 +85,22 @@ def _read_chatbots(answer: dict[str, Any]) -> tuple[Chatbot, ...] | None:
     )
 
 
-def _read_mapping(answer: dict[str, Any]) -> Mapping[str, Any] | None:
-    data = answer.get("data")
-    return data if isinstance(data, dict) else None
+def check_auth(site: Site) -> Flow[Mapping[str, Any]]:
+    """Return the identity that the site associates with the credentials."""
+    response = yield from call_public_api(site, AUTH_CHECK)
+    data = read_answer(site, response).get("data")
+    if not isinstance(data, dict):
+        raise ProtocolError("The site's answer has no identity.")
+    return data
 
 
-def _read_text(answer: dict[str, Any]) -> str | None:
-    data = answer.get("data")
-    return data if isinstance(data, str) else None
+def text_query(site: Site, message: str, options: Mapping[str, Any]) -> Flow[str]:
+    """Query the site's model without a chatbot."""
+    body: dict[str, Any] = {"message": message}
+    if parameters := read_parameters(options):
+        body["options"] = parameters
+    response = yield from call_public_api(site, TEXT_QUERY, body)
+    data = read_answer(site, response).get("data")
+    if not isinstance(data, str):
+        raise ProtocolError("The site's answer has no text.")
+    return data

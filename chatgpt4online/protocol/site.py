@@ -1,89 +1,144 @@
-"""What a client has learned about its site."""
+"""What a client knows about its site."""
 
 from __future__ import annotations
 
+import re
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from enum import Enum
 from threading import Lock
 from typing import TYPE_CHECKING
 
+from ..config import Limits
 from .address import Address
-from .nonce import Session, read_nonce
-from .steps import Step
+from .redaction import redact
 
 if TYPE_CHECKING:
     from .page import Page
 
-_MOST_COOKIES = 50
+NONCE_LENGTH = 10
+DEFAULT_BOT = "default"
+_TOKEN = re.compile(r"[!-~]{1,128}")
+_MAX_REMEMBERED = 100
 
 
 class Era(Enum):
-    """How a plugin lets guests in."""
+    """How a version of the plugin lets guests in."""
 
-    NO_NONCE = "1.x: without a nonce"
-    PAGE_NONCE = "2.0.0 to 2.4.3: with a nonce from the page"
-    START_SESSION = "2.4.4 and later: with a nonce from start_session"
+    NO_NONCE = "1.x: no nonce"
+    PAGE_NONCE = "2.0.0 to 2.4.3: nonce on the page"
+    START_SESSION = "2.4.4 and later: nonce from start_session"
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """What a site hands out to let a client in.
+
+    Attributes:
+        nonce: Sent as ``X-WP-Nonce``; None for a site that needs none.
+        session_id: Sent as ``session``; None if the site gave none.
+    """
+
+    nonce: str | None = field(default=None, repr=False)
+    session_id: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Bot:
+    """The chatbot to talk to. With neither id: the first on the page, or the site's default.
+
+    Attributes:
+        bot_id: The id of a chatbot.
+        custom_id: The id of a chatbot that is defined on its page.
+    """
+
+    bot_id: str | None = None
+    custom_id: str | None = None
 
 
 class Site:
-    """What is known of a site, shared by all exchanges of a client.
+    """A site, shared by all flows of a client.
+
+    Args:
+        address: Where it is.
+        limits: Size limits for its responses.
+        credentials: Secrets that no error may show.
 
     Attributes:
-        page_url: the page to read where a page is needed.
-        root: the REST root; None while it is unknown.
-        era: how guests get in; None while it is unknown.
-        page: what the page told; None while it is unread.
-        session: the session to use; None while none is open.
-        credentials: what was given to ask as somebody.
+        page_url: The page to read when a page is needed.
+        root: The REST root; None while it is unknown.
+        era: How it lets guests in; None while it is unknown.
+        page: The page's contents; None while it is unread.
+        session: The current session; None while none is open.
+        limits: Size limits for its responses.
     """
 
-    def __init__(self, address: Address) -> None:
+    def __init__(
+        self, address: Address, limits: Limits = Limits(), credentials: Iterable[str] = ()
+    ) -> None:
         self.page_url = address.page
         self.root = address.root
         self.era: Era | None = None
         self.page: Page | None = None
         self.session: Session | None = None
-        self.credentials: tuple[str, ...] = ()
-        self._cookies: deque[str] = deque(maxlen=_MOST_COOKIES)
+        self.limits = limits
+        self._credentials = tuple(credentials)
+        self._seen: deque[str] = deque(maxlen=_MAX_REMEMBERED)
         self._lock = Lock()
 
-    def first_step(self) -> Step:
-        """Return how to open a session with what is known by now."""
-        if self.root is None or self.era is Era.PAGE_NONCE:
-            return Step.PAGE
-        return Step.SESSION
-
-    @property
-    def secrets(self) -> tuple[str, ...]:
-        """What no error may show: the credentials, and the last cookies."""
-        with self._lock:
-            return (*self.credentials, *self._cookies)
-
-    def keep_secret(self, cookies: Sequence[str]) -> None:
-        """Take note of the values of cookies that were sent."""
-        if not cookies:
-            return
-        known = self.secrets
-        new = [value for value in dict.fromkeys(cookies) if value not in known]
-        with self._lock:
-            self._cookies.extend(new)
+    def open(self, session: Session, era: Era) -> None:
+        """Use a new session."""
+        self.remember(session.nonce, session.session_id)
+        self.era = era
+        self.session = session
 
     def renew_nonce(self, used: Session, nonce: object) -> None:
-        """Take over the next nonce, which an answer to a request of session `used` gave.
+        """Use the next nonce, which came with the response to a request of session `used`.
 
-        It is left aside where another session has been opened since, because a nonce is bound
-        to its session.
+        It is ignored if another session was opened meanwhile: a nonce belongs to its session.
         """
         new = read_nonce(nonce)
-        if new is None:
+        if new is None or new == used.nonce:
             return
+        self.remember(new)
         with self._lock:
-            if self.session is used and new != used.nonce:
+            if self.session is used:
                 self.session = Session(new, used.session_id)
 
     def drop_session(self, refused: Session) -> None:
-        """Forget a session whose nonce was refused, unless it is replaced already."""
+        """Forget a session whose nonce was refused, unless it was replaced already."""
         with self._lock:
             if self.session is refused:
                 self.session = None
+
+    def remember(self, *secrets: str | None) -> None:
+        """Remember secrets that no error may show, such as the cookies that were sent."""
+        with self._lock:
+            self._seen.extend(secret for secret in secrets if secret and secret not in self._seen)
+
+    def redact(self, text: str) -> str:
+        """Return `text` without credentials, nonces and cookies."""
+        with self._lock:
+            secrets = (*self._credentials, *self._seen)
+        return redact(text, secrets)
+
+
+def read_nonce(value: object) -> str | None:
+    """Return a nonce as it must be sent back, or None if `value` is not a nonce.
+
+    Plugins 2.0.1 to 2.2.91 wrote an all-digit nonce as a JSON number, which lost its leading
+    zeros. They are restored.
+    """
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 10**NONCE_LENGTH:
+        return str(value).zfill(NONCE_LENGTH)
+    if isinstance(value, str) and _TOKEN.fullmatch(value):
+        return value
+    return None
+
+
+def read_session_id(value: object) -> str | None:
+    """Return a session id, which some plugins write as a number, or None."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)[: NONCE_LENGTH * 10]
+    return value if isinstance(value, str) and _TOKEN.fullmatch(value) else None

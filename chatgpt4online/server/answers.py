@@ -10,7 +10,7 @@ from typing import Any
 
 from aiohttp import web
 
-from ..protocol.turn import DEFAULT_BOT
+from ..protocol.site import DEFAULT_BOT
 
 REJECTED = "Sorry, your query has been rejected."
 START_SENTENCE = "Hi! How can I help you?"

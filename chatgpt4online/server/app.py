@@ -11,12 +11,12 @@ from typing import Any
 
 from aiohttp import web
 
-from ..messages import Message
+from ..models import Message
 from ..protocol import discussions, files, public_api
-from ..protocol.opening import START_SESSION
+from ..protocol.chat import SUBMIT
 from ..protocol.prompt import ROLES
-from ..protocol.site import Era
-from ..protocol.turn import DEFAULT_BOT, SUBMIT
+from ..protocol.session import START_SESSION
+from ..protocol.site import DEFAULT_BOT, Era
 from .answers import REJECTED, error, event, failure, page, result, success
 from .bots import Bot
 from .guard import Guard

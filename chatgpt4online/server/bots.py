@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from ..messages import Message
+from ..models import Message
 
 Bot = Callable[[Sequence[Message]], Iterable[str]]
 """Takes the conversation, oldest message first and the user's last; gives text pieces."""

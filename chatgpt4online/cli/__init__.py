@@ -11,14 +11,14 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from . import __version__
-from .base_client import SITE_VARIABLE
-from .errors import ChatError, UsageError
-from .messages import Reply
+from .. import __version__
+from ..errors import ChatError, UsageError
+from ..models import Reply
+from ..settings import SITE_VARIABLE
 from .terminal import harmless
 
 if TYPE_CHECKING:
-    from .client import Client
+    from ..sync.client import Client
 
 DONE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 _DEMO_PACE = 0.05
@@ -95,7 +95,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _ask(options: argparse.Namespace) -> int:
     # Not imported above: it takes a while, in which Ctrl-C must end in no traceback.
-    from .client import Client
+    from ..sync.client import Client
 
     if not options.demo and not options.site and not os.environ.get(SITE_VARIABLE):
         raise UsageError(f"No site is given: pass --site URL, set {SITE_VARIABLE}, or try --demo.")
@@ -130,7 +130,7 @@ def _site(options: argparse.Namespace) -> Iterator[str | None]:
     if not options.demo:
         yield options.site
         return
-    from .server import LocalSite
+    from ..server import LocalSite
 
     with LocalSite(pace=_DEMO_PACE) as site:
         _complain(f"Asking the demo site at {site.url}.")

@@ -1,0 +1,1 @@
+"""The asyncio client, on aiohttp. Every module has its counterpart in `sync`."""

@@ -1,0 +1,115 @@
+"""Running the flows of the protocol: sessions, retries, and one loop for all of them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import copy
+from collections.abc import Callable
+from typing import TypeVar
+
+import aiohttp
+
+from ..errors import ChatError
+from ..network import Deadline
+from ..protocol.chat import ReplyReader, Turn
+from ..protocol.http import OPEN_SESSION, Flow
+from ..protocol.session import open_session
+from ..retries import retry_options
+from ..settings import Settings
+from .stream import AsyncReplyStream
+from .transport import ResponseStream, Transport
+
+T = TypeVar("T")
+
+
+class Runner:
+    """Runs the flows of one client.
+
+    Args:
+        settings: The settings of the client.
+        session: A session to use; it is not closed. Default: one of its own.
+    """
+
+    def __init__(self, settings: Settings, session: aiohttp.ClientSession | None) -> None:
+        self._settings = settings
+        self._transport = Transport(settings.network, settings.site, session)
+        self._opening = asyncio.Lock()
+        self._failures = 0
+        self._last_failure: ChatError | None = None
+        self._closing = asyncio.Event()
+
+    def stream(self, turn: Turn) -> AsyncReplyStream:
+        """Return the reply to a turn as a stream, which sends the turn when it is first used."""
+        self._transport.check_open()
+
+        async def open() -> tuple[ReplyReader, ResponseStream]:
+            reader, response = await self.run(lambda: self._settings.chat(turn))
+            return reader, response.stream
+
+        return AsyncReplyStream(open)
+
+    async def run(self, make_flow: Callable[[], Flow[T]]) -> T:
+        """Run a flow, and a new one for each retry.
+
+        Raises:
+            ChatError: What went wrong.
+        """
+        from tenacity import AsyncRetrying
+
+        self._transport.check_usable()
+        deadline = self._settings.deadline()
+        options = retry_options(self._settings.retry, deadline.left())
+        retrying = AsyncRetrying(sleep=self._sleep, **options)
+
+        async def attempt() -> T:
+            return await self._run_once(make_flow(), deadline)
+
+        return await retrying(attempt)
+
+    async def _sleep(self, seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._closing.wait()
+
+    async def _run_once(self, flow: Flow[T], deadline: Deadline) -> T:
+        response = None
+        while True:
+            try:
+                request = flow.send(response)
+            except StopIteration as done:
+                result: T = done.value
+                return result
+            if request is OPEN_SESSION:
+                await self._open_session(deadline)
+                response = None
+            else:
+                response = await self._transport.send(request, deadline)
+
+    async def _open_session(self, deadline: Deadline) -> None:
+        """Open a session, unless another task does. If that one fails, so does this one."""
+        failures = self._failures
+        try:
+            async with asyncio.timeout(deadline.left()):
+                await self._opening.acquire()
+        except TimeoutError:
+            raise deadline.error() from None
+        try:
+            if self._last_failure is not None and self._failures > failures:
+                raise copy.copy(self._last_failure) from self._last_failure.__cause__
+            if self._settings.site.session is None:
+                await self._run_once(open_session(self._settings.site), deadline)
+        except ChatError as error:
+            # Those who wait have a deadline of their own.
+            if self._failures == failures and not deadline.expired():
+                self._failures += 1
+                self._last_failure = copy.copy(error)
+                self._last_failure.__cause__ = error.__cause__
+            raise
+        finally:
+            self._opening.release()
+
+    async def close(self) -> None:
+        """Close the connections, and end the waits between tries."""
+        self._closing.set()
+        await self._transport.close()

@@ -1,0 +1,142 @@
+"""A reply while it arrives."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator
+from typing import Any, Self
+
+from ..errors import ChatError, TransportError
+from ..models import Event, Reply
+from ..protocol.chat import ReplyReader
+from ..reply_stream import BaseReplyStream
+from .transport import ResponseStream
+
+Open = Callable[[], Awaitable[tuple[ReplyReader, ResponseStream]]]
+"""Sends the prompt."""
+
+
+class AsyncReplyStream(BaseReplyStream, AsyncIterator[str]):
+    """A reply while it arrives, made by `AsyncClient.stream`. Iterate over it for pieces of text.
+
+    The prompt is sent when the stream is first awaited, entered or iterated. Use it with ``async
+    with``, or call `close`, unless you read it to its end. If the reply fails, everything that was
+    received is yielded first; then the error is raised.
+
+    Attributes:
+        on_close: Awaited when the stream is closed. Default: none.
+    """
+
+    def __init__(self, open: Open) -> None:
+        super().__init__(None)
+        self.on_close: Callable[[], Coroutine[Any, Any, None]] | None = None
+        self._open: Open | None = open
+        self._response: ResponseStream | None = None
+        self._opening = False
+        self._closed = False
+
+    def __await__(self) -> Generator[Any, None, Self]:
+        return self._opened().__await__()
+
+    async def __anext__(self) -> str:
+        await self._opened()
+        while True:
+            for piece in self._pieces:
+                if isinstance(piece, str):
+                    return piece
+                self._hand_out(piece)
+            if not await self._read():
+                raise StopAsyncIteration
+
+    async def events(self) -> AsyncIterator[Event]:
+        """Yield the events of the reply from here on: text, activity, and one `EndEvent`.
+
+        Raises:
+            ChatError: The reply failed.
+        """
+        await self._opened()
+        while True:
+            for piece in self._pieces:
+                yield self._hand_out(piece)
+            if not await self._read():
+                return
+
+    async def read(self) -> Reply:
+        """Read to the end, close, and return the complete reply.
+
+        Raises:
+            ChatError: The reply failed.
+        """
+        async with self:
+            async for _ in self.events():
+                pass
+        return self.reply
+
+    @property
+    def done(self) -> bool:
+        """Whether nothing more can be read."""
+        return self._open is None and self._response is None and not self._opening
+
+    async def close(self) -> None:
+        """Stop reading and release the connection. An incomplete reply stays incomplete."""
+        response, self._response = self._response, None
+        self._closed, self._open = True, None
+        self._pieces = iter(())
+        if response is not None:
+            if self._reader is not None and self._reader.reply is not None:
+                await response.drain()
+            else:
+                response.close()
+        if self.on_close is not None:
+            await self.on_close()
+
+    async def __aenter__(self) -> Self:
+        return await self._opened()
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self.close()
+
+    def __del__(self) -> None:
+        # Leaving a loop by `break` has no other way to release the connection.
+        if self._response is not None:
+            self._response.close()
+        if self.on_close is not None and not self._closed:
+            with contextlib.suppress(RuntimeError):  # the event loop has ended
+                asyncio.get_running_loop().create_task(self.on_close())
+
+    async def _opened(self) -> Self:
+        open, self._open = self._open, None
+        if open is None:
+            return self
+        self._opening = True
+        try:
+            self._reader, self._response = await open()
+            if self._closed:
+                raise self._closed_early()
+        except BaseException as error:
+            self._opening_error = error if isinstance(error, ChatError) else None
+            await self.close()
+            raise
+        finally:
+            self._opening = False
+        return self
+
+    async def _read(self) -> bool:
+        """Read more pieces; return False at the end of a complete reply."""
+        reader, response = self._reader, self._response
+        if reader is not None and reader.finished:
+            await self.close()
+            reader.result()
+            return False
+        if reader is None or response is None:
+            raise self._closed_early()
+        try:
+            data = await response.read()
+            self._pieces = iter(reader.feed(data) if data else reader.finish())
+        except TransportError as error:
+            reader.interrupted(error)
+        except BaseException:
+            await self.close()
+            raise
+        return True

@@ -1,0 +1,332 @@
+"""Sending requests with aiohttp, and reading the responses."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ssl
+import weakref
+from collections.abc import AsyncIterator
+
+import aiohttp
+from aiohttp.http import HttpProcessingError
+
+from ..errors import ChatError, ConnectError, ProtocolError, TransportError, UsageError
+from ..network import (
+    DRAIN_SECONDS,
+    Deadline,
+    Network,
+    merge_headers,
+    parse_cookies,
+    tls_context,
+)
+from ..protocol.http import Form, Request, Response
+from ..protocol.site import Site
+from ..transport_errors import (
+    client_closed,
+    connect_error,
+    connect_timeout,
+    connection_lost,
+    idle_timeout,
+    reason_of,
+    system_cause,
+)
+from ..uploads import failure_of
+
+_ERRORS = (aiohttp.ClientError, HttpProcessingError, OSError, ValueError, RuntimeError)
+
+
+class Transport:
+    """Sends the requests of one client.
+
+    Args:
+        network: The network settings.
+        site: The site, which remembers the cookies that are sent.
+        session: A session to use; it is not closed. Default: one of its own.
+    """
+
+    def __init__(self, network: Network, site: Site, session: aiohttp.ClientSession | None) -> None:
+        self._network = network
+        self._site = site
+        self._owned = session is None
+        self._session = session
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._in_flight: set[asyncio.Timeout] = set()
+        self._open: weakref.WeakSet[ResponseStream] = weakref.WeakSet()
+        self._closed = False
+
+    def check_open(self) -> None:
+        """Raise a `UsageError` if the client is closed."""
+        if self._closed:
+            raise UsageError("This client is closed; make a new one.")
+
+    def check_usable(self) -> None:
+        """Raise a `UsageError` if the client is closed, or belongs to another event loop."""
+        self.check_open()
+        if self._session is not None and self._session.closed:
+            raise UsageError("The session of this client is closed.")
+        if self._loop not in (None, asyncio.get_running_loop()):
+            raise UsageError("This client belongs to another event loop; make one for each.")
+
+    async def send(self, request: Request, deadline: Deadline) -> Response:
+        """Send a request and return the response.
+
+        Raises:
+            TransportError: There is no response. `retryable` says whether it is safe to retry.
+            ProtocolError: The response is longer than allowed.
+            UsageError: The URL, the proxy or a header is invalid.
+        """
+        self.check_usable()
+        received = await self._send(request, deadline)
+        sent = received.request_info.headers.get("Cookie")
+        self._site.remember(*parse_cookies(sent).values())
+        stream = ResponseStream(received, self._site, self._network.timeout.idle, deadline)
+        self._open.add(stream)
+        status = received.status
+        if self._closed:
+            stream.close()
+            raise client_closed(request.url)
+        headers = {
+            name.lower(): ", ".join(received.headers.getall(name)) for name in received.headers
+        }
+        if request.stream and 200 <= status < 300:
+            return Response(status, headers, stream=stream)
+        try:
+            return Response(status, headers, await stream.read_all(must_be_complete=status < 300))
+        except TransportError as error:
+            error.retryable = request.repeatable
+            raise
+
+    async def _send(self, request: Request, deadline: Deadline) -> aiohttp.ClientResponse:
+        if self._session is None:
+            self._session, self._loop = _new_session(), asyncio.get_running_loop()
+        network, url = self._network, request.url
+        proxy = network.find_proxy(url) if self._owned else network.explicit_proxy(url)
+        certificates = self._certificates(url)
+        headers = merge_headers(network.headers, request.headers)
+        if network.cookies:
+            headers["Cookie"] = "; ".join(
+                f"{key}={value}" for key, value in network.cookies.items()
+            )
+        if isinstance(request.body, Form):
+            headers["Content-Length"] = str(len(request.body))
+        waiting = asyncio.timeout(deadline.cap(self._longest_wait()))
+        try:
+            async with waiting:
+                self._in_flight.add(waiting)
+                return await self._session.request(
+                    request.method,
+                    url,
+                    data=self._data(request, waiting, deadline),
+                    headers=headers,
+                    proxy=proxy,
+                    ssl=certificates,
+                    timeout=aiohttp.ClientTimeout(
+                        total=None, connect=network.timeout.connect, sock_read=network.timeout.idle
+                    ),
+                    allow_redirects=False,
+                    raise_for_status=False,
+                )
+        except _ERRORS as error:
+            file_error = failure_of(request.body)
+            if file_error is not None:
+                raise file_error from None
+            failure = self._translate(error, request, deadline, through_proxy=bool(proxy))
+            raise failure from system_cause(error)
+        finally:
+            self._in_flight.discard(waiting)
+
+    def _longest_wait(self) -> float | None:
+        """Return the seconds for connecting, sending and the wait for the head; None for any."""
+        timeout = self._network.timeout
+        if timeout.connect is None or timeout.idle is None:
+            return None
+        return timeout.connect + 2 * timeout.idle
+
+    def _certificates(self, url: str) -> ssl.SSLContext | bool:
+        # True leaves an injected session its own setting.
+        network = self._network
+        found = network.trusted_certificates(url) if self._owned else network.verify
+        return tls_context(found, "verify") if isinstance(found, str) else found
+
+    def _data(
+        self, request: Request, waiting: asyncio.Timeout, deadline: Deadline
+    ) -> bytes | AsyncIterator[bytes] | None:
+        if isinstance(request.body, Form):
+            return self._chunks(request.body, waiting, deadline)
+        return request.body
+
+    async def _chunks(
+        self, form: Form, waiting: asyncio.Timeout, deadline: Deadline
+    ) -> AsyncIterator[bytes]:
+        """Yield a form, and give each chunk the time that a silent site may take."""
+        chunks, loop = iter(form), asyncio.get_running_loop()
+        reading: asyncio.Future[bytes | None] | None = None
+        try:
+            while True:
+                # Reading a file can block, so it is done in a thread.
+                reading = asyncio.ensure_future(asyncio.to_thread(next, chunks, None))
+                chunk = await asyncio.shield(reading)
+                left = deadline.cap(self._network.timeout.idle)
+                waiting.reschedule(None if left is None else loop.time() + left)
+                if chunk is None:
+                    return
+                yield chunk
+        finally:
+            # A second try may read the same file, so this one must be done with it.
+            if reading is not None:
+                await asyncio.wait([reading])
+
+    def _translate(
+        self, error: Exception, request: Request, deadline: Deadline, *, through_proxy: bool
+    ) -> ChatError:
+        url, timeout = request.url, self._network.timeout
+        failure: TransportError
+        if self._closed:
+            return client_closed(url)
+        if deadline.expired():
+            return deadline.error()
+        if isinstance(error, aiohttp.ConnectionTimeoutError):
+            failure = connect_timeout(url, timeout.connect)
+        elif isinstance(error, aiohttp.ClientHttpProxyError):
+            reason = self._site.redact(f"{error.status} {error.message}")
+            failure = connect_error(url, error, reason, proxy=True)
+        elif isinstance(
+            error, aiohttp.ClientConnectorError | aiohttp.ClientConnectorCertificateError
+        ):
+            failure = connect_error(url, error, proxy=through_proxy)
+        elif isinstance(error, TimeoutError):
+            failure = idle_timeout(url, timeout.idle)
+        elif isinstance(error, ValueError):
+            return UsageError(f"The request cannot be sent: {self._reason(error)}.")
+        else:
+            self.check_usable()
+            failure = connection_lost(url, self._reason(error))
+        if request.repeatable and not isinstance(failure, ConnectError):
+            failure.retryable = True
+        return failure
+
+    def _reason(self, error: Exception) -> str:
+        return self._site.redact(reason_of(error))
+
+    async def close(self) -> None:
+        """Close the connections, and end the calls in flight. An injected session stays open."""
+        self._closed = True
+        for waiting in list(self._in_flight):
+            with contextlib.suppress(RuntimeError):  # it is just expiring
+                waiting.reschedule(0)
+        for stream in list(self._open):
+            stream.close()
+        if self._owned and self._session is not None:
+            await self._session.close()
+
+
+class ResponseStream:
+    """The body of a response, which is read while it arrives.
+
+    Args:
+        response: The response.
+        site: The site.
+        idle: The longest silence in seconds; None for no limit.
+        deadline: The deadline of the call.
+    """
+
+    def __init__(
+        self, response: aiohttp.ClientResponse, site: Site, idle: float | None, deadline: Deadline
+    ) -> None:
+        self._response = response
+        self._url = str(response.url)
+        self._site = site
+        self._idle = idle
+        self._deadline = deadline
+        self._failure: TransportError | None = None
+        self._closed = False
+
+    async def read(self) -> bytes:
+        """Return bytes as soon as there are any, decompressed; b'' at the end of the body.
+
+        Raises:
+            TransportError: The connection failed, time ran out, or the stream was closed.
+        """
+        if self._closed:
+            raise client_closed(self._url)
+        if self._failure is not None:
+            raise self._failure
+        left = self._deadline.cap(self._idle)
+        try:
+            async with asyncio.timeout(left):
+                return await self._response.content.readany()
+        except _ERRORS as error:
+            failure, cause = self._translate(error), system_cause(error)
+            if data := self._received_before():
+                self._failure, failure.__cause__ = failure, cause
+                return data
+            raise failure from cause
+
+    def _received_before(self) -> bytes:
+        """Return the bytes that arrived before the connection failed.
+
+        aiohttp hides them behind its exception, with no other way to get at them.
+        """
+        content = self._response.content
+        if content.exception() is None:
+            return b""
+        content.set_exception(None)  # type: ignore[arg-type]
+        return content.read_nowait()
+
+    def _translate(self, error: Exception) -> TransportError:
+        if self._closed:
+            return client_closed(self._url)
+        if self._deadline.expired():
+            return self._deadline.error()
+        if isinstance(error, TimeoutError):
+            return idle_timeout(self._url, self._idle)
+        return connection_lost(self._url, self._site.redact(reason_of(error)))
+
+    async def read_all(self, *, must_be_complete: bool) -> bytes:
+        """Read the rest of the body and close.
+
+        Args:
+            must_be_complete: Whether a body that is cut or too long is an error. If not, its
+                beginning is returned.
+        """
+        limit = self._site.limits.page
+        body = bytearray()
+        try:
+            while len(body) <= limit and (data := await self.read()):
+                body += data
+        except TransportError:
+            if must_be_complete:
+                raise
+        finally:
+            self.close()
+        if must_be_complete and len(body) > limit:
+            raise ProtocolError(f"The response is longer than {limit} bytes (Limits.page).")
+        return bytes(body)
+
+    async def drain(self) -> None:
+        """Read the rest of the body for a moment, so that the connection can be reused."""
+        try:
+            if self._response.connection is not None:
+                with contextlib.suppress(*_ERRORS):
+                    async with asyncio.timeout(DRAIN_SECONDS):
+                        while await self._response.content.readany():
+                            pass
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """Close the response, and its connection unless the whole body was read.
+
+        A task that is reading fails at once.
+        """
+        self._closed = True
+        self._response.close()
+
+
+def _new_session() -> aiohttp.ClientSession:
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=0),
+        # By default the cookies of sites without a host name are dropped, and some are quoted.
+        cookie_jar=aiohttp.CookieJar(unsafe=True, quote_cookie=False),
+    )

@@ -1,0 +1,99 @@
+"""Settings with a type of their own: timeouts, retries and size limits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+
+from .errors import ChatError, StatusError, UsageError
+
+MIB = 1024 * 1024
+_LONGEST_WAIT = 1e8
+"""Seconds, more than three years. Some systems cannot wait any longer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Timeout:
+    """How long to wait, in seconds. None means no limit.
+
+    Attributes:
+        connect: Time to establish a connection, including TLS.
+        idle: Longest silence while waiting for a response or for its next bytes.
+        total: Time for a whole call, including retries, until the reply is complete.
+    """
+
+    connect: float | None = 10.0
+    idle: float | None = 120.0
+    total: float | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("connect", "idle", "total"):
+            seconds = getattr(self, name)
+            if seconds is not None and not (
+                isinstance(seconds, int | float) and 0 < seconds <= _LONGEST_WAIT
+            ):
+                raise UsageError(
+                    f"Timeout.{name} must be a positive number of seconds, or None for no limit."
+                )
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """How often, and after what delay, a call is tried again.
+
+    By default a call is retried only if the site cannot have run the prompt: no connection was
+    made, or something in front of the plugin answered 429 or 503 with a Retry-After header. A
+    call is never retried once a reply has begun.
+
+    Attributes:
+        attempts: Number of tries, including the first. 1 disables retries.
+        backoff: Seconds before the first retry. Each further delay is twice as long, and up to
+            `backoff` random seconds are added to it.
+        max_backoff: Longest delay in seconds, unless the site asks for a longer one.
+        max_retry_after: Longest Retry-After in seconds to wait for. If the site asks for more,
+            its error is raised at once.
+        retry_if: Called with every other `ChatError`. If it returns True the prompt is sent
+            again, even though the site may already have run it. Default: none.
+    """
+
+    attempts: int = 3
+    backoff: float = 0.5
+    max_backoff: float = 20.0
+    max_retry_after: float = 60.0
+    retry_if: Callable[[ChatError], bool] | None = None
+
+    def __post_init__(self) -> None:
+        if self.attempts < 1:
+            raise UsageError("RetryPolicy.attempts must be at least 1.")
+        if min(self.backoff, self.max_backoff, self.max_retry_after) < 0:
+            raise UsageError("The delays of a RetryPolicy must not be negative.")
+
+    def retries(self, error: BaseException) -> bool:
+        """Return whether a call that failed with `error` may be tried again."""
+        if not isinstance(error, ChatError):
+            return False
+        if isinstance(error, StatusError) and (error.retry_after or 0) > self.max_retry_after:
+            return False
+        return error.retryable or (self.retry_if is not None and self.retry_if(error))
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Size limits in bytes, after decompression. A longer response raises `ProtocolError`.
+
+    Parsed JSON can take many times its size in memory, so these limits are not memory limits.
+
+    Attributes:
+        line: One line of a streamed reply. The last line may contain images as data URLs.
+        reply: A whole streamed reply.
+        page: Any other response: a web page, a session, a list or an error.
+    """
+
+    line: int = 64 * MIB
+    reply: int = 256 * MIB
+    page: int = 32 * MIB
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            if getattr(self, field.name) < 1:
+                raise UsageError(f"Limits.{field.name} must be at least 1 byte.")

@@ -1,0 +1,240 @@
+"""How a client reaches its site: deadlines, proxies, certificates and headers."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import re
+import time
+import urllib.request
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from .config import Timeout
+from .errors import ChatTimeout, UsageError
+
+if TYPE_CHECKING:
+    import ssl
+
+DRAIN_SECONDS = 0.5
+"""How long to wait for the end of a body after the reply, so that its connection can be reused."""
+
+_FRAMING_HEADERS = frozenset({"content-length", "transfer-encoding", "connection", "host"})
+_CERTIFICATE_VARIABLES = (
+    "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR",
+)  # fmt: skip
+
+
+class Deadline:
+    """The moment when the total time of a call is over.
+
+    Args:
+        seconds: From now; None for no deadline.
+    """
+
+    def __init__(self, seconds: float | None) -> None:
+        self._seconds = seconds
+        self._end = None if seconds is None else time.monotonic() + seconds
+
+    def expired(self) -> bool:
+        """Return whether no time is left."""
+        return self._end is not None and time.monotonic() >= self._end
+
+    def left(self) -> float | None:
+        """Return the seconds that are left, or None for no deadline.
+
+        Raises:
+            ChatTimeout: None are left.
+        """
+        if self._end is None:
+            return None
+        left = self._end - time.monotonic()
+        if left <= 0:
+            raise self.error()
+        return left
+
+    def cap(self, seconds: float | None) -> float | None:
+        """Return `seconds`, or the seconds that are left if those are fewer.
+
+        Raises:
+            ChatTimeout: None are left.
+        """
+        left = self.left()
+        return min((value for value in (seconds, left) if value is not None), default=None)
+
+    def error(self) -> ChatTimeout:
+        """Return the error for an expired deadline."""
+        return ChatTimeout(f"The call took longer than {self._seconds:g} seconds (Timeout.total).")
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """The network settings of a client.
+
+    Attributes:
+        proxy: The proxy's URL; None for the environment's proxies, '' for none.
+        verify: Whether to verify TLS certificates, or a file or folder of trusted ones.
+        headers: Sent with each request.
+        cookies: Sent beside those of the site.
+        timeout: How long to wait.
+        guarded: Whether there are credentials that no proxy may read.
+
+    Raises:
+        UsageError: A setting is invalid.
+    """
+
+    proxy: str | None
+    verify: bool | str
+    headers: Mapping[str, str] = field(repr=False)
+    cookies: Mapping[str, str] = field(repr=False)
+    timeout: Timeout
+    guarded: bool = False
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.timeout, Timeout):
+            raise UsageError("timeout must be a Timeout, such as Timeout(total=30).")
+        if self.proxy is not None and not isinstance(self.proxy, str):
+            raise UsageError("proxy must be a URL string.")
+        if self.proxy:
+            _check_proxy(self.proxy, "proxy")
+        if not isinstance(self.verify, bool | str):
+            raise UsageError("verify must be True, False, or the path of trusted certificates.")
+        if isinstance(self.verify, str):
+            tls_context(self.verify, "verify")
+
+    def find_proxy(self, url: str) -> str | None:
+        """Return the proxy for a URL, or None.
+
+        Without a `proxy` of its own it is that of HTTP_PROXY, HTTPS_PROXY or ALL_PROXY, unless
+        NO_PROXY names the host, by the rules of requests.
+
+        Raises:
+            UsageError: It is not an http or https proxy, or it could read credentials.
+        """
+        proxy = self._environment_proxy(url) if self.proxy is None else self.proxy
+        self._check_secrecy(url, proxy)
+        return proxy or None
+
+    def explicit_proxy(self, url: str) -> str | None:
+        """Return the proxy for an injected session, which reads the environment itself."""
+        self._check_secrecy(url, self.proxy)
+        return self.proxy or None
+
+    def _check_secrecy(self, url: str, proxy: str | None) -> None:
+        if proxy and self.guarded and url.startswith("http:") and not is_private(proxy):
+            raise UsageError(
+                "The proxy could read the credentials, because the site uses plain http. Use "
+                'https, proxy="" or allow_insecure_auth=True.'
+            )
+
+    def _environment_proxy(self, url: str) -> str | None:
+        if not urllib.request.getproxies():
+            return None
+        from requests.utils import get_environ_proxies, select_proxy
+
+        proxy = select_proxy(url, get_environ_proxies(url))
+        if not proxy:
+            return None
+        proxy = proxy if "://" in proxy else f"http://{proxy}"
+        _check_proxy(proxy, "The proxy in HTTP_PROXY, HTTPS_PROXY or ALL_PROXY")
+        return proxy
+
+    def trusted_certificates(self, url: str) -> bool | str:
+        """Return False, or the path of the trusted certificates.
+
+        They are those of `verify`, of REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE, SSL_CERT_FILE or
+        SSL_CERT_DIR, or else those of certifi.
+
+        Raises:
+            UsageError: The environment names certificates that cannot be read.
+        """
+        if self.verify is not True or not url.startswith("https:"):
+            return self.verify
+        for name in _CERTIFICATE_VARIABLES:
+            path = os.environ.get(name)
+            if path:
+                tls_context(path, f"The environment variable {name}")
+                return path
+        from requests.utils import DEFAULT_CA_BUNDLE_PATH
+
+        return str(DEFAULT_CA_BUNDLE_PATH)
+
+
+@lru_cache(maxsize=8)
+def tls_context(path: str, named_by: str) -> ssl.SSLContext:
+    """Return a TLS context that trusts the certificates in a file or in an OpenSSL folder.
+
+    Args:
+        path: The file or folder.
+        named_by: The start of the error's text.
+
+    Raises:
+        UsageError: There are no certificates.
+    """
+    import ssl
+
+    folder = os.path.isdir(path)
+    try:
+        return ssl.create_default_context(
+            cafile=None if folder else path, capath=path if folder else None
+        )
+    except OSError as error:
+        reason = error.strerror or error
+        raise UsageError(f"{named_by}: cannot read certificates from {path}: {reason}.") from error
+
+
+def is_private(url: str) -> bool:
+    """Return whether nobody else can read what is sent to a URL: https, or this machine."""
+    parts = urlsplit(url)
+    if parts.scheme == "https" or parts.hostname == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(parts.hostname or "").is_loopback
+    except ValueError:
+        return False
+
+
+def parse_cookies(header: str | None) -> dict[str, str]:
+    """Return the cookies of a `Cookie` header."""
+    pairs = (pair.strip().partition("=") for pair in (header or "").split(";"))
+    return {name: value for name, _, value in pairs if name}
+
+
+def merge_headers(*parts: Mapping[str, str]) -> dict[str, str]:
+    """Return all headers. If names differ in case only, the last one wins."""
+    merged = {name.lower(): (name, value) for part in parts for name, value in part.items()}
+    return dict(merged.values())
+
+
+def checked_headers(headers: Mapping[str, str]) -> dict[str, str]:
+    """Return the headers as plain strings.
+
+    Raises:
+        UsageError: One cannot be sent.
+    """
+    if not isinstance(headers, Mapping):
+        raise UsageError("headers must be a mapping of strings.")
+    for name, value in headers.items():
+        if not (isinstance(name, str) and isinstance(value, str)):
+            raise UsageError("The names and values of headers must be strings.")
+        if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name):
+            raise UsageError("headers contains a name that cannot be sent.")
+        if name.lower() in _FRAMING_HEADERS:
+            raise UsageError(f"headers must not contain {name}; it is set for each request.")
+        if not re.fullmatch(r"(?!\s)[\t\x20-\x7e\xa0-\xff]*", value):
+            raise UsageError(f"headers contains a value that cannot be sent, for {name}.")
+    # str() of a member of an Enum would return its name; this returns its value.
+    return {str.__str__(name): str.__str__(value) for name, value in headers.items()}
+
+
+def _check_proxy(proxy: str, named_by: str) -> None:
+    try:
+        parts = urlsplit(proxy)
+        valid = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        valid = None
+    if not valid:
+        raise UsageError(f'{named_by} must be an http:// or https:// URL; proxy="" uses none.')

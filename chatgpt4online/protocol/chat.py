@@ -1,0 +1,330 @@
+"""Sending a prompt, and reading the reply while it arrives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..errors import (
+    ChatError,
+    IncompleteReply,
+    ProtocolError,
+    QueryRejected,
+    TransportError,
+    UsageError,
+)
+from ..models import ActivityEvent, EndEvent, Message, Piece, Reply, StoredFile
+from .address import route
+from .answers import explain_failure, is_web_page, read_reply
+from .call import SEND_JSON, current_session, send_with_nonce
+from .events import End, EventParser, Failure
+from .files import Attachment, stored_files
+from .http import Flow, Request, Response
+from .jsontext import encode_json
+from .page import PageBot
+from .prompt import Prompt
+from .site import DEFAULT_BOT, Bot, Era, Session, Site
+
+SUBMIT = "mwai-ui/v1/chats/submit"
+USUAL_INPUT_LIMIT = 512
+"""Longest message in characters, unless the site's owner changes it."""
+_SEND_JSON_FOR_EVENTS = {**SEND_JSON, "Accept": "text/event-stream"}
+_PARAMETER_NAMES = {"max_tokens": "maxTokens"}
+_WHO = {"assistant": "AI: ", "user": "User: ", "system": "System: "}
+# What the request itself fills in, and arguments that belong elsewhere and would reach the site.
+_RESERVED = frozenset({
+    "newMessage", "messages", "session", "botId", "customId", "chatId", "newFileId", "newFileIds",
+    "newImageId", "site", "bot_id", "custom_id", "auth", "token", "allow_insecure_auth", "proxy",
+    "timeout", "retry", "headers", "verify", "limits",
+})  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One turn of a conversation, as the caller wants it.
+
+    Attributes:
+        prompt: What the user says.
+        bot: The chatbot to talk to.
+        chat_id: The id of the conversation.
+        timestamp: Milliseconds since 1970, for the messages of the history.
+        parameters: Parameters of the chatbot, by the plugin's own names.
+        attachments: The files that go with the prompt.
+        greet: Whether a conversation without a history begins with the chatbot's start sentence,
+            if the page has one.
+    """
+
+    prompt: Prompt
+    bot: Bot
+    chat_id: str
+    timestamp: int
+    parameters: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    attachments: Sequence[Attachment] = ()
+    greet: bool = False
+
+
+def read_parameters(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return options by the plugin's own names, without those that are None.
+
+    Raises:
+        UsageError: One is not a chat parameter, or cannot be sent as JSON.
+    """
+    for name, value in options.items():
+        if name in _RESERVED:
+            raise UsageError(
+                f"{name} is not a chat parameter; pass it to the client or the conversation."
+            )
+        encode_json({name: value}, f"The parameter {name}")
+    return {
+        _PARAMETER_NAMES.get(name, name): value
+        for name, value in options.items()
+        if value is not None
+    }
+
+
+def chat(site: Site, turn: Turn) -> Flow[tuple[ReplyReader, Response]]:
+    """Upload the files of a turn and send its prompt.
+
+    Returns:
+        A reader for the reply, and the response whose unread body it is fed.
+    """
+    yield from current_session(site)  # which may read the page
+    check_turn(site, turn)
+    files = yield from stored_files(site, turn.attachments)
+    history = _history(site, turn)
+
+    def build(session: Session) -> Request:
+        assert site.root is not None
+        body = encode_json(_fields(site, session, turn, files, history))
+        wants_events = turn.parameters.get("stream", True)
+        headers = _SEND_JSON_FOR_EVENTS if wants_events else SEND_JSON
+        return Request("POST", route(site.root, SUBMIT), headers, body, stream=True)
+
+    try:
+        session, response = yield from send_with_nonce(site, build)
+    except QueryRejected as error:
+        _add_length_hint(error, turn)
+        raise
+    return ReplyReader(site, turn, response, session=session, history=history), response
+
+
+def check_turn(site: Site, turn: Turn) -> None:
+    """Check the message and the number of files against what the page says.
+
+    Raises:
+        UsageError: The site would reject them.
+    """
+    shown = _shown_bot(site, turn)
+    if shown is None:
+        return
+    length, limit = len(turn.prompt.new_message), shown.input_limit
+    if limit is not None and length > limit:
+        raise UsageError(f"The message has {length} characters; the site accepts {limit}.")
+    files = len(turn.attachments)
+    if files and shown.uploads is False:
+        raise UsageError("The chatbot does not accept files.")
+    if shown.max_uploads is not None and files > shown.max_uploads:
+        raise UsageError(
+            f"{files} files are too many; the chatbot accepts {shown.max_uploads} per message."
+        )
+
+
+def _shown_bot(site: Site, turn: Turn) -> PageBot | None:
+    return site.page.find(turn.bot) if site.page is not None else None
+
+
+def _history(site: Site, turn: Turn) -> tuple[Message, ...]:
+    """Return the messages that are sent as having come before the prompt."""
+    shown = _shown_bot(site, turn)
+    if turn.greet and not turn.prompt.history and shown is not None and shown.start_sentence:
+        return (Message("assistant", shown.start_sentence),)
+    return turn.prompt.history
+
+
+def _fields(
+    site: Site,
+    session: Session,
+    turn: Turn,
+    files: Sequence[StoredFile],
+    history: tuple[Message, ...],
+) -> dict[str, Any]:
+    return {
+        **_bot_fields(_shown_bot(site, turn), turn.bot),
+        "session": session.session_id or "N/A",
+        "chatId": turn.chat_id,
+        "messages": [
+            {
+                "id": f"{turn.chat_id[:8]}{index}",
+                "role": message.role,
+                "content": message.content,
+                "who": _WHO[message.role],
+                "timestamp": turn.timestamp,
+            }
+            for index, message in enumerate(history)
+        ],
+        "newMessage": turn.prompt.new_message,
+        "stream": True,
+        **_file_fields(site, files),
+        **turn.parameters,
+    }
+
+
+def _bot_fields(shown: PageBot | None, wanted: Bot) -> dict[str, Any]:
+    if shown is not None:
+        return {
+            "botId": shown.bot_id,
+            "customId": shown.custom_id,
+            "contextId": shown.context_id,
+        }
+    bot_id = wanted.bot_id
+    if bot_id is None and wanted.custom_id is None:
+        bot_id = DEFAULT_BOT
+    return {"botId": bot_id, "customId": wanted.custom_id}
+
+
+def _file_fields(site: Site, files: Sequence[StoredFile]) -> dict[str, Any]:
+    is_old = site.era in (Era.NO_NONCE, Era.PAGE_NONCE)
+    if len(files) > 1:
+        if is_old:
+            raise UsageError("This version of the plugin does not accept more than one file.")
+        return {"newFileIds": [file.id for file in files]}
+    # Up to 2.1.4 the field had another name. A plugin ignores the one that it does not know.
+    names = ("newFileId", "newImageId") if is_old else ("newFileId",)
+    return {name: file.id for file in files for name in names}
+
+
+class ReplyReader:
+    """Reads a reply while it arrives. It does no I/O: feed it the bytes of the body.
+
+    Args:
+        site: The site.
+        turn: The turn that is answered.
+        response: The response that carries the reply.
+        session: The session that the prompt was sent with; None if there was none.
+        history: The messages that were sent before the prompt.
+        unwrap: Returns the plugin's usual answer object for an object of another form.
+
+    Attributes:
+        history: The messages that were sent before the prompt.
+        reply: The complete reply; None before its end.
+        error: What went wrong; None if nothing did.
+    """
+
+    def __init__(
+        self,
+        site: Site,
+        turn: Turn,
+        response: Response,
+        *,
+        session: Session | None = None,
+        history: tuple[Message, ...] = (),
+        unwrap: Callable[[Mapping[str, Any]], Mapping[str, Any]] = lambda payload: payload,
+    ) -> None:
+        self.history = history
+        self.reply: Reply | None = None
+        self.error: ChatError | None = None
+        self._site = site
+        self._turn = turn
+        self._response = response
+        self._session = session
+        self._unwrap = unwrap
+        self._parser = EventParser(site.limits)
+        self._texts: list[str] = []
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing more needs to be read."""
+        return self.reply is not None or self.error is not None
+
+    @property
+    def text(self) -> str:
+        """The text of the reply so far."""
+        return "".join(self._texts) if self.reply is None else self.reply.text
+
+    def result(self) -> Reply:
+        """Return the complete reply.
+
+        Raises:
+            ChatError: What went wrong; `UsageError` if the reply is not complete.
+        """
+        if self.error is not None:
+            raise self.error
+        if self.reply is None:
+            raise UsageError("The reply is not complete; read the stream to its end first.")
+        return self.reply
+
+    def feed(self, data: bytes) -> list[Piece]:
+        """Read the next bytes of the body and return the pieces that they complete."""
+        return self._take(self._parser.feed(data))
+
+    def finish(self) -> list[Piece]:
+        """Return the last pieces, at the end of the body."""
+        pieces = self._take(self._parser.finish())
+        if not self.finished:
+            self.error = self._broken_off()
+        return pieces
+
+    def interrupted(self, error: TransportError) -> None:
+        """Note that the connection failed."""
+        if not self.finished:
+            text = self.text
+            self.error = IncompleteReply(
+                f"The reply broke off after {len(text)} characters: {error}", partial_text=text
+            )
+            self.error.__cause__ = error.__cause__
+
+    def _take(self, parsed: list[str | ActivityEvent]) -> list[Piece]:
+        pieces: list[Piece] = [*parsed]
+        self._texts += [piece for piece in parsed if isinstance(piece, str)]
+        outcome = self._parser.outcome
+        if outcome is None or self.finished:
+            return pieces
+        if isinstance(outcome, End):
+            pieces += self._complete(outcome.payload)
+        elif isinstance(outcome, Failure):
+            self.error = self._explain(outcome.payload)
+        else:
+            self.error = ProtocolError(
+                f"The response cannot be parsed: {outcome.reason}.", partial_text=self.text
+            )
+        return pieces
+
+    def _complete(self, payload: Mapping[str, Any]) -> list[Piece]:
+        """Return the last pieces of a complete reply."""
+        if self._session is not None:
+            self._site.renew_nonce(self._session, payload.get("new_token"))
+        streamed = self.text
+        reply = read_reply(self._unwrap(payload), streamed, self._turn.chat_id)
+        if reply is None:
+            self.error = self._explain(payload)
+            return []
+        self.reply = reply
+        self._texts.clear()
+        # A JSON answer has no pieces, and PHP drops those that it cannot encode. The rest of the
+        # reply is handed out here, so that the pieces make up the whole text.
+        rest = reply.text[len(streamed) :] if reply.text.startswith(streamed) else ""
+        return [rest, EndEvent(reply)] if rest else [EndEvent(reply)]
+
+    def _explain(self, payload: Mapping[str, Any] | None) -> ChatError:
+        head = self._parser.head
+        error = explain_failure(self._site, self._response, payload, head, self.text)
+        _add_length_hint(error, self._turn)
+        return error
+
+    def _broken_off(self) -> ChatError:
+        if not self._texts and is_web_page(self._parser.head):
+            return self._explain(None)
+        text = self.text
+        return IncompleteReply(
+            f"The reply ended after {len(text)} characters without an end event: PHP stopped, or "
+            "a proxy in front of the site gave up.",
+            partial_text=text,
+        )
+
+
+def _add_length_hint(error: ChatError, turn: Turn) -> None:
+    length = len(turn.prompt.new_message)
+    if isinstance(error, QueryRejected) and length > USUAL_INPUT_LIMIT:
+        hint = f"The message has {length} characters; most sites accept {USUAL_INPUT_LIMIT}."
+        error.args = (f"{error} {hint}",)

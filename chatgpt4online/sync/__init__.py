@@ -1,0 +1,1 @@
+"""The blocking client, on requests. Every module has its counterpart in `aio`."""

@@ -1,0 +1,340 @@
+"""The blocking client."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Self
+
+import requests
+
+from ..config import Limits, RetryPolicy, Timeout
+from ..models import Reply, Shortcut, StoredFile
+from ..protocol import discussions, files, public_api
+from ..protocol.address import origin
+from ..protocol.call import current_session
+from ..protocol.discovery import SiteInfo, discover
+from ..protocol.files import NO_PURPOSE
+from ..protocol.prompt import Prompt, PromptInput, read_prompt
+from ..settings import read_settings, shortcut_prompt
+from ..uploads import AnyFile, FileInput, LocalFile, Progress
+from .conversation import Conversation
+from .runner import Runner
+from .stream import ReplyStream
+
+
+class Client:
+    """A blocking client for one site. It reuses connections, cookies and the site's session.
+
+    Threads may share a client. Close it after use, or use it as a context manager::
+
+        with Client("https://example.com") as client:
+            for piece in client.stream("Hello there"):
+                print(piece, end="", flush=True)
+
+    Nothing is sent before the first call. Create clients after forking, not before.
+
+    Args:
+        site: The site's home page, its REST root, or the page that shows the chatbot. Default:
+            the environment variable CHATGPT4ONLINE_SITE.
+        bot_id: The id of the chatbot. Default: the first one on the page if `site` is a page with
+            chatbots, otherwise the site's default chatbot.
+        custom_id: The id of a chatbot that is defined on its page. Default: none.
+        auth: A WordPress user name and one of the user's application passwords, to chat as that
+            user. Default: chat as a guest.
+        token: The token of the site's public API, to chat by that API. It is as powerful as the
+            password of the site's first administrator. Default: chat as the site's own page does.
+        allow_insecure_auth: Whether to send credentials over plain http to another machine.
+        proxy: The URL of an http or https proxy, or '' for no proxy. Default: HTTP_PROXY,
+            HTTPS_PROXY, ALL_PROXY and NO_PROXY.
+        timeout: How long to wait, in seconds.
+        retry: When to try again.
+        headers: Sent with each request. Protocol headers, `auth` and `token` override them;
+            cookies are sent beside those of the site.
+        verify: Whether to verify TLS certificates, or the path of a file or folder of trusted
+            certificates. True stands for those of REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE,
+            SSL_CERT_FILE or SSL_CERT_DIR, or else of certifi.
+        limits: Size limits for responses, in bytes.
+        session: A session of requests to send with. It keeps its own cookies, proxies and TLS
+            settings, and is not closed. Default: one of its own.
+
+    Raises:
+        UsageError: No site is given, or an argument is invalid.
+    """
+
+    def __init__(
+        self,
+        site: str | None = None,
+        bot_id: str | None = None,
+        custom_id: str | None = None,
+        *,
+        auth: tuple[str, str] | None = None,
+        token: str | None = None,
+        allow_insecure_auth: bool = False,
+        proxy: str | None = None,
+        timeout: Timeout = Timeout(),
+        retry: RetryPolicy = RetryPolicy(),
+        headers: Mapping[str, str] | None = None,
+        verify: bool | str = True,
+        limits: Limits = Limits(),
+        session: requests.Session | None = None,
+    ) -> None:
+        self._settings = read_settings(
+            site, bot_id, custom_id, auth=auth, token=token,
+            allow_insecure_auth=allow_insecure_auth, proxy=proxy, timeout=timeout, retry=retry,
+            headers=headers, verify=verify, limits=limits,
+        )  # fmt: skip
+        self._site = self._settings.site
+        self._runner = Runner(self._settings, session)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} for {origin(self._site.page_url)}>"
+
+    def generate(
+        self, prompt: PromptInput, *, files: Sequence[AnyFile] = (), **options: Any
+    ) -> Reply:
+        """Send a prompt and return the complete reply.
+
+        Args:
+            prompt: A string, or messages (`Message`, or dicts with role and content), oldest
+                first and the user's last.
+            files: Files that go with it: paths, bytes or open files, which are uploaded first, or
+                files that `upload` returned. Default: none.
+            options: Parameters of the chatbot: model, temperature, max_tokens, instructions, or
+                any other by the plugin's own name. With ``stream=False`` the site is asked for
+                one JSON answer instead of events.
+
+        Raises:
+            UsageError: An argument is invalid.
+            ConnectError: No connection could be made.
+            ChatTimeout: The site did not answer in time.
+            QueryRejected: The site rejected the message.
+            LimitReached: The site's usage limit is reached.
+            IncompleteReply: The reply broke off; `partial_text` has its beginning.
+            ChatError: Anything else that went wrong.
+        """
+        return self.stream(prompt, files=files, **options).read()
+
+    def stream(
+        self, prompt: PromptInput, *, files: Sequence[AnyFile] = (), **options: Any
+    ) -> ReplyStream:
+        """Send a prompt and return its reply as a stream, once the site has accepted it.
+
+        By the public API (`token`) the reply comes as one piece.
+
+        Args:
+            prompt: A string, or messages (`Message`, or dicts with role and content), oldest
+                first and the user's last.
+            files: Files that go with it: paths, bytes or open files, which are uploaded first, or
+                files that `upload` returned. Default: none.
+            options: Parameters of the chatbot: model, temperature, max_tokens, instructions, or
+                any other by the plugin's own name. With ``stream=False`` the site is asked for
+                one JSON answer instead of events.
+
+        Raises:
+            UsageError: An argument is invalid.
+            ConnectError: No connection could be made.
+            ChatTimeout: The site did not answer in time.
+            QueryRejected: The site rejected the message.
+            LimitReached: The site's usage limit is reached.
+            ChatError: Anything else that went wrong. Errors that come after the beginning of the
+                reply are raised by the stream.
+        """
+        return self._runner.stream(self._settings.turn(prompt, files, options))
+
+    def send_shortcut(self, shortcut: Shortcut, **options: Any) -> Reply:
+        """Press a shortcut of a reply and return the chatbot's reply to it.
+
+        Args:
+            shortcut: The shortcut.
+            options: Parameters of the chatbot, as for `generate`.
+
+        Raises:
+            QueryRejected: The shortcut has expired.
+            ChatError: Anything else that went wrong.
+        """
+        message, extra = shortcut_prompt(shortcut)
+        turn = self._settings.turn_for(Prompt(message), (), {**extra, **options})
+        return self._runner.stream(turn).read()
+
+    def conversation(self, chat_id: str | None = None, messages: PromptInput = ()) -> Conversation:
+        """Return a conversation, which keeps its history.
+
+        Args:
+            chat_id: The id of the conversation to continue. Default: a new one.
+            messages: What was said in it so far, oldest first. Default: nothing.
+
+        Raises:
+            UsageError: A message is invalid.
+        """
+        return Conversation(self._settings, self._runner, chat_id, messages)
+
+    def load_conversation(self, text: str) -> Conversation:
+        """Return the conversation that its `to_json` has saved.
+
+        Args:
+            text: The JSON.
+
+        Raises:
+            UsageError: It is not a saved conversation, or one of a later version.
+        """
+        return Conversation(self._settings, self._runner)._load(text)
+
+    def upload(
+        self,
+        file: FileInput,
+        *,
+        filename: str | None = None,
+        purpose: str = NO_PURPOSE,
+        progress: Progress | None = None,
+    ) -> StoredFile:
+        """Upload a file. It is read while it is sent.
+
+        Args:
+            file: A path, bytes, or a file open in binary mode, which is not closed.
+            filename: Its name on the site. Default: its own.
+            purpose: What it is for, in the site's own words.
+            progress: Called as ``progress(sent, total)``, in bytes. Default: none.
+
+        Raises:
+            UsageError: There is no such file, or it cannot be read.
+            QueryRejected: The site does not accept this type of file.
+            ChatError: Anything else that went wrong.
+        """
+        local, boundary = LocalFile(file, filename, progress), secrets.token_hex(16)
+        return self._runner.run(lambda: files.upload(self._site, local, purpose, boundary))
+
+    def list_files(
+        self, *, limit: int = 10, page: int = 1, purpose: str | None = None
+    ) -> tuple[StoredFile, ...]:
+        """Return the user's files on the site, newest first.
+
+        Args:
+            limit: The most files to return.
+            page: Which page of that many files, counted from 1.
+            purpose: Only files uploaded for this purpose. Default: all.
+
+        Raises:
+            ChatError: The site refused, or did not answer.
+        """
+        return self._runner.run(lambda: files.list_files(self._site, limit, page, purpose))
+
+    def delete_files(self, *stored: StoredFile | str) -> int:
+        """Delete files from the site.
+
+        Args:
+            stored: The files, or their ids.
+
+        Raises:
+            ChatError: The site refused, or did not answer.
+        """
+        ids = [file if isinstance(file, str) else file.id for file in stored]
+        return self._runner.run(lambda: files.delete_files(self._site, ids))
+
+    def discussions(self, *, page_size: int = 10) -> Iterator[discussions.Discussion]:
+        """Yield the discussions that the site keeps for a signed-in user, newest first.
+
+        They are requested page by page while you iterate.
+
+        Args:
+            page_size: How many to request at once.
+
+        Raises:
+            ReplyError: The user is a guest.
+            ChatError: Anything else that went wrong.
+        """
+        paging = discussions.Paging(page_size)
+        while not paging.done:
+            page = self._runner.run(
+                lambda: discussions.list_discussions(
+                    self._site, self._settings.bot, paging.offset, page_size
+                )
+            )
+            yield from paging.add(page)
+
+    def rename_discussion(self, chat_id: str, title: str) -> None:
+        """Change the title of a signed-in user's discussion.
+
+        Args:
+            chat_id: The id of the discussion.
+            title: The new title.
+
+        Raises:
+            ReplyError: The user is a guest, or there is no such discussion.
+            ChatError: Anything else that went wrong.
+        """
+        self._runner.run(lambda: discussions.rename_discussion(self._site, chat_id, title))
+
+    def delete_discussions(self, *chat_ids: str) -> None:
+        """Delete discussions of a signed-in user.
+
+        Args:
+            chat_ids: The ids of the discussions.
+
+        Raises:
+            ReplyError: The user is a guest.
+            ChatError: Anything else that went wrong.
+        """
+        self._runner.run(lambda: discussions.delete_discussions(self._site, chat_ids))
+
+    def list_chatbots(self) -> tuple[public_api.Chatbot, ...]:
+        """Return the site's chatbots, by its public API.
+
+        Raises:
+            StatusError: The site does not accept the credentials.
+            ChatError: Anything else that went wrong.
+        """
+        return self._runner.run(lambda: public_api.list_chatbots(self._site))
+
+    def check_auth(self) -> Mapping[str, Any]:
+        """Return the identity that the site associates with the credentials, by its public API.
+
+        Raises:
+            StatusError: The site does not accept the credentials.
+            ChatError: Anything else that went wrong.
+        """
+        return self._runner.run(lambda: public_api.check_auth(self._site))
+
+    def text_query(self, message: str, **options: Any) -> str:
+        """Query the site's model without a chatbot, by its public API.
+
+        Args:
+            message: The query.
+            options: Parameters of the query, by the plugin's own names.
+
+        Raises:
+            StatusError: The site does not accept the credentials.
+            ChatError: Anything else that went wrong.
+        """
+        read_prompt(message)
+        return self._runner.run(lambda: public_api.text_query(self._site, message, options))
+
+    def discover(self) -> SiteInfo:
+        """Find out about the site and the chatbots on its page, without sending a prompt.
+
+        Raises:
+            RouteNotFound: There is no WordPress site.
+            ChatError: Anything else that went wrong.
+        """
+        return self._runner.run(lambda: discover(self._site))
+
+    def open_session(self) -> str | None:
+        """Open a session now rather than with the first prompt, if none is open.
+
+        Raises:
+            ChatError: The site did not let the client in.
+        """
+        return self._runner.run(lambda: current_session(self._site)).nonce
+
+    def close(self) -> None:
+        """Close the connections; an injected session stays open.
+
+        A thread that is waiting for the site notices once the site sends its next bytes.
+        """
+        self._runner.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()

@@ -1,0 +1,85 @@
+"""A conversation with a chatbot."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ..conversation import BaseConversation, NextTurn
+from ..models import Reply, Shortcut
+from ..settings import shortcut_prompt
+from ..uploads import AnyFile
+from .stream import ReplyStream
+
+
+class Conversation(BaseConversation):
+    """A conversation with a chatbot, made by `Client.conversation`. It keeps its history.
+
+    It takes one prompt at a time. A turn enters the history once its reply is complete, so a
+    failed or abandoned one can simply be tried again.
+    """
+
+    def generate(self, prompt: str, *, files: Sequence[AnyFile] = (), **options: Any) -> Reply:
+        """Say something and return the complete reply.
+
+        Args:
+            prompt: The new message.
+            files: Files that go with it: paths, bytes, open files or uploaded ones. Default: none.
+            options: Parameters of the chatbot, such as model, temperature or instructions.
+
+        Raises:
+            UsageError: An argument is invalid, or the last reply is still arriving.
+            ChatError: The site rejected the message, or did not answer.
+        """
+        return self.stream(prompt, files=files, **options).read()
+
+    def stream(self, prompt: str, *, files: Sequence[AnyFile] = (), **options: Any) -> ReplyStream:
+        """Say something and return the reply as a stream, once the site has accepted it.
+
+        Args:
+            prompt: The new message.
+            files: Files that go with it: paths, bytes, open files or uploaded ones. Default: none.
+            options: Parameters of the chatbot, such as model, temperature or instructions.
+
+        Raises:
+            UsageError: An argument is invalid, or the last reply is still arriving.
+            ChatError: The site rejected the message, or did not answer.
+        """
+        return self._send(self._next(prompt, files, options))
+
+    def regenerate(self, **options: Any) -> Reply:
+        """Ask for another reply in place of the last one, which stays if this fails.
+
+        Args:
+            options: Parameters of the chatbot, such as model, temperature or instructions.
+
+        Raises:
+            UsageError: The conversation does not end with a reply, or its message had files.
+            ChatError: The site rejected the message, or did not answer.
+        """
+        return self._send(self._again(options)).read()
+
+    def send_shortcut(self, shortcut: Shortcut, **options: Any) -> Reply:
+        """Press a shortcut of a reply and return the chatbot's reply to it.
+
+        Args:
+            shortcut: The shortcut.
+            options: Parameters of the chatbot, such as model, temperature or instructions.
+
+        Raises:
+            QueryRejected: The shortcut has expired.
+            ChatError: The site did not answer.
+        """
+        message, extra = shortcut_prompt(shortcut)
+        said, entries = shortcut.message, self._entries
+        return self._send(self._turn_after(entries, message, said, (), {**extra, **options})).read()
+
+    def _send(self, item: NextTurn) -> ReplyStream:
+        if not self._sending.acquire(blocking=False):
+            self._check_idle()
+        try:
+            stream: ReplyStream = self._runner.stream(item.turn)
+            self._watch(stream, item)
+        finally:
+            self._sending.release()
+        return stream

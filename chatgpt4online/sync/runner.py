@@ -1,0 +1,100 @@
+"""Running the flows of the protocol: sessions, retries, and one loop for all of them."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from threading import Event, Lock
+from typing import TypeVar
+
+import requests
+
+from ..errors import ChatError
+from ..network import Deadline
+from ..protocol.chat import Turn
+from ..protocol.http import OPEN_SESSION, Flow
+from ..protocol.session import open_session
+from ..retries import retry_options
+from ..settings import Settings
+from .stream import ReplyStream
+from .transport import Transport
+
+T = TypeVar("T")
+
+
+class Runner:
+    """Runs the flows of one client.
+
+    Args:
+        settings: The settings of the client.
+        session: A session to use; it is not closed. Default: one of its own.
+    """
+
+    def __init__(self, settings: Settings, session: requests.Session | None) -> None:
+        self._settings = settings
+        self._transport = Transport(settings.network, settings.site, session)
+        self._opening = Lock()
+        self._failures = 0
+        self._last_failure: ChatError | None = None
+        self._closing = Event()
+
+    def stream(self, turn: Turn) -> ReplyStream:
+        """Send a turn and return its reply as a stream."""
+        reader, response = self.run(lambda: self._settings.chat(turn))
+        return ReplyStream(reader, response.stream)
+
+    def run(self, make_flow: Callable[[], Flow[T]]) -> T:
+        """Run a flow, and a new one for each retry.
+
+        Raises:
+            ChatError: What went wrong.
+        """
+        from tenacity import Retrying
+
+        self._transport.check_usable()
+        deadline = self._settings.deadline()
+        options = retry_options(self._settings.retry, deadline.left())
+        retrying = Retrying(sleep=self._sleep, **options)
+        return retrying(lambda: self._run_once(make_flow(), deadline))
+
+    def _sleep(self, seconds: float) -> None:
+        self._closing.wait(seconds)
+
+    def _run_once(self, flow: Flow[T], deadline: Deadline) -> T:
+        response = None
+        while True:
+            try:
+                request = flow.send(response)
+            except StopIteration as done:
+                result: T = done.value
+                return result
+            if request is OPEN_SESSION:
+                self._open_session(deadline)
+                response = None
+            else:
+                response = self._transport.send(request, deadline)
+
+    def _open_session(self, deadline: Deadline) -> None:
+        """Open a session, unless another thread does. If that one fails, so does this one."""
+        failures, left = self._failures, deadline.left()
+        if not self._opening.acquire(timeout=-1 if left is None else left):
+            raise deadline.error()
+        try:
+            if self._last_failure is not None and self._failures > failures:
+                raise copy.copy(self._last_failure) from self._last_failure.__cause__
+            if self._settings.site.session is None:
+                self._run_once(open_session(self._settings.site), deadline)
+        except ChatError as error:
+            # Those who wait have a deadline of their own.
+            if self._failures == failures and not deadline.expired():
+                self._failures += 1
+                self._last_failure = copy.copy(error)
+                self._last_failure.__cause__ = error.__cause__
+            raise
+        finally:
+            self._opening.release()
+
+    def close(self) -> None:
+        """Close the connections, and end the waits between tries."""
+        self._closing.set()
+        self._transport.close()

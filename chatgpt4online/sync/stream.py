@@ -1,0 +1,102 @@
+"""A reply while it arrives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Self
+
+from ..errors import TransportError
+from ..models import Event, Reply
+from ..protocol.chat import ReplyReader
+from ..reply_stream import BaseReplyStream
+from .transport import ResponseStream
+
+
+class ReplyStream(BaseReplyStream, Iterator[str]):
+    """A reply while it arrives, made by `Client.stream`. Iterate over it for pieces of the text.
+
+    Use it as a context manager, or call `close`, unless you read it to its end. If the reply
+    fails, everything that was received is yielded first; then the error is raised.
+
+    Attributes:
+        on_close: Called when the stream is closed. Default: none.
+    """
+
+    def __init__(self, reader: ReplyReader, response: ResponseStream) -> None:
+        super().__init__(reader)
+        self.on_close: Callable[[], None] | None = None
+        self._reader: ReplyReader = reader
+        self._response: ResponseStream | None = response
+
+    def __next__(self) -> str:
+        while True:
+            for piece in self._pieces:
+                if isinstance(piece, str):
+                    return piece
+                self._hand_out(piece)
+            if not self._read():
+                raise StopIteration
+
+    def events(self) -> Iterator[Event]:
+        """Yield the events of the reply from here on: text, activity, and one `EndEvent`.
+
+        Raises:
+            ChatError: The reply failed.
+        """
+        while True:
+            for piece in self._pieces:
+                yield self._hand_out(piece)
+            if not self._read():
+                return
+
+    def read(self) -> Reply:
+        """Read to the end, close, and return the complete reply.
+
+        Raises:
+            ChatError: The reply failed.
+        """
+        with self:
+            for _ in self.events():
+                pass
+        return self.reply
+
+    @property
+    def done(self) -> bool:
+        """Whether nothing more can be read."""
+        return self._response is None
+
+    def close(self) -> None:
+        """Stop reading and release the connection. An incomplete reply stays incomplete."""
+        response, self._response = self._response, None
+        self._pieces = iter(())
+        if response is not None:
+            if self._reader.reply is not None:
+                response.drain()
+            else:
+                response.close()
+        if self.on_close is not None:
+            self.on_close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+    def _read(self) -> bool:
+        """Read more pieces; return False at the end of a complete reply."""
+        if self._reader.finished:
+            self.close()
+            self._reader.result()
+            return False
+        if self._response is None:
+            raise self._closed_early()
+        try:
+            data = self._response.read()
+            self._pieces = iter(self._reader.feed(data) if data else self._reader.finish())
+        except TransportError as error:
+            self._reader.interrupted(error)
+        except BaseException:
+            self.close()
+            raise
+        return True

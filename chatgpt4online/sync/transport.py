@@ -1,0 +1,297 @@
+"""Sending requests with requests, and reading the responses."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import socket
+import ssl
+import time
+import weakref
+from threading import Lock
+
+import requests
+import urllib3
+
+from ..errors import ChatError, ConnectError, ProtocolError, TransportError, UsageError
+from ..network import DRAIN_SECONDS, Deadline, Network, merge_headers, parse_cookies
+from ..protocol.http import Request, Response
+from ..protocol.site import Site
+from ..transport_errors import (
+    client_closed,
+    connect_error,
+    connect_timeout,
+    connection_lost,
+    find_cause,
+    idle_timeout,
+    reason_of,
+    system_cause,
+    wrapped_errors,
+)
+from ..uploads import failure_of
+
+CHUNK_SIZE = 65536
+POOL_SIZE = 100
+_ERRORS = (
+    requests.RequestException, urllib3.exceptions.HTTPError, http.client.HTTPException, OSError,
+    ValueError,
+)  # fmt: skip
+_NEVER_CONNECTED = (
+    urllib3.exceptions.NewConnectionError,
+    urllib3.exceptions.NameResolutionError,
+    urllib3.exceptions.ConnectTimeoutError,
+)
+
+
+class Transport:
+    """Sends the requests of one client.
+
+    Args:
+        network: The network settings.
+        site: The site, which remembers the cookies that are sent.
+        session: A session to use; it is not closed. Default: one of its own.
+    """
+
+    def __init__(self, network: Network, site: Site, session: requests.Session | None) -> None:
+        self._network = network
+        self._site = site
+        self._owned = session is None
+        self._session = _new_session() if session is None else session
+        self._open: weakref.WeakSet[ResponseStream] = weakref.WeakSet()
+        self._closed = False
+
+    def check_usable(self) -> None:
+        """Raise a `UsageError` if the client is closed."""
+        if self._closed:
+            raise UsageError("This client is closed; make a new one.")
+
+    def send(self, request: Request, deadline: Deadline) -> Response:
+        """Send a request and return the response.
+
+        Raises:
+            TransportError: There is no response. `retryable` says whether it is safe to retry.
+            ProtocolError: The response is longer than allowed.
+            UsageError: The URL, the proxy or a header is invalid.
+        """
+        self.check_usable()
+        received = self._send(request, deadline)
+        self._site.remember(*parse_cookies(received.request.headers.get("Cookie")).values())
+        stream = ResponseStream(received, self._site, self._network.timeout.idle, deadline)
+        self._open.add(stream)
+        status = received.status_code
+        if status < 200:
+            # The final response is still to come. The next request must not get it.
+            stream.close()
+            raise connection_lost(request.url, f"unexpected HTTP status {status}")
+        if self._closed:
+            stream.close()
+            raise client_closed(request.url)
+        headers = {name.lower(): value for name, value in received.headers.items()}
+        if request.stream and status < 300:
+            return Response(status, headers, stream=stream)
+        try:
+            return Response(status, headers, stream.read_all(must_be_complete=status < 300))
+        except TransportError as error:
+            error.retryable = request.repeatable
+            raise
+
+    def _send(self, request: Request, deadline: Deadline) -> requests.Response:
+        network, url = self._network, request.url
+        proxy = network.find_proxy(url) if self._owned else network.explicit_proxy(url)
+        verify = self._certificates(url)
+        timeout = (deadline.cap(network.timeout.connect), deadline.cap(network.timeout.idle))
+        try:
+            return self._session.request(
+                request.method,
+                url,
+                data=request.body,
+                headers=merge_headers(network.headers, request.headers),
+                cookies=dict(network.cookies),
+                proxies={"http": proxy, "https": proxy} if proxy else None,
+                verify=verify,
+                timeout=timeout,
+                allow_redirects=False,
+                stream=True,
+            )
+        except _ERRORS as error:
+            file_error = failure_of(request.body)
+            if file_error is not None:
+                raise file_error from None
+            failure = self._translate(error, request, deadline, through_proxy=bool(proxy))
+            raise failure from system_cause(error)
+
+    def _certificates(self, url: str) -> bool | str | None:
+        if self._owned:
+            return self._network.trusted_certificates(url)
+        # None leaves an injected session its own setting.
+        return None if self._network.verify is True else self._network.verify
+
+    def _translate(
+        self, error: Exception, request: Request, deadline: Deadline, *, through_proxy: bool
+    ) -> ChatError:
+        url, timeout, cause = request.url, self._network.timeout, find_cause(error)
+        failure: TransportError
+        if self._closed:
+            return client_closed(url)
+        if deadline.expired():
+            return deadline.error()
+        if isinstance(error, requests.ConnectTimeout) or "handshake" in str(cause):
+            failure = connect_timeout(url, timeout.connect)
+        elif isinstance(cause, ssl.SSLError) or _never_connected(error):
+            failure = connect_error(url, error, proxy=through_proxy)
+        elif isinstance(cause, TimeoutError):
+            failure = idle_timeout(url, timeout.idle)
+        elif isinstance(error, ValueError):
+            return UsageError(f"The request cannot be sent: {self._reason(error)}.")
+        else:
+            failure = connection_lost(url, self._reason(error))
+        if request.repeatable and not isinstance(failure, ConnectError):
+            failure.retryable = True
+        return failure
+
+    def _reason(self, error: Exception) -> str:
+        return self._site.redact(reason_of(error))
+
+    def close(self) -> None:
+        """Close the connections. An injected session stays open.
+
+        A thread that waits for the site notices once the site sends its next bytes.
+        """
+        self._closed = True
+        for stream in list(self._open):
+            stream.close()
+        if self._owned:
+            self._session.close()
+
+
+class ResponseStream:
+    """The body of a response, which is read while it arrives.
+
+    Args:
+        response: The response.
+        site: The site.
+        idle: The longest silence in seconds; None for no limit.
+        deadline: The deadline of the call.
+    """
+
+    def __init__(
+        self, response: requests.Response, site: Site, idle: float | None, deadline: Deadline
+    ) -> None:
+        self._response = response
+        self._url = response.url
+        self._site = site
+        self._idle = idle
+        self._deadline = deadline
+        # Each of the two ways is live in its case only, or much slower in the other.
+        self._chunks = response.iter_content(None) if response.raw.chunked else None
+        self._reading = Lock()
+        self._closed = False
+
+    def read(self) -> bytes:
+        """Return bytes as soon as there are any, decompressed; b'' at the end of the body.
+
+        Raises:
+            TransportError: The connection failed, time ran out, or the stream was closed.
+        """
+        if self._closed:
+            raise client_closed(self._url)
+        left, sock = self._deadline.cap(self._idle), self._socket()
+        try:
+            if sock is not None:
+                sock.settimeout(left)
+            with self._reading:
+                data = self._read()
+        except _ERRORS as error:
+            raise self._translate(error) from system_cause(error)
+        finally:
+            if self._closed:
+                self._response.close()
+        if self._closed:
+            raise client_closed(self._url)
+        return data
+
+    def _read(self) -> bytes:
+        if self._chunks is not None:
+            return next(self._chunks, b"")
+        data: bytes = self._response.raw.read1(CHUNK_SIZE, decode_content=True)
+        return data
+
+    def _socket(self) -> socket.socket | None:
+        """Return the socket; None if the library has given it up, as for HTTP/1.0."""
+        return getattr(self._response.raw.connection, "sock", None)
+
+    def _translate(self, error: Exception) -> TransportError:
+        if self._closed:
+            return client_closed(self._url)
+        if self._deadline.expired():
+            return self._deadline.error()
+        if isinstance(find_cause(error), TimeoutError):
+            return idle_timeout(self._url, self._idle)
+        return connection_lost(self._url, self._site.redact(reason_of(error)))
+
+    def read_all(self, *, must_be_complete: bool) -> bytes:
+        """Read the rest of the body and close.
+
+        Args:
+            must_be_complete: Whether a body that is cut or too long is an error. If not, its
+                beginning is returned.
+        """
+        limit = self._site.limits.page
+        body = bytearray()
+        try:
+            while len(body) <= limit and (data := self.read()):
+                body += data
+        except TransportError:
+            if must_be_complete:
+                raise
+        finally:
+            self.close()
+        if must_be_complete and len(body) > limit:
+            raise ProtocolError(f"The response is longer than {limit} bytes (Limits.page).")
+        return bytes(body)
+
+    def drain(self) -> None:
+        """Read the rest of the body for a moment, so that the connection can be reused."""
+        sock = self._socket()
+        if sock is not None:
+            timeout, end = sock.gettimeout(), time.monotonic() + DRAIN_SECONDS
+            with self._reading, contextlib.suppress(*_ERRORS):
+                sock.settimeout(DRAIN_SECONDS)
+                while time.monotonic() < end and self._read():
+                    pass
+                sock.settimeout(timeout)
+        self.close()
+
+    def close(self) -> None:
+        """Close the response, and its connection unless the whole body was read.
+
+        If another thread is reading, it closes the response once its read returns.
+        """
+        self._closed = True
+        if self._reading.acquire(blocking=False):
+            try:
+                self._response.close()
+            finally:
+                self._reading.release()
+
+
+def _never_connected(error: Exception) -> bool:
+    return any(
+        isinstance(item, _NEVER_CONNECTED) or str(item).startswith("Tunnel connection failed")
+        for item in wrapped_errors(error)
+    )
+
+
+class _Session(requests.Session):
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """Return None, because requests reads the body of a redirect even if not following it."""
+
+
+def _new_session() -> requests.Session:
+    session = _Session()
+    # The environment's proxies are read for both clients alike, and .netrc is not read at all.
+    session.trust_env = False
+    adapter = requests.adapters.HTTPAdapter(pool_maxsize=POOL_SIZE)
+    session.mount("https://", adapter)
+    session.mount("http://", adapter)
+    return session
