@@ -11,11 +11,11 @@ from threading import Lock
 from typing import Any, Self
 
 from .errors import UsageError
-from .models import Message, Reply
+from .models import Message, Reply, Shortcut
 from .protocol.chat import Turn
 from .protocol.prompt import Prompt, PromptInput, read_messages, read_prompt
 from .reply_stream import BaseReplyStream
-from .settings import Settings, new_id
+from .settings import Settings, new_id, shortcut_prompt
 from .uploads import AnyFile
 
 FORMAT = "chatgpt4online.conversation"
@@ -176,6 +176,12 @@ class BaseConversation:
             raise UsageError("Replies to messages with files or shortcuts cannot be regenerated.")
         said = self._entries[-2].message.content
         return self._turn_after(self._entries[:-2], said, said, (), options)
+
+    def _shortcut(self, shortcut: Shortcut, options: Mapping[str, Any]) -> NextTurn:
+        """Return the turn that presses a shortcut."""
+        message, extra = shortcut_prompt(shortcut)
+        options = {**extra, **options}
+        return self._turn_after(self._entries, message, shortcut.message, (), options)
 
     def _turn_after(
         self,

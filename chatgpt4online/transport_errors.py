@@ -62,7 +62,7 @@ def reason_of(error: BaseException) -> str:
     if isinstance(cause, OSError) and cause.strerror:
         # asyncio's own text repeats the address.
         number = 0 if isinstance(cause, socket.gaierror) else cause.errno
-        return os.strerror(number) if number in errno.errorcode else cause.strerror
+        return os.strerror(number) if number and number in errno.errorcode else cause.strerror
     return " ".join((str(cause) or type(cause).__name__).split())[:_MAX_REASON]
 
 

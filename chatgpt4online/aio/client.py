@@ -26,7 +26,8 @@ from .stream import AsyncReplyStream
 class AsyncClient:
     """An asyncio client for one site. It reuses connections, cookies and the site's session.
 
-    The tasks of one event loop may share a client. Close it after use, or use it as a context manager::
+    The tasks of one event loop may share a client. Close it after use, or use it as a context
+    manager::
 
         async with AsyncClient("https://example.com") as client:
             async for piece in client.stream("Hello there"):

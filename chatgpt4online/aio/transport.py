@@ -34,6 +34,7 @@ from ..transport_errors import (
 from ..uploads import failure_of
 
 _ERRORS = (aiohttp.ClientError, HttpProcessingError, OSError, ValueError, RuntimeError)
+_NEVER_CONNECTED = (aiohttp.ClientConnectorError, aiohttp.ClientConnectorCertificateError)
 
 
 class Transport:
@@ -105,9 +106,8 @@ class Transport:
         certificates = self._certificates(url)
         headers = merge_headers(network.headers, request.headers)
         if network.cookies:
-            headers["Cookie"] = "; ".join(
-                f"{key}={value}" for key, value in network.cookies.items()
-            )
+            cookies = [f"{name}={value}" for name, value in network.cookies.items()]
+            headers["Cookie"] = "; ".join(cookies)
         if isinstance(request.body, Form):
             headers["Content-Length"] = str(len(request.body))
         waiting = asyncio.timeout(deadline.cap(self._longest_wait()))
@@ -191,9 +191,7 @@ class Transport:
         elif isinstance(error, aiohttp.ClientHttpProxyError):
             reason = self._site.redact(f"{error.status} {error.message}")
             failure = connect_error(url, error, reason, proxy=True)
-        elif isinstance(
-            error, aiohttp.ClientConnectorError | aiohttp.ClientConnectorCertificateError
-        ):
+        elif isinstance(error, _NEVER_CONNECTED):
             failure = connect_error(url, error, proxy=through_proxy)
         elif isinstance(error, TimeoutError):
             failure = idle_timeout(url, timeout.idle)

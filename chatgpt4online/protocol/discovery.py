@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 
 from ..errors import ProtocolError, RouteNotFound
@@ -38,10 +39,8 @@ def discover(site: Site) -> Flow[SiteInfo]:
     """Find out about a site and the chatbots on its page."""
     yield from current_session(site)
     if site.page is None:
-        try:
+        with contextlib.suppress(RouteNotFound):  # not every site has a page at its root
             yield from read_site_page(site)
-        except RouteNotFound:
-            pass  # not every site has a page at its root
     bots = site.page.bots if site.page is not None else ()
     assert site.root is not None
     assert site.era is not None

@@ -7,7 +7,6 @@ from typing import Any
 
 from ..conversation import BaseConversation, NextTurn
 from ..models import Reply, Shortcut
-from ..settings import shortcut_prompt
 from ..uploads import AnyFile
 from .stream import ReplyStream
 
@@ -70,9 +69,7 @@ class Conversation(BaseConversation):
             QueryRejected: The shortcut has expired.
             ChatError: The site did not answer.
         """
-        message, extra = shortcut_prompt(shortcut)
-        said, entries = shortcut.message, self._entries
-        return self._send(self._turn_after(entries, message, said, (), {**extra, **options})).read()
+        return self._send(self._shortcut(shortcut, options)).read()
 
     def _send(self, item: NextTurn) -> ReplyStream:
         if not self._sending.acquire(blocking=False):
