@@ -24,7 +24,7 @@ _MODULES = {
     "aio.stream": ("AsyncReplyStream",),
     "config": ("Limits", "RetryPolicy", "Timeout"),
     "errors": (
-        "Blocked", "ChatError", "ChatTimeout", "ConnectError", "IncompleteReply", "LimitReached",
+        "ApprovalRequired", "Blocked", "ChatError", "ChatTimeout", "ConnectError", "IncompleteReply", "LimitReached",
         "NonceRejected", "ProtocolError", "QueryRejected", "ReplyError", "RouteNotFound",
         "StatusError", "TransportError", "UsageError",
     ),
@@ -94,7 +94,7 @@ if TYPE_CHECKING:
     from .sync.stream import ReplyStream
 
 __all__ = [
-    "Action", "ActivityEvent", "AsyncClient", "AsyncConversation", "AsyncReplyStream",
+    "Action", "ActivityEvent", "ApprovalRequired", "AsyncClient", "AsyncConversation", "AsyncReplyStream",
     "Block", "Blocked", "ChatError", "ChatTimeout", "Chatbot", "Chatgpt4Online", "Client",
     "ConnectError", "Conversation", "Discussion", "EndEvent", "Era", "Event",
     "IncompleteReply", "LimitReached", "Limits", "Message", "NonceRejected", "PageBot",

@@ -5,6 +5,9 @@ Every exception can be pickled, and no exception text contains a nonce, a cookie
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 
 class ChatError(Exception):
     """Base class of all exceptions raised by this library.
@@ -113,6 +116,27 @@ class QueryRejected(ReplyError):
 
 class LimitReached(ReplyError):
     """The site's usage limit is reached. Trying again does not help."""
+
+
+class ApprovalRequired(ReplyError):
+    """The chatbot wants to use a tool that needs an approval, and has stopped until then.
+
+    Attributes:
+        tool: The name of the tool.
+        arguments: The arguments that the chatbot wants to pass to it.
+    """
+
+    def __init__(
+        self,
+        text: str = "",
+        *,
+        tool: str = "",
+        arguments: Mapping[str, Any] | None = None,
+        partial_text: str = "",
+    ) -> None:
+        super().__init__(text, partial_text=partial_text)
+        self.tool = tool
+        self.arguments = arguments or {}
 
 
 class IncompleteReply(ChatError):

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 from ..config import Limits
 from ..errors import (
+    ApprovalRequired,
     Blocked,
     ChatError,
     LimitReached,
@@ -34,7 +35,7 @@ ExtraT = TypeVar("ExtraT", bound=Extra)
 NONCE_CODES = frozenset({"rest_cookie_invalid_nonce", "rest_forbidden"})
 _NO_ROUTE = "rest_no_route"
 _REJECTED = re.compile(r"query (has been|was) rejected", re.IGNORECASE)
-_OVER_LIMIT = re.compile(r"reached (the|your) limit", re.IGNORECASE)
+_OVER_LIMIT = re.compile(r"reached (the|your) limit|limit has been reached", re.IGNORECASE)
 _WEB_PAGE = re.compile(r"<(!doctype\s+html|html|head)\b", re.IGNORECASE)
 _TAG = re.compile(r"<[^<>]*>")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
@@ -66,6 +67,20 @@ def read_reply(payload: Mapping[str, Any], streamed: str, chat_id: str | None) -
         usage=_usage(payload.get("usage")),
         response_id=response_id if isinstance(response_id, str) else None,
         chat_id=chat_id,
+    )
+
+
+def read_approval(payload: Mapping[str, Any], partial_text: str) -> ApprovalRequired | None:
+    """Return the error for an answer that asks for an approval instead of a reply, or None."""
+    approval = payload.get("approval")
+    if not isinstance(approval, dict):
+        return None
+    tool, args = approval.get("tool"), approval.get("args")
+    return ApprovalRequired(
+        f"The chatbot needs an approval to use the tool {tool}.",
+        tool=tool if isinstance(tool, str) else "",
+        arguments=args if isinstance(args, dict) else {},
+        partial_text=partial_text,
     )
 
 

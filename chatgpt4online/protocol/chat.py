@@ -16,7 +16,7 @@ from ..errors import (
 )
 from ..models import ActivityEvent, EndEvent, Message, Piece, Reply, StoredFile
 from .address import route
-from .answers import explain_failure, is_web_page, read_reply
+from .answers import explain_failure, is_web_page, read_approval, read_reply
 from .call import SEND_JSON, current_session, send_with_nonce
 from .events import End, EventParser, Failure
 from .files import Attachment, stored_files
@@ -295,6 +295,9 @@ class ReplyReader:
         if self._session is not None:
             self._site.renew_nonce(self._session, payload.get("new_token"))
         streamed = self.text
+        self.error = read_approval(payload, streamed)
+        if self.error is not None:
+            return []
         reply = read_reply(self._unwrap(payload), streamed, self._turn.chat_id)
         if reply is None:
             self.error = self._explain(payload)

@@ -234,7 +234,7 @@ class EventParser:
         elif kind == "end":
             self._read_end(data)
         elif kind == "error":
-            self._stop(Failure(data if isinstance(data, dict) else {"message": data}))
+            self._stop(Failure(data if isinstance(data, dict) else {**event, "message": data}))
         elif isinstance(kind, str):
             self._pieces.append(_activity(kind, event))
 
