@@ -24,9 +24,9 @@ _MODULES = {
     "aio.stream": ("AsyncReplyStream",),
     "config": ("Limits", "RetryPolicy", "Timeout"),
     "errors": (
-        "ApprovalRequired", "Blocked", "ChatError", "ChatTimeout", "ConnectError", "IncompleteReply", "LimitReached",
-        "NonceRejected", "ProtocolError", "QueryRejected", "ReplyError", "RouteNotFound",
-        "StatusError", "TransportError", "UsageError",
+        "ApprovalRequired", "Blocked", "ChatError", "ChatTimeout", "ConnectError",
+        "IncompleteReply", "LimitReached", "NonceRejected", "ProtocolError", "QueryRejected",
+        "ReplyError", "RouteNotFound", "StatusError", "TransportError", "UsageError",
     ),
     "models": (
         "Action", "ActivityEvent", "Block", "EndEvent", "Event", "Message", "Reply", "Shortcut",
@@ -53,33 +53,13 @@ if TYPE_CHECKING:
     from .aio.stream import AsyncReplyStream
     from .config import Limits, RetryPolicy, Timeout
     from .errors import (
-        Blocked,
-        ChatError,
-        ChatTimeout,
-        ConnectError,
-        IncompleteReply,
-        LimitReached,
-        NonceRejected,
-        ProtocolError,
-        QueryRejected,
-        ReplyError,
-        RouteNotFound,
-        StatusError,
-        TransportError,
-        UsageError,
+        ApprovalRequired, Blocked, ChatError, ChatTimeout, ConnectError, IncompleteReply,
+        LimitReached, NonceRejected, ProtocolError, QueryRejected, ReplyError, RouteNotFound,
+        StatusError, TransportError, UsageError,
     )
     from .models import (
-        Action,
-        ActivityEvent,
-        Block,
-        EndEvent,
-        Event,
-        Message,
-        Reply,
-        Shortcut,
-        StoredFile,
-        TextEvent,
-        Usage,
+        Action, ActivityEvent, Block, EndEvent, Event, Message, Reply, Shortcut, StoredFile,
+        TextEvent, Usage,
     )
     from .onecall import agenerate, astream, generate, stream
     from .protocol.discovery import SiteInfo
@@ -94,14 +74,14 @@ if TYPE_CHECKING:
     from .sync.stream import ReplyStream
 
 __all__ = [
-    "Action", "ActivityEvent", "ApprovalRequired", "AsyncClient", "AsyncConversation", "AsyncReplyStream",
-    "Block", "Blocked", "ChatError", "ChatTimeout", "Chatbot", "Chatgpt4Online", "Client",
-    "ConnectError", "Conversation", "Discussion", "EndEvent", "Era", "Event",
-    "IncompleteReply", "LimitReached", "Limits", "Message", "NonceRejected", "PageBot",
+    "Action", "ActivityEvent", "ApprovalRequired", "AsyncClient", "AsyncConversation",
+    "AsyncReplyStream", "Block", "Blocked", "ChatError", "ChatTimeout", "Chatbot",
+    "Chatgpt4Online", "Client", "ConnectError", "Conversation", "Discussion", "EndEvent", "Era",
+    "Event", "IncompleteReply", "LimitReached", "Limits", "Message", "NonceRejected", "PageBot",
     "ProtocolError", "QueryRejected", "Reply", "ReplyError", "ReplyStream", "RetryPolicy",
-    "RouteNotFound", "Shortcut", "SiteInfo", "StatusError", "StoredFile", "TextEvent",
-    "Timeout", "TransportError", "Usage", "UsageError", "agenerate", "astream", "fold_prompt",
-    "generate", "stream",
+    "RouteNotFound", "Shortcut", "SiteInfo", "StatusError", "StoredFile", "TextEvent", "Timeout",
+    "TransportError", "Usage", "UsageError", "agenerate", "astream", "fold_prompt", "generate",
+    "stream",
 ]
 # fmt: on
 
