@@ -1,1 +1,1 @@
-"""Coverage-guided fuzzing of the protocol core. Run ``python -m fuzz``; see ``--help``."""
+"""Coverage-guided fuzzing of the protocol core. Run ``python -m fuzz --help``."""

@@ -1,4 +1,4 @@
-"""``python -m fuzz``: fuzz each target for some time, in a process of its own."""
+"""``python -m fuzz``: fuzz each target for a while, in a process of its own."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 from .corpus import CASES, ROOT, dictionary, seeds
 from .targets import TARGETS
 
-# libFuzzer's own loop is in the child: it ends its process.
+# libFuzzer never returns from its loop, so each target runs in a child process.
 CHILD = """
 import sys, atheris
 with atheris.instrument_imports(include=["chatgpt4online"]):
@@ -23,15 +23,17 @@ atheris.Fuzz()
 
 
 def main() -> int:
-    """Run the command; return 1 where something was found."""
+    """Fuzz the protocol core with atheris. Exits with 1 if a target failed."""
     parser = argparse.ArgumentParser(prog="python -m fuzz", description=main.__doc__)
     parser.add_argument("targets", nargs="*", metavar="TARGET", help=", ".join(TARGETS))
-    parser.add_argument("--seconds", type=int, default=60, help="for each target (default: 60)")
-    parser.add_argument("--corpus", type=Path, help="a folder that keeps what was learned")
+    parser.add_argument(
+        "--seconds", type=int, default=60, help="time for each target (default: 60)"
+    )
+    parser.add_argument("--corpus", type=Path, help="folder that keeps the corpus between runs")
     options = parser.parse_args()
-    wrong = set(options.targets) - set(TARGETS)
-    if wrong:
-        parser.error(f"no such target: {', '.join(sorted(wrong))}")
+    unknown = set(options.targets) - set(TARGETS)
+    if unknown:
+        parser.error(f"no such target: {', '.join(sorted(unknown))}")
     found = 0
     with tempfile.TemporaryDirectory() as scratch:
         corpus = options.corpus or Path(scratch)
@@ -42,7 +44,7 @@ def main() -> int:
 
 
 def fuzz(target: str, seconds: int, corpus: Path, tokens: Path) -> int:
-    """Fuzz one target and print what came of it; return 1 where something was found."""
+    """Fuzz one target and print a summary; return 1 if it failed, else 0."""
     corpus.mkdir(parents=True, exist_ok=True)
     for number, seed in enumerate(seeds(target)):
         (corpus / f"seed{number}").write_bytes(seed)
@@ -56,19 +58,19 @@ def fuzz(target: str, seconds: int, corpus: Path, tokens: Path) -> int:
         ],
         cwd=ROOT, capture_output=True, encoding="utf-8", errors="replace", check=False,
     )  # fmt: skip
-    told = done.stdout + done.stderr
-    runs = re.search(r"number_of_executed_units: (\d+)", told)
-    covered = re.findall(r"cov: (\d+)", told)
+    output = done.stdout + done.stderr
+    runs = re.search(r"number_of_executed_units: (\d+)", output)
+    covered = re.findall(r"cov: (\d+)", output)
     print(
         f"{target:10} {runs[1] if runs else '?':>9} executions, "
-        f"{covered[-1] if covered else '?':>5} edges, {'FOUND' if done.returncode else 'fine'}",
+        f"{covered[-1] if covered else '?':>5} edges, {'FAILED' if done.returncode else 'ok'}",
         flush=True,
     )
     if done.returncode:
-        print(told[-4000:])
+        print(output[-4000:])
     elif not any(cases.iterdir()):
         cases.rmdir()
-    return done.returncode and 1
+    return 1 if done.returncode else 0
 
 
 if __name__ == "__main__":

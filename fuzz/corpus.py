@@ -1,4 +1,4 @@
-"""The first inputs of the fuzzer, made from the recordings of real sites."""
+"""Seed inputs for the fuzz targets, made from recordings of real sites."""
 
 from __future__ import annotations
 
@@ -20,12 +20,13 @@ TOKENS = [
     b"retry-after:", b"location:", b"link:", b"cf-ray:", b"x-wp-nonce:", b"https://api.w.org/",
     b"?rest_route=/", b"/wp-json/", b"http://", b"https://site.example", b"\xef\xbb\xbf",
     b"\xed\xa0\x80", b"\xf0\x9f\x98\x80", b"\\ud83d", b"\x1b[31m", b"1e999", b"NaN", b"\0\0",
+    b"0123456789", b'"approval":{"tool":"', b'"responseId":"', b'"chats":[{"chatId":"',
     b'"role":"', b'"content":"', b'"format":"chatgpt4online.conversation"', b'"version":1',
 ]  # fmt: skip
 
 
 def seeds(target: str) -> Iterator[bytes]:
-    """Give the first inputs of a target."""
+    """Yield the seeds of a target: earlier findings, then recordings."""
     cases = CASES / target
     for path in sorted(cases.iterdir()) if cases.exists() else ():
         yield path.read_bytes()
@@ -44,6 +45,6 @@ def seeds(target: str) -> Iterator[bytes]:
 
 
 def dictionary() -> str:
-    """Return the tokens in the form that libFuzzer reads."""
+    """Return the tokens as a libFuzzer dictionary."""
     escaped = ("".join(f"\\x{byte:02x}" for byte in token) for token in TOKENS)
     return "".join(f'"{token}"\n' for token in escaped)
