@@ -1,0 +1,243 @@
+"""Libraries that mock, record, cache and trace requests and aiohttp see the traffic of a client."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import aiohttp
+import aioresponses
+import pytest
+import requests_cache
+import requests_mock
+import responses
+import vcr  # type: ignore[import-untyped]
+from opentelemetry.instrumentation.aiohttp_client import AioHttpClientInstrumentor
+from opentelemetry.instrumentation.requests import RequestsInstrumentor
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.trace import StatusCode
+
+from chatgpt4online.errors import ChatError, QueryRejected, ReplyError, RouteNotFound
+from chatgpt4online.models import Reply
+
+from .drivers import AsyncDriver, Driver, SyncDriver
+from .elsewhere import HELLO
+from .loopback import CHUNKED, SESSION, LoopbackServer, ai_site, answer, end, live, reply_with
+
+SITE = "https://site.example"
+SESSION_ROUTE = "/wp-json/mwai/v1/start_session"
+PROMPT_ROUTE = "/wp-json/mwai-ui/v1/chats/submit"
+NONCE = str(SESSION["restNonce"])
+COOKIE = "mwai_session_id=s1"
+
+Ask = Callable[[bytes, int], Reply]
+"""Asks a mocked site that answers the prompt with a body and a status."""
+
+
+def ask_requests_mock(body: bytes, status: int) -> Reply:
+    with requests_mock.Mocker() as mocked, SyncDriver().client(SITE) as client:
+        mocked.post(SITE + SESSION_ROUTE, json=SESSION)
+        mocked.post(SITE + PROMPT_ROUTE, content=body, status_code=status)
+        try:
+            reply: Reply = client.generate("Hi")
+        finally:
+            opening, prompt = mocked.request_history
+            assert (opening.path, prompt.path) == (SESSION_ROUTE, PROMPT_ROUTE)
+            assert prompt.json()["newMessage"] == "Hi"
+            assert prompt.headers["X-WP-Nonce"] == NONCE
+        return reply
+
+
+def ask_responses(body: bytes, status: int) -> Reply:
+    with responses.RequestsMock() as mocked, SyncDriver().client(SITE) as client:
+        mocked.post(SITE + SESSION_ROUTE, json=SESSION, headers={"Set-Cookie": f"{COOKIE}; path=/"})
+        mocked.post(SITE + PROMPT_ROUTE, body=body, status=status)
+        try:
+            reply: Reply = client.generate("Hi")
+        finally:
+            assert len(mocked.calls) == 2
+            sent = mocked.calls[1].request
+            assert (sent.headers["X-WP-Nonce"], sent.headers["Cookie"]) == (NONCE, COOKIE)
+        return reply
+
+
+class _Response(aiohttp.ClientResponse):
+    """A response of aioresponses 0.7.9, which lacks an argument that aiohttp 3.14 requires."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        if "stream_writer" in inspect.signature(aiohttp.ClientResponse.__init__).parameters:
+            options.setdefault("stream_writer", mock.Mock(output_size=0))
+        super().__init__(*arguments, **options)
+
+
+@contextmanager
+def async_driver() -> Iterator[AsyncDriver]:
+    driver = AsyncDriver()
+    try:
+        yield driver
+    finally:
+        driver.close()
+
+
+def ask_aioresponses(body: bytes, status: int) -> Reply:
+    with (
+        async_driver() as driver,
+        aioresponses.aioresponses() as mocked,
+        driver.client(SITE) as client,
+    ):
+        mocked.post(SITE + SESSION_ROUTE, payload=SESSION, response_class=_Response)
+        mocked.post(SITE + PROMPT_ROUTE, body=body, status=status, response_class=_Response)
+        try:
+            reply: Reply = client.generate("Hi")
+        finally:
+            opening, prompt = mocked.requests
+            assert (opening[1].path, prompt[1].path) == (SESSION_ROUTE, PROMPT_ROUTE)
+            assert mocked.requests[prompt][0].kwargs["headers"]["X-WP-Nonce"] == NONCE
+        return reply
+
+
+@pytest.fixture(
+    params=[ask_requests_mock, ask_responses, ask_aioresponses],
+    ids=["requests-mock", "responses", "aioresponses"],
+)
+def ask(request: pytest.FixtureRequest) -> Ask:
+    asked: Ask = request.param
+    return asked
+
+
+def test_a_mocked_stream(ask: Ask) -> None:
+    assert ask(live("Hel") + live("lo") + end("Hello"), 200).text == "Hello"
+
+
+def test_a_mocked_json_answer(ask: Ask) -> None:
+    assert ask(b'{"success":true,"reply":"Hello"}', 200).text == "Hello"
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "kind"),
+    [
+        (live("Hel") + b'data: {"type":"error","data":"no"}\n\n', 200, ReplyError),
+        (b'{"success":false,"message":"no"}', 403, QueryRejected),
+        (b'{"code":"rest_no_route","message":"no"}', 404, RouteNotFound),
+    ],
+)
+def test_mocked_failures(body: bytes, status: int, kind: type[ChatError], ask: Ask) -> None:
+    with pytest.raises(kind):
+        ask(body, status)
+
+
+def test_a_mock_without_the_sites_routes_keeps_the_client_off_the_network() -> None:
+    with LoopbackServer(HELLO) as server, SyncDriver().client(server.url) as client:
+        with requests_mock.Mocker(), pytest.raises(requests_mock.exceptions.NoMockAddress):
+            client.generate("Hi")
+        with responses.RequestsMock(), pytest.raises(ChatError):
+            client.generate("Hi")
+        assert server.connections == 0
+
+
+@pytest.mark.parametrize("chunked", [True, False], ids=["chunked", "length"])
+def test_vcrpy_records_and_replays(chunked: bool, tmp_path: Path, driver: Driver) -> None:
+    events = live("Hel") + live("lo") + end("Hello")
+    whole = answer(events, 200, "Content-Type: text/event-stream")
+    submit = (
+        reply_with(live("Hel"), live("lo"), end("Hello"))
+        if chunked
+        else lambda connection, request: connection.send(whole)
+    )
+    cassette = tmp_path / "cassette.yaml"
+    with LoopbackServer(ai_site(submit)) as server:
+        with vcr.use_cassette(cassette) as recorded, driver.client(server.url) as client:
+            assert client.generate("Hi").text == "Hello"
+        assert [request.path for request in recorded.requests] == [SESSION_ROUTE, PROMPT_ROUTE]
+        assert len(server.requests) == 2
+
+    with (
+        vcr.use_cassette(cassette, record_mode="none") as replayed,
+        driver.client(server.url) as client,
+        client.stream("Hi") as stream,
+    ):
+        assert "".join(stream) == "Hello"
+        assert stream.reply.text == "Hello"
+    assert replayed.all_played
+
+
+def test_requests_cache_sees_an_injected_sessions_requests() -> None:
+    with (
+        LoopbackServer(HELLO) as server,
+        requests_cache.CachedSession(
+            backend="memory", allowable_methods=["GET", "POST"], ignored_parameters=["chatId"]
+        ) as session,
+    ):
+        for _ in range(2):
+            with SyncDriver().client(server.url, session=session) as client:
+                assert "".join(client.stream("Hi")) == "Hello"
+        assert {response.url for response in session.cache.filter()} == {
+            server.url + SESSION_ROUTE, server.url + PROMPT_ROUTE,
+        }  # fmt: skip
+        assert len(server.requests) == 2
+
+
+def test_requests_cache_lets_prompts_through_by_default() -> None:
+    with LoopbackServer(HELLO) as server, requests_cache.CachedSession(backend="memory") as session:
+        with SyncDriver().client(server.url, session=session) as client:
+            assert [client.generate("Hi").text for _ in range(2)] == ["Hello", "Hello"]
+        assert len(server.prompts) == 2
+        assert not session.cache.responses
+
+
+INSTRUMENTORS: dict[str, Callable[[], Any]] = {
+    "sync": RequestsInstrumentor, "async": AioHttpClientInstrumentor,
+}  # fmt: skip
+
+
+@pytest.fixture
+def spans(driver: Driver) -> Iterator[InMemorySpanExporter]:
+    """The spans that OpenTelemetry makes of the driver's requests."""
+    exporter, provider = InMemorySpanExporter(), TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    instrumentor = INSTRUMENTORS[driver.name]()
+    instrumentor.instrument(tracer_provider=provider)
+    yield exporter
+    instrumentor.uninstrument()
+    provider.shutdown()
+
+
+def test_opentelemetry_traces_each_request(spans: InMemorySpanExporter, driver: Driver) -> None:
+    with LoopbackServer(HELLO) as server, driver.client(server.url) as client:
+        assert client.generate("Hi").text == "Hello"
+        found = [dict(span.attributes or {}) for span in spans.get_finished_spans()]
+        assert [(span["http.url"], span["http.status_code"]) for span in found] == [
+            (server.url + SESSION_ROUTE, 200),
+            (server.url + PROMPT_ROUTE, 200),
+        ]
+        assert all("traceparent" in request.headers for request in server.requests)
+        assert NONCE not in str(found)
+
+
+def test_opentelemetry_traces_failures(spans: InMemorySpanExporter, driver: Driver) -> None:
+    refuse = ai_site(lambda connection, request: connection.send(answer("{}", 500)))
+    with LoopbackServer(refuse) as server, driver.client(server.url) as client:
+        with pytest.raises(ChatError):
+            client.generate("Hi")
+    statuses = [span.status.status_code for span in spans.get_finished_spans()]
+    assert statuses == [StatusCode.UNSET, StatusCode.ERROR]
+
+
+def test_opentelemetry_traces_a_stream_that_is_closed_early(
+    spans: InMemorySpanExporter, driver: Driver
+) -> None:
+    def submit(connection: Any, request: Any) -> None:
+        connection.send(CHUNKED + b"%x\r\n%b\r\n" % (len(live("Hel")), live("Hel")))
+        connection.wait_closed()
+        connection.close()
+
+    with LoopbackServer(ai_site(submit)) as server, driver.client(server.url) as client:
+        with client.stream("Hi") as stream:
+            assert next(iter(stream)) == "Hel"
+        assert len(spans.get_finished_spans()) == 2
