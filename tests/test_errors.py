@@ -1,14 +1,17 @@
-"""The error tree, and what it keeps through pickling."""
+"""The exceptions."""
 
 from __future__ import annotations
 
+import copy
 import inspect
 import pickle
 
 import pytest
 
+import chatgpt4online
 from chatgpt4online import errors
 from chatgpt4online.errors import (
+    ApprovalRequired,
     Blocked,
     ChatError,
     ChatTimeout,
@@ -24,7 +27,11 @@ from chatgpt4online.errors import (
     UsageError,
 )
 
-ALL = [value for value in vars(errors).values() if inspect.isclass(value)]
+ALL = [
+    value
+    for value in vars(errors).values()
+    if inspect.isclass(value) and value.__module__ == errors.__name__
+]
 EXAMPLES: list[ChatError] = [
     UsageError("t"),
     ChatTimeout("t", retryable=True),
@@ -32,6 +39,7 @@ EXAMPLES: list[ChatError] = [
     Blocked("t", status=503, retry_after=0.0),
     ProtocolError("t", partial_text="p"),
     ReplyError("t", message="m", status=500, partial_text="p"),
+    ApprovalRequired("t", tool="shell", arguments={"a": [1]}, partial_text="p"),
     IncompleteReply("t", partial_text="p"),
 ]
 
@@ -42,18 +50,36 @@ def test_the_tree() -> None:
     assert issubclass(ChatTimeout, TransportError)
     assert issubclass(ChatTimeout, TimeoutError)
     assert {NonceRejected, RouteNotFound, Blocked} == set(StatusError.__subclasses__())
-    assert {QueryRejected, LimitReached} == set(ReplyError.__subclasses__())
+    assert {QueryRejected, LimitReached, ApprovalRequired} == set(ReplyError.__subclasses__())
 
 
 @pytest.mark.parametrize("error", EXAMPLES, ids=lambda error: type(error).__name__)
-def test_an_error_survives_pickling(error: ChatError) -> None:
-    copy = pickle.loads(pickle.dumps(error))
-    assert type(copy) is type(error)
-    assert str(copy) == "t"
-    assert vars(copy) == vars(error)
+def test_an_error_can_be_pickled_and_copied(error: ChatError) -> None:
+    for other in (pickle.loads(pickle.dumps(error)), copy.copy(error), copy.deepcopy(error)):
+        assert type(other) is type(error)
+        assert str(other) == "t"
+        assert vars(other) == vars(error)
 
 
 @pytest.mark.parametrize("kind", ALL)
-def test_every_error_can_be_made_of_a_text_alone(kind: type[ChatError]) -> None:
-    assert str(pickle.loads(pickle.dumps(kind("t")))) == "t"
+def test_every_error_can_be_made_from_a_text_alone(kind: type[ChatError]) -> None:
+    error = pickle.loads(pickle.dumps(kind("t")))
+    assert type(error) is kind
+    assert str(error) == "t"
     assert kind().retryable is False
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_every_error_documents_its_attributes(kind: type[ChatError]) -> None:
+    documented = "".join(base.__doc__ or "" for base in kind.__mro__)
+    for name in vars(kind()):
+        assert f"    {name}: " in documented
+
+
+def test_every_error_is_public() -> None:
+    assert {kind.__name__ for kind in ALL} <= set(chatgpt4online.__all__)
+
+
+def test_the_arguments_of_an_approval() -> None:
+    assert ApprovalRequired("t").arguments == {}
+    assert ApprovalRequired("t", tool="shell", arguments={"a": 1}).arguments == {"a": 1}

@@ -1,14 +1,12 @@
-"""When a request is sent again, and after what wait."""
+"""How often a call is tried again, and after what delay."""
 
 from __future__ import annotations
 
-from typing import Any
-
-import pytest
 import tenacity
 
-from chatgpt4online.errors import Blocked, ChatError, ConnectError, ReplyError, UsageError
-from chatgpt4online.retries import RetryPolicy, retrying_options
+from chatgpt4online import RetryPolicy
+from chatgpt4online.errors import Blocked, ChatError, ConnectError, ReplyError
+from chatgpt4online.retries import retry_options
 
 CONNECT = ConnectError("c", retryable=True)
 
@@ -20,19 +18,15 @@ def busy(seconds: float) -> Blocked:
 def waits_of(
     policy: RetryPolicy, errors: list[ChatError], seconds_left: float | None = None
 ) -> tuple[list[float], BaseException | None]:
-    """Raise `errors` in turn; return the waits between them and the error raised at last."""
-    first, left = errors[0], list(errors)
-    assert isinstance(first, ChatError)
+    """Raise `errors` in turn; return the waits between them and the last error."""
+    left = list(errors)
     waits: list[float] = []
-    if not policy.retries(first):
-        return waits, first
 
     def fail() -> None:
         if left:
             raise left.pop(0)
 
-    options = retrying_options(policy, seconds_left, first)
-    retrying = tenacity.Retrying(**options, sleep=waits.append)
+    retrying = tenacity.Retrying(**retry_options(policy, seconds_left), sleep=waits.append)
     try:
         retrying(fail)
     except ChatError as error:
@@ -40,7 +34,7 @@ def waits_of(
     return waits, None
 
 
-def test_waits_double_up_to_a_bound_with_jitter_on_top() -> None:
+def test_delays_double_up_to_a_bound_with_jitter_on_top() -> None:
     policy = RetryPolicy(attempts=6, backoff=1.0, max_backoff=4.0)
     waits, error = waits_of(policy, [CONNECT] * 9)
     assert error is CONNECT
@@ -50,7 +44,7 @@ def test_waits_double_up_to_a_bound_with_jitter_on_top() -> None:
     assert len({wait % 1 for wait in waits}) > 1
 
 
-def test_retry_after_is_waited_for_where_it_is_longer() -> None:
+def test_a_longer_retry_after_replaces_the_delay() -> None:
     policy = RetryPolicy(attempts=4, backoff=1.0, max_retry_after=50.0)
     waits, error = waits_of(policy, [busy(50), busy(0), CONNECT])
     assert error is None
@@ -58,7 +52,7 @@ def test_retry_after_is_waited_for_where_it_is_longer() -> None:
     assert waits[1] < 4
 
 
-def test_a_longer_retry_after_than_allowed_is_not_waited_for() -> None:
+def test_a_longer_retry_after_than_allowed_ends_the_call() -> None:
     policy = RetryPolicy(max_retry_after=50.0)
     error = busy(51)
     assert waits_of(policy, [error]) == ([], error)
@@ -69,31 +63,17 @@ def test_the_last_error_is_raised() -> None:
     assert waits_of(RetryPolicy(attempts=2, backoff=0), [CONNECT, last, CONNECT])[1] is last
 
 
-def test_no_retry_is_begun_that_the_total_time_has_no_room_for() -> None:
+def test_a_retry_beyond_the_total_time_is_not_begun() -> None:
     assert waits_of(RetryPolicy(backoff=30), [CONNECT], 20) == ([], CONNECT)
     assert len(waits_of(RetryPolicy(backoff=1), [CONNECT], 20)[0]) == 1
 
 
-@pytest.mark.parametrize(
-    ("error", "also", "again"),
-    [
-        (CONNECT, None, True),
-        (ConnectError("c"), None, False),
-        (ReplyError("r"), None, False),
-        (ReplyError("r"), lambda error: isinstance(error, ReplyError), True),
-        (ReplyError("r"), lambda error: False, False),
-        (CONNECT, lambda error: False, True),
-        (KeyboardInterrupt(), lambda error: True, False),
-        (OSError(), lambda error: True, False),
-    ],
-)
-def test_what_is_tried_again(error: BaseException, also: Any, again: bool) -> None:
-    assert RetryPolicy(also=also).retries(error) is again
+def test_what_is_not_retried() -> None:
+    error = ReplyError("r")
+    assert waits_of(RetryPolicy(), [error]) == ([], error)
+    assert waits_of(RetryPolicy(attempts=1), [CONNECT]) == ([], CONNECT)
 
 
-@pytest.mark.parametrize(
-    "wrong", [{"attempts": 0}, {"backoff": -1}, {"max_backoff": -1}, {"max_retry_after": -1}]
-)
-def test_what_is_no_policy(wrong: dict[str, Any]) -> None:
-    with pytest.raises(UsageError):
-        RetryPolicy(**wrong)
+def test_what_the_caller_wants_retried() -> None:
+    policy = RetryPolicy(retry_if=lambda error: isinstance(error, ReplyError), backoff=0)
+    assert waits_of(policy, [ReplyError("r")]) == ([0], None)

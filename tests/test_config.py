@@ -1,0 +1,125 @@
+"""Timeouts, retry policies and limits, as a caller makes them."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import pytest
+
+from chatgpt4online import Limits, RetryPolicy, Timeout
+from chatgpt4online.errors import (
+    Blocked,
+    ChatError,
+    ChatTimeout,
+    ConnectError,
+    ReplyError,
+    StatusError,
+    UsageError,
+)
+from chatgpt4online.network import Deadline, Network
+
+RETRYABLE = ConnectError("c", retryable=True)
+
+
+@pytest.mark.parametrize("name", ["connect", "idle", "total"])
+@pytest.mark.parametrize("seconds", [0, -1, float("nan"), float("inf"), 1e10, "5"])
+def test_a_timeout_is_a_positive_number(name: str, seconds: Any) -> None:
+    with pytest.raises(UsageError, match=f"Timeout.{name}"):
+        Timeout(**{name: seconds})
+    with pytest.raises(UsageError, match=f"Timeout.{name}"):
+        dataclasses.replace(Timeout(), **{name: seconds})
+
+
+@pytest.mark.parametrize("name", ["connect", "idle", "total"])
+@pytest.mark.parametrize("seconds", [None, 1, 0.001, 1e8])
+def test_what_a_timeout_can_be(name: str, seconds: float | None) -> None:
+    assert getattr(Timeout(**{name: seconds}), name) == seconds
+
+
+def test_the_default_timeout() -> None:
+    assert Timeout() == Timeout(connect=10, idle=120, total=None)
+
+
+@pytest.mark.parametrize("name", ["line", "reply", "page"])
+@pytest.mark.parametrize("size", [0, -1])
+def test_limits_are_positive(name: str, size: int) -> None:
+    with pytest.raises(UsageError, match=f"Limits.{name}"):
+        Limits(**{name: size})
+    assert getattr(Limits(**{name: 1}), name) == 1
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"attempts": 0}, {"backoff": -1}, {"max_backoff": -1}, {"max_retry_after": -1}]
+)
+def test_a_retry_policy_that_makes_no_sense(wrong: dict[str, Any]) -> None:
+    with pytest.raises(UsageError):
+        RetryPolicy(**wrong)
+
+
+@pytest.mark.parametrize(
+    ("error", "retry_if", "retried"),
+    [
+        (RETRYABLE, None, True),
+        (ConnectError("c"), None, False),
+        (ReplyError("r"), None, False),
+        (ReplyError("r"), lambda error: isinstance(error, ReplyError), True),
+        (ReplyError("r"), lambda error: False, False),
+        (RETRYABLE, lambda error: False, True),
+        (KeyboardInterrupt(), lambda error: True, False),
+        (OSError(), lambda error: True, False),
+    ],
+)
+def test_which_errors_are_retried(error: BaseException, retry_if: Any, retried: bool) -> None:
+    assert RetryPolicy(retry_if=retry_if).retries(error) is retried
+
+
+@pytest.mark.parametrize(("seconds", "retried"), [(50.0, True), (51.0, False), (None, True)])
+def test_a_longer_retry_after_than_allowed_is_not_retried(
+    seconds: float | None, retried: bool
+) -> None:
+    policy = RetryPolicy(max_retry_after=50, retry_if=lambda error: True)
+    errors: list[ChatError] = [
+        Blocked("b", status=503, retry_after=seconds, retryable=True),
+        StatusError("s", status=500, retry_after=seconds),
+    ]
+    assert [policy.retries(error) for error in errors] == [retried, retried]
+
+
+@pytest.mark.parametrize("method", ["find_proxy", "explicit_proxy"])
+def test_no_proxy_gets_to_see_credentials(method: str) -> None:
+    """Whether the session is injected or not."""
+
+    def proxy_for(url: str, proxy: str) -> str | None:
+        network = Network(proxy, True, {}, {}, Timeout(), guarded=True)
+        found: str | None = getattr(network, method)(url)
+        return found
+
+    with pytest.raises(UsageError, match="could read the credentials"):
+        proxy_for("http://127.0.0.1/", "http://10.0.0.1:1")
+    assert proxy_for("https://a.example/", "http://10.0.0.1:1") == "http://10.0.0.1:1"
+    assert proxy_for("http://127.0.0.1/", "http://127.0.0.1:1") == "http://127.0.0.1:1"
+
+
+def test_no_deadline() -> None:
+    deadline = Deadline(None)
+    assert not deadline.expired()
+    assert deadline.left() is None
+    assert deadline.cap(None) is None
+    assert deadline.cap(5) == 5
+
+
+def test_a_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 100.0
+    monkeypatch.setattr("time.monotonic", lambda: now)
+    deadline = Deadline(10)
+    now = 104.0
+    assert deadline.left() == 6
+    assert deadline.cap(None) == 6
+    assert deadline.cap(5) == 5
+    assert deadline.cap(7) == 6
+    assert not deadline.expired()
+    now = 110.0
+    assert deadline.expired()
+    with pytest.raises(ChatTimeout, match=r"longer than 10 seconds \(Timeout.total\)"):
+        deadline.left()
