@@ -1,1 +1,1 @@
-"""What reading a reply costs, side by side with other libraries. Run ``python -m benchmarks``."""
+"""Benchmarks against other libraries. Run ``python -m benchmarks``."""

@@ -1,6 +1,7 @@
-"""``python -m benchmarks``: measure, and write what was found.
+"""``python -m benchmarks``: measure, and write the results.
 
-Tables and plots go to ``benchmarks/results``, what was wanted and reached to ``docs/speed.rst``.
+Tables and plots go to ``benchmarks/results``, the comparison with the targets to
+``docs/speed.rst``.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from . import awaiting, parsing, processes, streaming
-from .floors import write_floors
+from .floors import missed, write_floors
 from .report import RESULTS, RUNS, Table
 
 LIBRARIES = (
@@ -29,24 +30,24 @@ LIBRARIES = (
 
 @contextlib.contextmanager
 def server() -> Iterator[int]:
-    """Run the server in a process of its own; give its port."""
+    """Run the server in a process of its own. Yields its port."""
     child = subprocess.Popen(
         [sys.executable, "-m", "benchmarks.server"],
         cwd=Path(__file__).parent.parent, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
     )  # fmt: skip
     assert child.stdout is not None
-    _part(child.pid)
+    _separate(child.pid)
     try:
         yield int(child.stdout.readline())
     finally:
         child.communicate(b"")
 
 
-def _part(server_process: int) -> None:
-    """Give the server a CPU of its own, where the system can.
+def _separate(server_process: int) -> None:
+    """Give the server a CPU of its own, if the system can.
 
-    On one CPU the reader is not woken for each event, but when the server's time is over: by chance
-    it then gets 1 or 200 events in a read, and the same code takes 4 or 20 us for each.
+    On a shared CPU the reader runs whenever the server's time slice ends, so the number of events
+    in a read is a matter of chance.
     """
     if hasattr(os, "sched_setaffinity"):
         cpus = sorted(os.sched_getaffinity(0))
@@ -56,24 +57,38 @@ def _part(server_process: int) -> None:
 
 
 def main() -> None:
-    """Run the command."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=main.__doc__)
-    parser.add_argument("--rounds", type=int, default=15, help="in each of the runs (default: 15)")
+    """Measure everything, or only some tables."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=15, help="rounds per run (default: 15)")
+    parser.add_argument(
+        "--only", metavar="TEXT", action="append", help="print the tables whose title contains "
+        "TEXT, and write nothing; can be repeated",
+    )  # fmt: skip
     options = parser.parse_args()
-    tables = parsing.measure(options.rounds)
     with server() as port, asyncio.Runner() as loop:
-        tables += streaming.measure(port, options.rounds, loop)
-        tables += processes.measure(port)
-        processes.write_profiles(port, loop)
+        plan = {
+            **parsing.tables(options.rounds),
+            **streaming.tables(port, options.rounds, loop),
+            **processes.tables(port),
+        }
+        if options.only:
+            chosen = [title for title in plan if any(text in title for text in options.only)]
+            for title in chosen:
+                table = plan[title]()
+                print("\n".join([table.text(), *missed([table])]), flush=True)
+        else:
+            tables = [measure() for measure in plan.values()]
+            processes.write_profiles(port, loop)
         loop.run(awaiting.close())
-    write(tables, options.rounds)
-    run = f"By one run of ``python -m benchmarks --rounds {options.rounds}``. {machine()}"
-    for title in write_floors(tables, run):
-        print(f"Not reached: {title}.")
+    if not options.only:
+        write(tables, options.rounds)
+        run = f"Results of ``python -m benchmarks --rounds {options.rounds}``. {machine()}"
+        for text in write_floors(tables, run):
+            print(f"Missed: {text}")
 
 
 def machine() -> str:
-    """Return on what was measured."""
+    """Describe the machine and the versions."""
     versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in LIBRARIES)
     return (
         f"Python {platform.python_version()}, {platform.system()} {platform.machine()}, "
@@ -82,19 +97,21 @@ def machine() -> str:
 
 
 def write(tables: list[Table], rounds: int) -> None:
-    """Write the results."""
+    """Write the tables and plots."""
     parts = [
         "Results", "=======", "", machine(), "",
-        "Each table is one interleaved measurement, the server in a process and on a CPU of its "
-        f"own: {RUNS} runs of {rounds} rounds, of {streaming.seldom_of(rounds)} for the 200 "
-        "streams; shown is the median of the slowest run. Ratios are to the first row, measured "
-        "right before or after. The last column has the median of the runs: of the ratio, or of "
-        "the value where there is none. Differences of less than 25 % between two end-to-end rows "
-        "are noise.",
+        f"Each table is one interleaved measurement of {RUNS} runs with {rounds} rounds each "
+        f"({streaming.seldom_of(rounds)} for the 200 streams). The server runs in a process and on "
+        "a CPU of its own. The table shows the slowest run. Ratios are to the first row, which is "
+        "measured right before or after each contestant. The last column has the median of all "
+        "runs: of the ratio, or of the value if there is none. Differences of less than 25 % "
+        "between two end-to-end rows are noise.",
         "",
     ]  # fmt: skip
+    for old in RESULTS.glob("*.svg"):
+        old.unlink()
     for table in tables:
-        name = re.sub("[^a-z0-9]+", "-", table.title.lower()) + ".svg"
+        name = re.sub("[^a-z0-9]+", "-", table.title.lower()).strip("-") + ".svg"
         table.plot(RESULTS / name)
         parts += [table.text(), f".. image:: {name}", f"   :alt: {table.title}", ""]
     (RESULTS / "results.rst").write_text("\n".join(parts), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The async contestants: each gives the texts of a reply as they come, on a connection it keeps."""
+"""The async contestants: each yields the text of a reply as it arrives, on a reused connection."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from .blocking import MESSAGES, QUESTION, address, request, text_of
 LIMITS = httpx.Limits(max_connections=None, max_keepalive_connections=20)
 
 Stream = Callable[[str], AsyncIterator[str]]
-"""Takes how the server shall send, see `server`."""
+"""Takes the way the server sends; see `server`."""
 
 
 def raw(port: int) -> Stream:
-    """asyncio streams, split and `json.loads`."""
+    """asyncio streams, splitting and `json.loads`."""
     idle: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
 
     async def stream(how: str) -> AsyncIterator[str]:
@@ -72,7 +72,7 @@ def _session() -> aiohttp.ClientSession:
 
 
 async def close() -> None:
-    """Close the connections of this library and of aiohttp."""
+    """Close the clients of this library and the session of aiohttp."""
     await _session().close()
     for client in _clients.values():
         await client.close()

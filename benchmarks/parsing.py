@@ -1,4 +1,4 @@
-"""Bytes to events, without a network: how long a parser takes, as a share of the base."""
+"""Parsing events, without a network."""
 
 from __future__ import annotations
 
@@ -11,17 +11,19 @@ import httpx_sse._decoders
 import openai._streaming
 import sseclient
 
-from chatgpt4online.protocol.chunks import ChunkParser
-from chatgpt4online.protocol.limits import Limits
+from chatgpt4online import Limits
+from chatgpt4online.protocol.events import EventParser
 
 from . import traffic
-from .report import Table, medians
+from .report import Table, compare
 
 EVENTS = 20_000
 FORMS = {
     "90 bytes": {"length": 55, "detailed": False},
     "140 bytes": {"length": 38, "detailed": True},
 }
+ONE_EVENT = "one at a time"
+WAYS = ("16 KiB at a time", ONE_EVENT)
 
 Feeds = list[bytes]
 
@@ -38,7 +40,7 @@ def base(feeds: Feeds) -> int:
 
 
 def ours(feeds: Feeds) -> int:
-    parser, events = ChunkParser(Limits()), []
+    parser, events = EventParser(Limits()), []
     for feed in feeds:
         events += parser.feed(feed)
     return len(events)
@@ -76,7 +78,7 @@ def _loaded(events: Iterable[str]) -> int:
 
 
 def by_lines(feeds: Feeds) -> int:
-    """The loop of the original provider."""
+    """The loop of the original provider: line by line."""
     events = []
     for line in _lines(feeds):
         if line.startswith(b"data: "):
@@ -103,18 +105,23 @@ PARSERS: dict[str, Callable[[Feeds], int]] = {
 }
 
 
-def measure(rounds: int) -> list[Table]:
-    """Measure all parsers on events of both forms, in large feeds and one at a time."""
-    tables = []
-    for form, kind in FORMS.items():
-        texts = traffic.texts(EVENTS, int(kind["length"]))
-        events = [traffic.event(text, detailed=bool(kind["detailed"])) for text in texts]
-        large = traffic.slices(b"".join(events))
-        for way, feeds in (("16 KiB a feed", large), ("one event a feed", events)):
-            measured = {name: partial(_timed, parser, feeds) for name, parser in PARSERS.items()}
-            title = f"Parse only, events of {form}, {way}: CPU"
-            tables.append(medians(title, measured, rounds, unit="us/event", per=EVENTS * 1e-6))
-    return tables
+def tables(rounds: int) -> dict[str, Callable[[], Table]]:
+    """Return what can be measured, by the title of its table."""
+    return {
+        f"Parsing events of {form}, {way}: CPU": partial(_measure, form, way, rounds)
+        for form in FORMS
+        for way in WAYS
+    }
+
+
+def _measure(form: str, way: str, rounds: int) -> Table:
+    kind = FORMS[form]
+    texts = traffic.texts(EVENTS, int(kind["length"]))
+    events = [traffic.event(text, detailed=bool(kind["detailed"])) for text in texts]
+    feeds = events if way == ONE_EVENT else traffic.slices(b"".join(events))
+    contestants = {name: partial(_timed, parser, feeds) for name, parser in PARSERS.items()}
+    title = f"Parsing events of {form}, {way}: CPU"
+    return compare(title, contestants, rounds, unit="us/event", per=EVENTS * 1e-6)
 
 
 def _timed(parser: Callable[[Feeds], int], feeds: Feeds) -> float:

@@ -1,4 +1,4 @@
-"""What is measured in processes of their own: imports, memory, connections and growth."""
+"""Imports, memory, connections and growth, mostly measured in processes of their own."""
 
 from __future__ import annotations
 
@@ -7,33 +7,32 @@ import compileall
 import cProfile
 import io
 import pstats
-import statistics
 import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from chatgpt4online import AsyncClient, Client
-from chatgpt4online.protocol.chunks import ChunkParser
-from chatgpt4online.protocol.limits import Limits
+from chatgpt4online import AsyncClient, Client, Limits
+from chatgpt4online.protocol.events import EventParser
 
 from .blocking import address
-from .report import RESULTS, RUNS, Table, medians
+from .report import RESULTS, RUNS, Table, compare
 
 ROOT = Path(__file__).parent.parent
 IMPORTS = {
     "the interpreter": "pass",
     "import chatgpt4online": "import chatgpt4online",
     "import requests": "import requests",
-    "Client, made": "from chatgpt4online import Client; Client('http://127.0.0.1')",
+    "first Client": "from chatgpt4online import Client; Client('http://127.0.0.1')",
     "import aiohttp": "import aiohttp",
-    "AsyncClient, made": "from chatgpt4online import AsyncClient; AsyncClient('http://127.0.0.1')",
+    "first AsyncClient": "from chatgpt4online import AsyncClient; AsyncClient('http://127.0.0.1')",
     "import httpx": "import httpx",
     "import openai": "import openai",
 }
-CLIENTS = {"import requests": "Client, made", "import aiohttp": "AsyncClient, made"}
+CLIENTS = {"first Client": "import requests", "first AsyncClient": "import aiohttp"}
 OPEN = 500
 IDLE = """
 import asyncio, sys
@@ -42,17 +41,13 @@ from benchmarks import awaiting
 def resident():
     return int(open("/proc/self/status").read().partition("VmRSS:")[2].split()[0])
 
-async def main(name, port, count, together):
+async def main(name, port, count):
     stream = awaiting.CONTESTANTS[name](int(port))
     first = stream("held")
     await anext(first)
     before = resident()
     held = [stream("held") for _ in range(int(count))]
-    if together == "together":
-        await asyncio.gather(*(anext(item) for item in held))
-    else:
-        for item in held:
-            await anext(item)
+    await asyncio.gather(*(anext(item) for item in held))
     print((resident() - before) / int(count), flush=True)
     import os; os._exit(0)
 
@@ -62,44 +57,47 @@ GROWTH = """
 import sys, time
 from chatgpt4online import Client
 
-def status(name):
-    return int(open("/proc/self/status").read().partition(name)[2].split()[0])
-
 with Client(sys.argv[1], proxy="") as client:
     for _ in client.stream("Hi"):
         break
-    before, start = status("VmRSS:"), time.perf_counter()
+    start = time.perf_counter()
     for _ in client.stream("Hi"):
         pass
-    taken = time.perf_counter() - start
-    print(taken, (status("VmHWM:") - before) / 1024, (status("VmRSS:") - before) / 1024)
+    print(time.perf_counter() - start)
 """
 HELD = ("raw asyncio streams", "chatgpt4online", "aiohttp", "httpx and httpx-sse")
 
 
-def measure(port: int) -> list[Table]:
-    """Measure all that needs a process of its own."""
-    return [
-        *imports(),
-        idle_streams(port, "one by one"),
-        idle_streams(port, "together"),
-        turns(port),
-        *growth(port),
-        one_event(),
-        single_bytes(),
-    ]
+def tables(port: int) -> dict[str, Callable[[], Table]]:
+    """Return what can be measured, by the title of its table."""
+    made: dict[str, Callable[[str], Table]] = {
+        "Imports": _imports,
+        **{f"The {client}": partial(_first_client, client) for client in CLIENTS},
+        f"{OPEN} idle streams, opened together: memory of each": partial(_idle_streams, port),
+        "Connections for ten turns on one client": partial(_turns, port),
+        "Time to read a long reply": partial(_long_replies, port),
+        "One event, 1 KiB at a time": _one_event,
+    }
+    return {title: partial(measure, title) for title, measure in made.items()}
 
 
-def imports() -> list[Table]:
-    """Milliseconds over the bare interpreter, and what a client adds to its HTTP library."""
-    # As an installed package is; the environment can keep Python from doing so by itself.
-    compileall.compile_dir(ROOT / "chatgpt4online", quiet=1)
+def _imports(title: str) -> Table:
+    """Measure imports, without the start of the interpreter."""
+    _compile()
     over = {name: partial(_import, code) for name, code in IMPORTS.items()}
-    tables = [medians("Imports, over the interpreter", over, 5, unit="ms", per=1e-3, added=True)]
-    for library, client in CLIENTS.items():
-        pair = {name: partial(_import_alone, IMPORTS[name]) for name in (library, client)}
-        tables.append(medians(f"{client}, and its HTTP library", pair, 15, unit="ms", per=1e-3))
-    return tables
+    return compare(title, over, 5, unit="ms", per=1e-3, added=True)
+
+
+def _first_client(client: str, title: str) -> Table:
+    """Measure what the first client adds to the import of its HTTP library."""
+    _compile()
+    pair = {name: partial(_import_alone, IMPORTS[name]) for name in (CLIENTS[client], client)}
+    return compare(title, pair, 15, unit="ms", per=1e-3)
+
+
+def _compile() -> None:
+    """Compile the package, as its installation does. The environment can switch that off."""
+    compileall.compile_dir(ROOT / "chatgpt4online", quiet=1)
 
 
 def _import(code: str) -> float:
@@ -109,22 +107,20 @@ def _import(code: str) -> float:
 
 
 def _import_alone(code: str) -> float:
-    """Return the seconds of an import, the interpreter's own start left out."""
+    """Return the seconds of an import, without the start of the interpreter."""
     bare = _import("pass")
     return _import(code) - bare
 
 
-def idle_streams(port: int, opened: str) -> Table:
-    """Memory of an open stream that waits, of many; opened together they need more meanwhile."""
-    found, usual = {}, {}
-    for name in HELD:
-        sizes = [float(_child(IDLE, name, str(port), str(OPEN), opened)) for _ in range(RUNS)]
-        found[name], usual[name] = max(sizes), statistics.median(sizes)
-    return Table(f"Memory of an idle stream, {OPEN} opened {opened}", "KiB", found, {}, usual)
+def _idle_streams(port: int, title: str) -> Table:
+    runs: dict[str, list[float]] = {name: [] for name in HELD}
+    for _ in range(RUNS):
+        for name in HELD:
+            runs[name].append(float(_child(IDLE, name, str(port), str(OPEN))))
+    return Table(title, "KiB", {name: max(sizes) for name, sizes in runs.items()}, runs)
 
 
-def turns(port: int) -> Table:
-    """Connections that ten turns take."""
+def _turns(port: int, title: str) -> Table:
     found = {}
     for name in ("sync", "async"):
         before = _connections(port)
@@ -134,9 +130,9 @@ def turns(port: int) -> Table:
                     client.generate("Hi")
         else:
             asyncio.run(_ten_turns(port))
-        # The question itself takes one.
+        # The request for the count takes one.
         found[f"chatgpt4online, {name}"] = _connections(port) - before - 1.0
-    return Table("Connections for ten turns on one client", "connections", found, {})
+    return Table(title, "connections", found)
 
 
 async def _ten_turns(port: int) -> None:
@@ -150,44 +146,25 @@ def _connections(port: int) -> int:
         return int(answer.read())
 
 
-def growth(port: int) -> list[Table]:
-    """A long reply that is read and dropped: time, and memory at most and when it is dropped."""
-    seconds, memory, left = {}, {}, {}
+def _long_replies(port: int, title: str) -> Table:
+    found = {}
     for size in (1, 10, 100):
-        told = _child(GROWTH, address(port, f"large-{size}", "wp-json/")).split()
-        name = f"{size} MB"
-        seconds[name], memory[name], left[name] = float(told[0]) * 1000, *map(float, told[1:])
-    return [
-        Table("A long reply, read and dropped: time", "ms", seconds, {}),
-        Table("A long reply, read and dropped: memory at most", "MiB", memory, {}),
-        Table("A long reply, read and dropped: memory left", "MiB", left, {}),
-    ]
+        url = address(port, f"large-{size}", "wp-json/")
+        found[f"{size} MB"] = float(_child(GROWTH, url)) * 1000
+    return Table(title, "ms", found)
 
 
-def one_event() -> Table:
-    """One event of many megabytes in reads of 1 KiB: time, which has to be linear."""
+def _one_event(title: str) -> Table:
     found = {}
     for size in (5, 50):
         body = b'data: {"type":"live","data":"' + b"x" * size * 1_000_000 + b'"}\n\n'
-        parser, start = ChunkParser(Limits()), time.perf_counter()
+        parser, start = EventParser(Limits()), time.perf_counter()
         pieces = [
             piece for at in range(0, len(body), 1024) for piece in parser.feed(body[at : at + 1024])
         ]
         found[f"{size} MB"] = (time.perf_counter() - start) * 1000
         assert len(pieces) == 1
-    return Table("One event in reads of 1 KiB", "ms", found, {})
-
-
-def single_bytes() -> Table:
-    """Reads of one byte: time for each event, which has to be that of the bytes."""
-    found = {}
-    for count in (200, 2000):
-        body = b'data: {"type":"live","data":"' + b"x" * 50 + b'"}\n\n'
-        parser, start = ChunkParser(Limits()), time.perf_counter()
-        for at in range(len(body) * count):
-            parser.feed(body[at % len(body) : at % len(body) + 1])
-        found[f"{count} events"] = (time.perf_counter() - start) / count * 1e6
-    return Table("Reads of one byte", "us/event", found, {})
+    return Table(title, "ms", found)
 
 
 def _child(code: str, *arguments: str) -> str:
@@ -202,7 +179,7 @@ def _child(code: str, *arguments: str) -> str:
 
 
 def write_profiles(port: int, loop: asyncio.Runner) -> None:
-    """Write where the time of a sync and of an async stream goes."""
+    """Write profiles of sync and async streams."""
     for how in ("burst", "single"):
         with Client(address(port, how, "wp-json/"), proxy="") as client:
             client.generate("Hi")
@@ -229,8 +206,8 @@ async def _profile_async(port: int, how: str) -> cProfile.Profile:
 
 
 def _write_profile(name: str, profile: cProfile.Profile) -> None:
-    told = io.StringIO()
-    stats = pstats.Stats(profile, stream=told)
+    output = io.StringIO()
+    stats = pstats.Stats(profile, stream=output)
     stats.strip_dirs().sort_stats("tottime").print_stats(16)
-    lines = [line.rstrip() for line in told.getvalue().splitlines()]
+    lines = [line.rstrip() for line in output.getvalue().splitlines()]
     (RESULTS / f"{name}.txt").write_text("\n".join(lines).strip() + "\n", encoding="utf-8")

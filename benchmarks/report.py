@@ -1,4 +1,4 @@
-"""Interleaved measuring, tables in reStructuredText, and plots."""
+"""Interleaved measurements, tables in reStructuredText, and plots."""
 
 from __future__ import annotations
 
@@ -20,41 +20,47 @@ RESULTS.mkdir(exist_ok=True)
 
 @dataclass(frozen=True)
 class Table:
-    """A table of contestants; the first is the base.
+    """The figures of several contestants. The first one is the base.
 
     Attributes:
-        title: what was measured.
-        unit: of the values.
-        values: the median of each contestant, in the slowest of the runs.
-        ratios: to the base, in the slowest of the runs; empty where there is no base.
-        usual: `shown`, in the median of the runs; empty where there was but one.
+        title: What was measured.
+        unit: The unit of the values.
+        values: The value of each contestant in its slowest run.
+        runs: What each contestant is compared by, for each run: the ratio to the base, or the
+            value if `has_ratios` is False.
+        has_ratios: Whether contestants are compared with the base.
+        more_is_better: Whether the slowest run is the one with the lowest figure.
     """
 
     title: str
     unit: str
     values: dict[str, float]
-    ratios: dict[str, float]
-    usual: dict[str, float] = field(default_factory=dict)
+    runs: dict[str, list[float]] = field(default_factory=dict)
+    has_ratios: bool = False
+    more_is_better: bool = False
 
-    @property
-    def shown(self) -> dict[str, float]:
-        """What contestants are compared by: ratios, or the values where there is no base."""
-        return self.ratios or self.values
+    def slowest(self, figures: list[float]) -> float:
+        """Return the figure of the slowest run."""
+        return min(figures) if self.more_is_better else max(figures)
+
+    def shown(self, name: str) -> float:
+        """Return what a contestant is compared by, in its slowest run."""
+        return self.slowest(self.runs[name]) if name in self.runs else self.values[name]
 
     def text(self) -> str:
-        """The table in reStructuredText."""
-        wide = max(map(len, self.values))
-        bar = f"{'=' * wide}  {'=' * 12}  {'=' * 8}  {'=' * 10}"
-        rows = [bar, f"{'contestant':{wide}}  {self.unit:12}  {'ratio':8}  median run", bar]
+        """Return the table in reStructuredText."""
+        width = max(map(len, self.values))
+        bar = f"{'=' * width}  {'=' * 13}  {'=' * 8}  {'=' * 10}"
+        rows = [bar, f"{'contestant':{width}}  {self.unit:13}  {'ratio':8}  median run", bar]
         for name, value in self.values.items():
-            ratio = f"{self.ratios[name]:.2f}" if name in self.ratios else "-"
-            usual = f"{self.usual[name]:.4g}" if name in self.usual else "-"
-            rows.append(f"{name:{wide}}  {value:<12.4g}  {ratio:8}  {usual}")
+            ratio = f"{self.shown(name):.2f}" if self.has_ratios else "-"
+            median = f"{statistics.median(self.runs[name]):.4g}" if name in self.runs else "-"
+            rows.append(f"{name:{width}}  {value:<13.4g}  {ratio:8}  {median}")
         return "\n".join([self.title, "-" * len(self.title), "", *rows, bar, ""])
 
     def plot(self, path: Path) -> None:
-        """Write the table as bars."""
-        shown = self.shown
+        """Draw the table as a bar chart."""
+        shown = {name: self.shown(name) for name in self.values}
         figure, axes = pyplot.subplots(figsize=(8, 0.6 + 0.4 * len(shown)))
         names = list(shown)[::-1]
         colors = ["#c2410c" if "chatgpt4online" in name else "#94a3b8" for name in names]
@@ -68,7 +74,7 @@ class Table:
         pyplot.close(figure)
 
 
-def medians(
+def compare(
     title: str,
     contestants: dict[str, Callable[[], float]],
     rounds: int,
@@ -76,54 +82,45 @@ def medians(
     unit: str,
     per: float,
     added: bool = False,
-    more: bool = False,
+    more_is_better: bool = False,
 ) -> Table:
-    """Measure contestants in turn, each beside the base, in several runs of some rounds.
+    """Measure contestants in turn, each next to the base, in several runs.
 
-    A machine that others use is now fast, now slow, for seconds at a time. So the base is measured
-    again right before or after each contestant, and only such pairs are compared. A contestant
-    that runs after another one on the same library finds its code in the caches, so each round has
-    an order of its own.
+    On a shared machine the speed changes every few seconds. So the base is measured again right
+    before or after each contestant, and only such pairs are compared. Rounds differ in their
+    order, because a contestant is faster right after another one that uses the same library.
 
     Args:
-        title: what is measured.
-        contestants: by name, what measures one; the first is the base.
-        rounds: in each run.
-        unit: of what is shown.
-        per: what a measured value is divided by to be shown.
-        added: whether what a contestant adds to the base counts, in place of their ratio.
-        more: whether more is better.
+        title: What is measured.
+        contestants: A function that takes one measurement, by name. The first one is the base.
+        rounds: The number of rounds in each run.
+        unit: The unit of the values.
+        per: What a measurement is divided by.
+        added: Whether to show the difference to the base in place of the ratio.
+        more_is_better: Whether a higher figure is a better one.
     """
-    slowest = min if more else max
     base, *names = contestants
-    dice = random.Random(title)
+    shuffle = random.Random(title).shuffle
     for measure in contestants.values():
-        measure()  # warm
-    found: dict[str, list[tuple[float, float]]] = {name: [] for name in contestants}
+        measure()  # to warm up
+    figures: dict[str, list[float]] = {name: [] for name in contestants}
+    medians: dict[str, list[float]] = {name: [] for name in contestants}
     for _ in range(RUNS):
         taken: dict[str, list[tuple[float, float]]] = {name: [] for name in names}
         for number in range(rounds):
-            dice.shuffle(names)
+            shuffle(names)
             for name in names:
                 taken[name].append(_pair(contestants[name], contestants[base], number % 2 == 0))
-        values = [value for pairs in taken.values() for _, value in pairs]
-        found[base].append((0.0 if added else 1.0, statistics.median(values)))
+        bases = [value for pairs in taken.values() for _, value in pairs]
+        figures[base].append(0.0 if added else 1.0)
+        medians[base].append(statistics.median(bases) / per)
         for name, pairs in taken.items():
-            compared = [mine - other if added else mine / other for mine, other in pairs]
-            found[name].append(
-                (statistics.median(compared), statistics.median(v for v, _ in pairs))
-            )
-    worst = {name: slowest(runs) for name, runs in found.items()}
-    usual = {name: statistics.median(ratio for ratio, _ in runs) for name, runs in found.items()}
-    if added:
-        shown, usual = ({n: v / per for n, v in part.items()} for part in (_first(worst), usual))
-        return Table(title, unit, shown, {}, usual)
-    values_shown = {name: value / per for name, (_, value) in worst.items()}
-    return Table(title, unit, values_shown, _first(worst), usual)
-
-
-def _first(pairs: dict[str, tuple[float, float]]) -> dict[str, float]:
-    return {name: first for name, (first, _) in pairs.items()}
+            compared = [(mine - other) / per if added else mine / other for mine, other in pairs]
+            figures[name].append(statistics.median(compared))
+            medians[name].append(statistics.median(mine for mine, _ in pairs) / per)
+    slowest = min if more_is_better else max
+    values = {name: slowest((figures if added else medians)[name]) for name in contestants}
+    return Table(title, unit, values, figures, not added, more_is_better)
 
 
 def _pair(

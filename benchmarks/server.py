@@ -1,10 +1,15 @@
-"""The server of the benchmarks, in a process of its own: bytes that are made ahead, over asyncio.
+"""The benchmark server, which runs in a process of its own and sends prepared bytes.
 
-The first part of a path says how a reply is sent: ``burst`` in chunks of 16 KiB, ``single`` one
-event a chunk and a write, ``paced`` with 2 ms between events, ``first`` one event and the end 2 ms
-later, ``held`` one event and then nothing, ``large-N`` N MB of text; ``burst-N`` and ``single-N``
-N events, and ``gated-burst-N`` and ``gated-single-N`` as many after a first one, once ``/go`` is
-asked for.
+The first part of a path selects how a reply is sent:
+
+- ``burst``: in chunks of 16 KiB.
+- ``single``: one event per chunk and write.
+- ``paced``: an event every 2 ms.
+- ``first``: one event, and the end 2 ms later.
+- ``held``: one event, then nothing.
+- ``large-N``: N MB of text.
+- ``burst-N``, ``single-N``: N events.
+- ``gated-burst-N``, ``gated-single-N``: one event, then N more once ``/go`` is requested.
 """
 
 from __future__ import annotations
@@ -31,10 +36,9 @@ COUNT = {"connections": 0}
 
 
 class Gate:
-    """Holds streams back, then writes to all of them by turns.
+    """Holds streams back, then writes to all of them in turn.
 
-    One task does so: with a task for each stream the server would be as slow as its readers, and be
-    what is measured.
+    A single task does the writing. With one task per stream the server would be the bottleneck.
     """
 
     def __init__(self) -> None:
@@ -42,12 +46,12 @@ class Gate:
         self._over = asyncio.Event()
 
     async def hold(self, writer: asyncio.StreamWriter, pieces: list[bytes]) -> None:
-        """Return when the gate was opened and the pieces are written."""
+        """Wait until the gate is open and the pieces are written."""
         self._held.append((writer, pieces))
         await self._over.wait()
 
     async def open(self) -> None:
-        """Write the next piece of each stream, and so on."""
+        """Write one piece to each stream in turn, until none are left."""
         writers = [writer for writer, _ in self._held]
         try:
             for pieces in itertools.zip_longest(*(pieces for _, pieces in self._held)):
@@ -81,7 +85,7 @@ def ending(text: str, *, openai: bool) -> bytes:
 
 @functools.cache
 def writes(how: str, *, openai: bool) -> list[bytes]:
-    """What is written for a reply, one after the other."""
+    """Return the writes that make up a reply."""
     how, _, count = how.partition("-")
     texts = TEXTS[: int(count)] if count and how != "large" else TEXTS
     made = [event(text, openai=openai) for text in texts]
@@ -100,7 +104,7 @@ def writes(how: str, *, openai: bool) -> list[bytes]:
 
 
 def stamped(*, openai: bool) -> bytes:
-    """An event that tells when it was sent, in nanoseconds."""
+    """Return an event with the time of its sending, in nanoseconds."""
     return chunk(event(f"{time.monotonic_ns():020d}", openai=openai))
 
 
@@ -146,7 +150,7 @@ async def main() -> None:
     server = await asyncio.start_server(serve, "127.0.0.1", 0, backlog=2000)
     print(server.sockets[0].getsockname()[1], flush=True)
     await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
-    os._exit(0)  # the held streams would have to be ended one by one
+    os._exit(0)  # otherwise each held stream would have to be closed
 
 
 if __name__ == "__main__":

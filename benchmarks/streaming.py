@@ -1,4 +1,4 @@
-"""Replies from the server to the caller's text: CPU, latency, the first event, many at once."""
+"""Streaming replies from a server: CPU time, latency, time to the first event, many at once."""
 
 from __future__ import annotations
 
@@ -9,59 +9,69 @@ from collections.abc import AsyncIterator, Callable
 from functools import partial
 
 from . import awaiting, blocking, traffic
-from .report import Table, medians
+from .report import Table, compare
 from .server import PACED
 
 REPLIES = 3
-"""One after the other for each figure of CPU, so that not all of it is what the first one takes."""
+"""Replies per measurement of CPU time, so that the first one does not count too much."""
 AT_ONCE = 200
 PIECES = {"burst": 400, "single": 200}
-SENT = {"burst": "chunks of 16 KiB", "single": "one event a chunk"}
+SENT = {"burst": "chunks of 16 KiB", "single": "one event per chunk"}
 
 Async = Callable[[str], AsyncIterator[str]]
+Measures = dict[str, Callable[[], float]]
 
 
-def measure(port: int, rounds: int, loop: asyncio.Runner) -> list[Table]:
-    """Measure all contestants against the server at a port."""
-    sync = {name: make(port) for name, make in blocking.CONTESTANTS.items()}
-    by_name = {name: make(port) for name, make in awaiting.CONTESTANTS.items()}
-    tables = []
-    for how, told in SENT.items():
-        title = f"client, {told}: CPU"
-        each = {name: partial(_cpu, stream, how) for name, stream in sync.items()}
-        tables.append(_per_event(f"Sync {title}", each, rounds))
-        each = {name: partial(_cpu_async, loop, s, how) for name, s in by_name.items()}
-        tables.append(_per_event(f"Async {title}", each, rounds))
-    title = "client, 2 ms between events: from the server's send to the caller's text"
-    each = {name: partial(_latency, stream) for name, stream in sync.items()}
-    tables.append(medians(f"Sync {title}", each, rounds, unit="us, p50", per=1e-6))
-    each = {name: partial(_latency_async, loop, s) for name, s in by_name.items()}
-    tables.append(medians(f"Async {title}", each, rounds, unit="us, p50", per=1e-6))
-    tables.append(_first_events(sync, by_name, loop, rounds))
-    seldom = seldom_of(rounds)
-    tables += [_many(by_name, how, loop, port, seldom) for how in SENT]
-    # With one event a write the server is as busy as the client, so time alone tells little.
-    tables.append(_many(by_name, "single", loop, port, seldom, by_cpu=True))
-    return tables
+def tables(port: int, rounds: int, loop: asyncio.Runner) -> dict[str, Callable[[], Table]]:
+    """Return what can be measured against the server at a port, by the title of its table."""
+    # Made when first used, because a raw socket is connected at once.
+    made: dict[str, dict[str, blocking.Stream]] = {}
+    made_async = {name: make(port) for name, make in awaiting.CONTESTANTS.items()}
+
+    def sync(take: Callable[[blocking.Stream], float]) -> Measures:
+        if not made:
+            made["all"] = {name: make(port) for name, make in blocking.CONTESTANTS.items()}
+        return {name: partial(take, stream) for name, stream in made["all"].items()}
+
+    def awaited(take: Callable[[asyncio.Runner, Async], float]) -> Measures:
+        return {name: partial(take, loop, stream) for name, stream in made_async.items()}
+
+    found: dict[str, Callable[[], Table]] = {}
+
+    def add(title: str, measures: Callable[[], Measures], unit: str, per: float, many: int) -> None:
+        found[title] = lambda: compare(title, measures(), many, unit=unit, per=per)
+
+    per_event = REPLIES * traffic.EVENTS * 1e-6
+    for how, sent in SENT.items():
+        title = f"client, {sent}: CPU"
+        add(f"Sync {title}", partial(sync, partial(_cpu, how)), "us/event", per_event, rounds)
+        take = partial(_cpu_async, how)
+        add(f"Async {title}", partial(awaited, take), "us/event", per_event, rounds)
+    title = "client, an event every 2 ms: median latency"
+    add(f"Sync {title}", partial(sync, _latency), "us", 1e-6, rounds)
+    add(f"Async {title}", partial(awaited, _latency_async), "us", 1e-6, rounds)
+    title = "client, warm connection: time to the first event"
+    add(f"Sync {title}", partial(sync, _first), "us", 1e-6, rounds * 8)
+    add(f"Async {title}", partial(awaited, _first_async), "us", 1e-6, rounds * 8)
+    for how, sent in SENT.items():
+        title = f"{AT_ONCE} open streams, {sent}: throughput (more is better)"
+        found[title] = partial(_many, title, made_async, how, loop, port, seldom_of(rounds))
+    return found
 
 
 def seldom_of(rounds: int) -> int:
-    """Return the rounds of the 200 streams, each of which takes half a minute."""
-    return min(rounds, max(5, rounds // 3))  # of two one may be a bad one
+    """Return the number of rounds for the 200 streams, which take half a minute each."""
+    return min(rounds, max(5, rounds // 3))
 
 
-def _per_event(title: str, each: dict[str, Callable[[], float]], rounds: int) -> Table:
-    return medians(title, each, rounds, unit="us/event", per=REPLIES * traffic.EVENTS * 1e-6)
-
-
-def _cpu(stream: blocking.Stream, how: str) -> float:
+def _cpu(how: str, stream: blocking.Stream) -> float:
     start = time.process_time()
     for _ in range(REPLIES):
         assert sum(1 for _ in stream(how)) == traffic.EVENTS
     return time.process_time() - start
 
 
-def _cpu_async(loop: asyncio.Runner, stream: Async, how: str) -> float:
+def _cpu_async(how: str, loop: asyncio.Runner, stream: Async) -> float:
     async def run() -> float:
         start = time.process_time()
         for _ in range(REPLIES):
@@ -91,18 +101,6 @@ def _latency_async(loop: asyncio.Runner, stream: Async) -> float:
     return statistics.median(loop.run(run())) * 1e-9
 
 
-def _first_events(
-    sync: dict[str, blocking.Stream], by_name: dict[str, Async], loop: asyncio.Runner, rounds: int
-) -> Table:
-    each: dict[str, Callable[[], float]] = {}
-    for name, stream in sync.items():
-        each[f"sync: {name}"] = partial(_first, stream)
-    for name, stream_async in by_name.items():
-        each[f"async: {name}"] = partial(_first_async, loop, stream_async)
-    title = "The first event on a warm connection: added to a raw socket"
-    return medians(title, each, rounds * 8, unit="us", per=1e-6, added=True)
-
-
 def _first(stream: blocking.Stream) -> float:
     start = time.perf_counter()
     reply = stream("first")
@@ -127,32 +125,29 @@ def _first_async(loop: asyncio.Runner, stream: Async) -> float:
 
 
 def _many(
-    by_name: dict[str, Async],
+    title: str,
+    contestants: dict[str, Async],
     how: str,
     loop: asyncio.Runner,
     port: int,
     rounds: int,
-    *,
-    by_cpu: bool = False,
 ) -> Table:
-    """Throughput, all streams open: the inverse of the time, so more is faster than the base."""
     count = PIECES[how]
-    clock = time.process_time if by_cpu else time.perf_counter
 
     async def run(stream: Async) -> float:
         replies = [stream(f"gated-{how}-{count}") for _ in range(AT_ONCE)]
         for reply in replies:
             await anext(reply)
         _, writer = await asyncio.open_connection("127.0.0.1", port)
-        start = clock()
+        start = time.perf_counter()
         writer.write(b"GET /go HTTP/1.1\r\n\r\n")
         counts = await asyncio.gather(*map(_count, replies))
-        taken = clock() - start
+        taken = time.perf_counter() - start
         assert set(counts) == {count}
         writer.close()
         return AT_ONCE * count / taken
 
-    each = {name: (lambda stream=stream: loop.run(run(stream))) for name, stream in by_name.items()}
-    of = "each second of the client's CPU" if by_cpu else "throughput"
-    title = f"{AT_ONCE} open streams, {SENT[how]}: {of}, more is better"
-    return medians(title, each, rounds, unit="1000 events/s", per=1000, more=True)
+    each: Measures = {
+        name: (lambda stream=stream: loop.run(run(stream))) for name, stream in contestants.items()
+    }
+    return compare(title, each, rounds, unit="1000 events/s", per=1000, more_is_better=True)

@@ -1,4 +1,4 @@
-"""The events that are measured: the same texts in the form of AI Engine and in that of OpenAI."""
+"""The events to parse: the same texts in the formats of AI Engine and of OpenAI."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ BEYOND_ASCII = "\u043f\u0440\u0438\u0432\u0435\u0442\u20ac"
 
 
 def texts(count: int, length: int) -> list[str]:
-    """Texts of which one in ten has an escape, and one in ten letters beyond ASCII."""
+    """Return texts, one in ten with an escape and one in ten with non-ASCII letters."""
     chosen = random.Random(1)
     made = []
     for _ in range(count):
@@ -27,7 +27,7 @@ def texts(count: int, length: int) -> list[str]:
 
 
 def event(text: str, *, detailed: bool = False) -> bytes:
-    """An event as plugins write it; a detailed one has subtype and timestamp."""
+    """Return an event as plugins write it; a detailed one has a subtype and a timestamp."""
     fields: dict[str, object] = {"type": "live", "data": text}
     if detailed:
         fields |= {"timestamp": 1763800000000, "subtype": "content", "visibility": "visible"}
@@ -40,7 +40,7 @@ def ending(text: str) -> bytes:
 
 
 def openai_event(text: str) -> bytes:
-    """The same text as a chunk of a chat completion."""
+    """Return the text as a chunk of a chat completion."""
     choice = {"index": 0, "delta": {"content": text}, "finish_reason": None}
     fields = {
         "id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1, "model": "m",
@@ -53,7 +53,7 @@ OPENAI_ENDING = b"data: [DONE]\n\n"
 
 
 def packed(events: list[bytes], size: int = PIECE) -> Iterator[bytes]:
-    """Give whole events together, in pieces of about `size` bytes."""
+    """Yield whole events in pieces of about `size` bytes."""
     piece: list[bytes] = []
     length = 0
     for item in events:
@@ -67,5 +67,5 @@ def packed(events: list[bytes], size: int = PIECE) -> Iterator[bytes]:
 
 
 def slices(data: bytes, size: int = PIECE) -> list[bytes]:
-    """Bytes in pieces of a size, wherever these end."""
+    """Return the data in pieces of `size` bytes, regardless of events."""
     return [data[at : at + size] for at in range(0, len(data), size)]
