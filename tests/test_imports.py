@@ -1,34 +1,30 @@
-"""What imports what."""
+"""The layers of the package, its public names, and its two sides that mirror each other."""
 
 from __future__ import annotations
 
 import ast
+import importlib
 import inspect
+import pydoc
+import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import chatgpt4online
-from chatgpt4online import AsyncClient, Client
 
 PACKAGE = Path(chatgpt4online.__file__).parent
 # The layers, from the bottom; a module imports from its own layer or below.
 LAYERS = [
-    {"errors", "values"},
-    {"messages"},
+    {"errors"},
+    {"config", "models"},
     {"protocol"},
-    {"discretion", "failures", "files", "retries", "settings", "terminal", "reply_stream"},
-    {"base_client", "conversation"},
-    {"answer", "chunked", "idle_switch"},
-    {"connections", "async_connections"},
-    {"sync_answer", "async_answer"},
-    {"under_way"},
-    {"transport", "async_transport"},
-    {"sync_reply_stream", "async_reply_stream"},
-    {"sync_engine", "async_engine"},
-    {"client", "async_client", "sync_conversation", "async_conversation"},
+    {"network", "transport_errors", "uploads", "retries"},
+    {"settings", "reply_stream", "conversation"},
+    {"sync", "aio"},
     {"onecall", "provider", "server"},
     {"cli"},
     {"__main__", "__init__"},
@@ -36,7 +32,7 @@ LAYERS = [
 HEAVY = ("requests", "urllib3", "aiohttp", "tenacity", "asyncio")
 FORBIDDEN_IN_CORE = {
     "requests", "urllib3", "aiohttp", "tenacity", "asyncio", "socket", "ssl", "http", "time",
-    "datetime", "logging", "random", "secrets", "os", "sys",
+    "datetime", "logging", "random", "secrets", "os", "uuid", "subprocess",
 }  # fmt: skip
 
 
@@ -71,22 +67,18 @@ def test_imports_point_down_only(path: Path) -> None:
             assert name.split(".")[0] not in FORBIDDEN_IN_CORE
 
 
-def test_the_clients_do_not_import_each_other() -> None:
-    for path in PACKAGE.glob("*.py"):
-        names = imports_of(path)
-        if path.stem in (
-            "client",
-            "connections",
-            "transport",
-            "sync_conversation",
-            "sync_engine",
-            "sync_reply_stream",
-        ):
-            assert not {name for name in names if "async" in name or name == "aiohttp"}
-        elif path.stem.startswith("async_"):
-            assert not names & {"chatgpt4online.client", "chatgpt4online.transport"}
-            assert not {name for name in names if "sync_" in name.replace("async_", "")}
-            assert not names & {"requests", "urllib3"}
+@pytest.mark.parametrize(
+    ("side", "foreign"),
+    [
+        ("sync", {"aiohttp", "asyncio", "chatgpt4online.aio"}),
+        ("aio", {"requests", "urllib3", "http", "chatgpt4online.sync"}),
+    ],
+)
+def test_the_clients_share_nothing_but_what_is_below_them(side: str, foreign: set[str]) -> None:
+    for path in (PACKAGE / side).glob("*.py"):
+        for name in imports_of(path):
+            parts = name.split(".")
+            assert not {".".join(parts[:length]) for length in (1, 2)} & foreign, f"{path}: {name}"
 
 
 def run_python(code: str) -> str:
@@ -128,17 +120,120 @@ def test_the_table_of_names_is_what_type_checkers_see() -> None:
         if isinstance(node, ast.ImportFrom) and node.level
         for alias in node.names
     }
-    assert seen == {(home, name) for name, home in chatgpt4online._HOME_OF.items()}
+    assert seen == {(module, name) for name, module in chatgpt4online._MODULE_OF.items()}
     assert sorted(name for _, name in seen) == chatgpt4online.__all__
 
 
-def test_both_clients_have_the_same_signatures() -> None:
-    names = [name for name in vars(Client) if not name.startswith("_")]
-    assert names == [name for name in vars(AsyncClient) if not name.startswith("_")]
-    assert inspect.signature(Client) == inspect.signature(AsyncClient)
-    for name in names:
-        ours = inspect.signature(getattr(Client, name)).parameters
-        assert ours == inspect.signature(getattr(AsyncClient, name)).parameters
+# What must differ between the two sides, as it reads on the async one and on the sync one.
+REPLACEMENTS = [
+    (r"\bAsync(?=[A-Z])", ""),
+    (r"\basync (?=for|with)", ""),
+    (r"\bawait ", ""),
+    (r"\baiohttp\.Client(?=Session|Response)", "requests."),
+    (r"\baiohttp\b", "requests"),
+    (r"\bAn asyncio\b", "A blocking"),
+    (r"\basyncio\b", "blocking"),
+    (r"\bAwaited\b", "Called"),
+    (r"\btask", "thread"),
+]
+# These say on both sides when a prompt is sent, what can be shared, or what closing does.
+DIFFERENT_PROSE = {
+    "Client", "Client.close", "Client.stream", "Conversation.stream", "ReplyStream",
+    "ResponseStream.close", "Runner.stream", "Transport.check_usable", "Transport.close",
+}  # fmt: skip
+ONLY_ASYNC = {"ReplyStream.aclose", "Transport.check_open"}
+SIDES = {"sync": PACKAGE / "sync", "aio": PACKAGE / "aio"}
+MIRRORED = sorted(path.stem for path in SIDES["sync"].glob("*.py"))
+
+
+def as_sync(text: str) -> str:
+    """Return a text of the async side in the words of the sync side, on one line."""
+    for pattern, replacement in REPLACEMENTS:
+        text = re.sub(pattern, replacement, text)
+    return " ".join(text.split())
+
+
+def public_members(side: str, module: str) -> dict[str, Any]:
+    """Return the public classes and methods of a module by name, as on the sync side."""
+    found: dict[str, Any] = {}
+    loaded = importlib.import_module(f"chatgpt4online.{side}.{module}")
+    for name, kind in vars(loaded).items():
+        if inspect.isclass(kind) and kind.__module__ == loaded.__name__ and name[0] != "_":
+            found[as_sync(name)] = kind
+            for member, value in vars(kind).items():
+                if not member.startswith("_") and callable(getattr(kind, member)):
+                    found[f"{as_sync(name)}.{member}"] = value
+                elif isinstance(value, property) and not member.startswith("_"):
+                    found[f"{as_sync(name)}.{member}"] = value.fget
+    return found
+
+
+def signature_of(member: Any) -> list[tuple[str, Any, Any, str]]:
+    """Return the parameters and, under the name of return, the annotation of the result."""
+    signature = inspect.signature(member)
+    parameters = [
+        (item.name, item.kind, item.default, as_sync(str(item.annotation)))
+        for item in signature.parameters.values()
+    ]
+    result = str(signature.return_annotation).replace("AsyncIterator", "Iterator")
+    return [*parameters, ("return", None, None, as_sync(result))]
+
+
+def sections_of(member: Any) -> dict[str, str]:
+    """Return the sections of a docstring; what is before all of them has no name."""
+    title, sections = "", {"": ""}
+    for line in (inspect.getdoc(member) or "").splitlines():
+        if line in ("Args:", "Attributes:", "Raises:", "Returns:"):
+            title = line
+            sections[title] = ""
+        else:
+            sections[title] += line + "\n"
+    return sections
+
+
+def entries_of(section: str) -> list[str]:
+    return re.findall(r"^ {4}(\w+):", section, re.MULTILINE)
+
+
+def test_both_sides_have_the_same_modules() -> None:
+    assert sorted(path.stem for path in SIDES["aio"].glob("*.py")) == MIRRORED
+
+
+@pytest.mark.parametrize("module", MIRRORED)
+def test_both_sides_have_the_same_classes_and_methods(module: str) -> None:
+    sync, aio = public_members("sync", module), public_members("aio", module)
+    assert [name for name in aio if name not in ONLY_ASYNC] == list(sync)
+    for name, member in sync.items():
+        if not inspect.isclass(member) or name in ("Client", "Conversation"):
+            assert signature_of(member) == signature_of(aio[name]), name
+
+
+@pytest.mark.parametrize("module", MIRRORED)
+def test_both_sides_are_documented_alike(module: str) -> None:
+    aio = public_members("aio", module)
+    for name, member in public_members("sync", module).items():
+        ours, theirs = sections_of(member), sections_of(aio[name])
+        assert list(ours) == list(theirs), name
+        for title, text in ours.items():
+            if name in DIFFERENT_PROSE:
+                assert entries_of(text) == entries_of(theirs[title]), name
+            else:
+                assert as_sync(text) == as_sync(theirs[title]), name
+
+
+@pytest.mark.parametrize("module", MIRRORED)
+def test_both_sides_import_the_same_of_ours(module: str) -> None:
+    sync, aio = (
+        {name for name in imports_of(folder / f"{module}.py") if name.startswith("chatgpt4online")}
+        for folder in SIDES.values()
+    )
+    assert {name.replace(".sync", ".aio") for name in sync} == aio
+
+
+def test_both_one_off_functions_have_the_same_parameters() -> None:
+    for name in ("generate", "stream"):
+        ours = inspect.signature(getattr(chatgpt4online, name)).parameters
+        assert ours == inspect.signature(getattr(chatgpt4online, f"a{name}")).parameters
 
 
 def test_every_public_name_has_a_docstring() -> None:
@@ -146,7 +241,35 @@ def test_every_public_name_has_a_docstring() -> None:
         value = getattr(chatgpt4online, name)
         if name == "Event":
             continue
-        assert inspect.getdoc(value), name
+        assert (value.__doc__ or "").strip(), name
         for member, inner in vars(value).items() if inspect.isclass(value) else ():
-            if inspect.isfunction(inner) and not member.startswith("_"):
+            if not member.startswith("_") and (
+                inspect.isfunction(inner) or isinstance(inner, property)
+            ):
                 assert inspect.getdoc(inner), f"{name}.{member}"
+
+
+def test_help_shows_the_public_names() -> None:
+    text = pydoc.plain(pydoc.render_doc(chatgpt4online))
+    _, *rest = re.split(r"^([A-Z][A-Z ]*)\n", text, flags=re.MULTILINE)
+    sections = dict(zip(rest[::2], rest[1::2], strict=True))
+    shown = sections["CLASSES"] + sections["FUNCTIONS"] + sections["DATA"]
+    for name in chatgpt4online.__all__:
+        assert re.search(rf"^    (class |async )?{name}\b", shown, re.MULTILINE), name
+    data = re.findall(r"^    (\w+) = ", sections["DATA"], re.MULTILINE)
+    assert set(data) <= {"Event", "__all__"}
+    functions = re.findall(r"^    (?:async )?(\w+)\(", sections["FUNCTIONS"], re.MULTILINE)
+    assert {name for name in functions if not name.startswith("__")} == {
+        "agenerate", "astream", "fold_prompt", "generate", "stream",
+    }  # fmt: skip
+    assert "_MODULES" not in text
+    assert "import_module" not in text
+
+
+def test_a_module_of_the_package_does_not_hide_a_public_name() -> None:
+    code = """
+import chatgpt4online.sync.stream, chatgpt4online.aio.client, chatgpt4online.server
+from chatgpt4online import Client, conversation, stream
+print(callable(stream), callable(Client), type(conversation).__name__)
+"""
+    assert run_python(code).split() == ["True", "True", "module"]
