@@ -94,6 +94,18 @@ def test_an_import_loads_no_http_library() -> None:
     assert run_python(code).split() == []
 
 
+def test_values_and_errors_load_no_http_library() -> None:
+    names = [name for name, module in chatgpt4online._MODULE_OF.items() if is_light(module)]
+    assert {"Message", "Timeout", "ChatError", "fold_prompt", "SiteInfo"} <= set(names)
+    code = f"import sys; from chatgpt4online import {', '.join(names)};"
+    code += f"print(*sorted(set(sys.modules) & set({HEAVY!r})))"
+    assert run_python(code).split() == []
+
+
+def is_light(module: str) -> bool:
+    return module.partition(".")[0] in ("config", "errors", "models", "protocol")
+
+
 def test_each_client_loads_only_its_own_http_library() -> None:
     code = "import sys; from chatgpt4online import {}; loaded = set(sys.modules);"
     code += "print('requests' in loaded, 'aiohttp' in loaded)"

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from unittest import mock
+from urllib.parse import urlsplit
 
 import aiohttp
 import aioresponses
 import pytest
+import requests
 import requests_cache
 import requests_mock
 import responses
@@ -23,7 +26,8 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import StatusCode
 
-from chatgpt4online.errors import ChatError, QueryRejected, ReplyError, RouteNotFound
+from chatgpt4online import AsyncClient
+from chatgpt4online.errors import ChatError, QueryRejected, ReplyError, RouteNotFound, UsageError
 from chatgpt4online.models import Reply
 
 from .drivers import AsyncDriver, Driver, SyncDriver
@@ -241,3 +245,57 @@ def test_opentelemetry_traces_a_stream_that_is_closed_early(
         with client.stream("Hi") as stream:
             assert next(iter(stream)) == "Hel"
         assert len(spans.get_finished_spans()) == 2
+
+
+def test_a_subclass_of_requests_session_sees_each_request() -> None:
+    """As cloudscraper and CacheControl are made."""
+    seen: list[str] = []
+
+    class Session(requests.Session):
+        def request(self, method: str, url: str, *rest: Any, **options: Any) -> requests.Response:  # type: ignore[override]
+            seen.append(f"request {urlsplit(url).path}")
+            return super().request(method, url, *rest, **options)
+
+        def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:
+            seen.append(f"send {request.path_url}")
+            return super().send(request, **options)
+
+    with LoopbackServer(HELLO) as server, Session() as session:
+        session.hooks["response"].append(lambda response, **options: seen.append("response"))
+        with SyncDriver().client(server.url, session=session) as client:
+            assert client.generate("Hi").text == "Hello"
+    assert seen == [
+        f"request {SESSION_ROUTE}", f"send {SESSION_ROUTE}", "response",
+        f"request {PROMPT_ROUTE}", f"send {PROMPT_ROUTE}", "response",
+    ]  # fmt: skip
+
+
+def test_a_middleware_of_an_aiohttp_session_sees_each_request() -> None:
+    seen: list[str] = []
+
+    async def middleware(
+        request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+    ) -> aiohttp.ClientResponse:
+        response = await handler(request)
+        seen.append(f"{request.method} {request.url.path}: {response.status}")
+        return response
+
+    async def ask(url: str) -> Reply:
+        async with (
+            aiohttp.ClientSession(
+                middlewares=[middleware], cookie_jar=aiohttp.CookieJar(unsafe=True)
+            ) as session,
+            AsyncClient(url, session=session) as client,
+        ):
+            return await client.generate("Hi")
+
+    with LoopbackServer(HELLO) as server:
+        assert asyncio.run(ask(server.url)).text == "Hello"
+    assert seen == [f"POST {SESSION_ROUTE}: 200", f"POST {PROMPT_ROUTE}: 200"]
+
+
+@pytest.mark.parametrize("session", ["a session", object()])
+def test_a_session_of_another_library_is_a_mistake(session: Any, driver: Driver) -> None:
+    with pytest.raises(UsageError, match="session"):
+        with driver.client(SITE, session=session) as client:
+            client.generate("Hi")
