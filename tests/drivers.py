@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol, Self
 
 from chatgpt4online import AsyncClient, AsyncConversation, AsyncReplyStream, Client
-from chatgpt4online.messages import Event, Reply
+from chatgpt4online.models import Event, Reply
 
 
 class Driver(Protocol):

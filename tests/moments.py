@@ -24,9 +24,9 @@ class Moment:
         self.noticed = asyncio.Event()
         self.gone = threading.Event()
         self._used = False
-        self.retry = RetryPolicy(backoff=50, also=self._also)
+        self.retry = RetryPolicy(backoff=50, retry_if=self._retry_if)
 
-    def _also(self, error: ChatError) -> bool:
+    def _retry_if(self, error: ChatError) -> bool:
         """Asked in the client, right before it waits for the next try."""
         if self.name != "prompt, backoff":
             return False

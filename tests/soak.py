@@ -86,11 +86,13 @@ class Soak:
         if error is None:
             self.complete += 1
         else:
-            self.errors[f"{type(error).__name__}: {_without_numbers(str(error))}"] += 1
+            self.errors[f"{type(error).__name__}: {_without_details(str(error))}"] += 1
 
 
-def _without_numbers(text: str) -> str:
-    return re.sub(r"[0-9]+", "#", text)[:80]
+def _without_details(text: str) -> str:
+    """Return an error's text without addresses, counts and what comes after a second colon."""
+    text = re.sub(r"http://[0-9.:]+", "the site", text)
+    return re.sub(r"[0-9]+ characters", "# characters", text).split(": ")[0][:70]
 
 
 def converse(client: Client, number: int, soak: Soak) -> None:

@@ -101,14 +101,14 @@ def test_the_prompt_from_stdin(
     assert main(["ask"]) == 0
     out, err = capsys.readouterr()
     assert out == "You said: Hi there (2 words)\n".replace("Hi there", "Hi\nthere")
-    assert err == ("chatgpt4online: Type the question, then Ctrl-D.\n" if tty else "")
+    assert err == ("chatgpt4online: Type your question, then press Ctrl-D.\n" if tty else "")
 
 
 def test_an_error(dead_port: int, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["ask", "--site", f"http://127.0.0.1:{dead_port}", "Hi"]) == 1
     out, err = capsys.readouterr()
     assert out == ""
-    assert err.startswith(f"chatgpt4online: No connection to http://127.0.0.1:{dead_port}. ")
+    assert err.startswith(f"chatgpt4online: Could not connect to http://127.0.0.1:{dead_port}: ")
 
 
 def test_an_error_after_some_text(capsys: pytest.CaptureFixture[str]) -> None:
@@ -149,7 +149,7 @@ def test_ctrl_c(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPa
     def interrupt(*arguments: Any) -> Any:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("chatgpt4online.client.Client.stream", interrupt)
+    monkeypatch.setattr("chatgpt4online.sync.client.Client.stream", interrupt)
     assert main(["ask", "--site", "http://127.0.0.1:1", "Hi"]) == 130
     assert capsys.readouterr() == ("", "chatgpt4online: Interrupted.\n")
 
@@ -182,7 +182,7 @@ def test_ctrl_c_in_a_demo_shows_nothing_of_the_site() -> None:
         (">/dev/full", 1, "No space left on device"),
         ("2>&-", 0, ""),
         ("<&-", 0, "Asking the demo site"),
-        ("<&- --no-prompt", 2, "There is no question"),
+        ("<&- --no-prompt", 2, "No question is given"),
     ],
 )
 def test_streams_that_are_closed_or_full(redirection: str, code: int, said: str) -> None:
@@ -211,8 +211,8 @@ def test_a_reply_that_the_site_changed_and_one_of_images(
         assert main(["ask", "--site", server.url, "Hi"]) == 0
         out, err = capsys.readouterr()
         assert out == "raw\n"
-        assert "--no-stream prints the final text" in err
-        assert "1 images; --json prints them" in err
+        assert "Use --no-stream to print the final text" in err
+        assert "1 images. Use --json to print them" in err
         assert main(["ask", "--site", server.url, "--no-stream", "Hi"]) == 0
         assert capsys.readouterr().out == "[filtered]\n"
 
@@ -317,7 +317,7 @@ def test_an_error_of_the_site_does_not_steer_the_terminal_either(
     monkeypatch.setattr("sys.stderr", terminal)
     with LoopbackServer(ai_site(submit)) as server:
         assert main(["ask", "--site", server.url, "Hi"]) == 1
-    assert terminal.getvalue().endswith("failed: no [2J 2J\n")
+    assert terminal.getvalue().endswith("error: no [2J 2J\n")
 
 
 def test_half_a_character_can_be_printed() -> None:

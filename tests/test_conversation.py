@@ -200,7 +200,7 @@ def test_trimming(budget: dict[str, int], left: list[str], driver: Driver) -> No
         talk = client.conversation(messages=said)
         talk.trim(**budget)
         assert [message.content for message in talk.messages] == left
-        with pytest.raises(UsageError, match="budget"):
+        with pytest.raises(UsageError, match="negative"):
             talk.trim(messages=-1)
 
 
@@ -351,11 +351,11 @@ def test_what_regenerate_could_not_send_again_is_a_mistake(site: LocalSite, driv
     with driver.client(site.url) as client:
         talk = client.conversation()
         talk.generate("look", files=[b"x"])
-        with pytest.raises(UsageError, match="had files"):
+        with pytest.raises(UsageError, match="cannot be regenerated"):
             talk.regenerate()
         (shortcut,) = talk.generate("one").shortcuts
         talk.send_shortcut(shortcut)
-        with pytest.raises(UsageError, match="pressed a shortcut"):
+        with pytest.raises(UsageError, match="cannot be regenerated"):
             talk.regenerate()
 
 

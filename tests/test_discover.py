@@ -109,6 +109,6 @@ def test_a_limit_that_the_page_told_is_kept_to(driver: Driver) -> None:
     with LocalSite(max_length=5) as site, driver.client(site.url) as client:
         client.discover()
         assert client.generate("\U0001f469" * 5).text
-        with pytest.raises(UsageError, match="has 6 characters; the site takes 5"):
+        with pytest.raises(UsageError, match="has 6 characters; the site accepts 5"):
             client.generate("123456")
     assert len(site.app.submissions) == 1

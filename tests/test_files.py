@@ -109,7 +109,7 @@ def test_a_file_that_cannot_be_sought_or_is_closed(picture: Path, driver: Driver
     reader, writer = os.pipe()
     with driver.client("http://127.0.0.1:1") as client, os.fdopen(reader, "rb") as pipe:
         os.close(writer)
-        with pytest.raises(UsageError, match="able to seek"):
+        with pytest.raises(UsageError, match="seekable"):
             client.upload(pipe)
         opened = picture.open("rb")
         opened.close()
@@ -139,7 +139,7 @@ def test_a_file_that_goes_away(site: LocalSite, picture: Path, driver: Driver) -
 
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("os.path.getsize", remove)
-            with pytest.raises(UsageError, match="cannot be read"):
+            with pytest.raises(UsageError, match="Cannot read .*: No such file"):
                 client.upload(picture)
 
 
@@ -171,7 +171,7 @@ def test_old_plugins_take_one_file_under_an_old_name(era: Era, driver: Driver) -
         client.generate("Hi", files=[file])
         assert site.app.submissions[0]["newImageId"] == "f1"
         assert site.app.submissions[0]["newFileId"] == "f1"
-        with pytest.raises(UsageError, match="too old"):
+        with pytest.raises(UsageError, match="does not accept more than one file"):
             client.generate("Hi", files=[file, file])
         assert len(site.app.submissions) == 1
 
@@ -207,14 +207,14 @@ def test_a_site_without_uploads(address: str, picture: Path, driver: Driver) -> 
         with pytest.raises((RouteNotFound, UsageError)):
             client.generate("Hi", files=[picture])
         if address:
-            with pytest.raises(UsageError, match="takes no files"):
+            with pytest.raises(UsageError, match="does not accept files"):
                 client.generate("Hi", files=[StoredFile("f1")])
         assert not site.app.submissions
 
 
 def test_more_files_than_the_chatbot_takes(site: LocalSite, driver: Driver) -> None:
     with driver.client(site.url + "/chat/") as client:
-        with pytest.raises(UsageError, match="4 files are too many; the site's chatbot takes 3"):
+        with pytest.raises(UsageError, match="4 files are too many; the chatbot accepts 3"):
             client.generate("Hi", files=[StoredFile("f1")] * 4)
     assert not site.app.submissions
 
@@ -316,7 +316,7 @@ def test_the_total_time_is_that_of_prompt_and_files_together(driver: Driver) -> 
 def test_a_page_is_kept_to_before_a_file_is_uploaded(site: LocalSite, driver: Driver) -> None:
     with driver.client(site.url) as client:
         client.discover()
-        with pytest.raises(UsageError, match="the site takes 512"):
+        with pytest.raises(UsageError, match="the site accepts 512"):
             client.generate("x" * 600, files=[b"x"])
         with pytest.raises(UsageError, match="4 files are too many"):
             client.generate("Hi", files=[b"x"] * 4)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from chatgpt4online.messages import ActivityEvent, EndEvent, TextEvent
+from chatgpt4online.models import ActivityEvent, EndEvent, TextEvent
 
 from .drivers import Driver
 from .loopback import Connection, LoopbackServer, Received

@@ -68,7 +68,7 @@ def test_a_refused_connection_is_tried_as_often_as_the_policy_says(
 
     monkeypatch.setattr(socket.socket, "connect", counted)
     with driver.client(f"http://127.0.0.1:{dead_port}", retry=AT_ONCE) as client:
-        with pytest.raises(ConnectError, match=f"No connection to http://127.0.0.1:{dead_port}"):
+        with pytest.raises(ConnectError, match=f"Could not connect to http://127.0.0.1:{dead_port}"):
             client.generate("Hi")
     assert len([address for address in tries if address[1] == dead_port]) == 3
 
@@ -108,10 +108,10 @@ def test_a_stream_shows_no_failure_while_there_may_be_another_try(
             waits.append(seconds)
             assert not stream.done
             assert stream.text == ""
-            with pytest.raises(UsageError, match="not complete yet"):
+            with pytest.raises(UsageError, match="not complete"):
                 stream.reply  # noqa: B018
 
-        monkeypatch.setattr("chatgpt4online.async_engine._sleep", look_meanwhile)
+        monkeypatch.setattr("chatgpt4online.aio.runner.Runner._sleep", look_meanwhile)
         async with AsyncClient(url, retry=AT_ONCE) as client:
             stream = client.stream("Hi")
             assert (await stream.read()).text == "Hello"
@@ -152,13 +152,13 @@ def test_what_the_site_may_have_run_is_not_sent_again(
 def test_a_policy_can_ask_for_more(driver: Driver) -> None:
     asked: list[ChatError] = []
 
-    def also(error: ChatError) -> bool:
+    def retry_if(error: ChatError) -> bool:
         asked.append(error)
         return isinstance(error, StatusError)
 
     with (
         LoopbackServer(ai_site(in_turn(send(answer("", 500)), HELLO))) as server,
-        driver.client(server.url, retry=RetryPolicy(backoff=0, also=also)) as client,
+        driver.client(server.url, retry=RetryPolicy(backoff=0, retry_if=retry_if)) as client,
     ):
         assert client.generate("Hi").text == "Hello"
         assert len(server.prompts) == 2
@@ -166,7 +166,7 @@ def test_a_policy_can_ask_for_more(driver: Driver) -> None:
 
 
 def test_a_reply_that_broke_off_is_never_asked_again(driver: Driver) -> None:
-    policy = RetryPolicy(backoff=0, also=lambda error: True)
+    policy = RetryPolicy(backoff=0, retry_if=lambda error: True)
     with (
         LoopbackServer(ai_site(cut(CHUNKED + chunk(live("Hello"))))) as server,
         driver.client(server.url, retry=policy) as client,
@@ -179,7 +179,7 @@ def test_a_reply_that_broke_off_is_never_asked_again(driver: Driver) -> None:
 def test_a_client_that_is_closed_while_it_waits_sends_nothing_more(driver: Driver) -> None:
     closing: list[Any] = []
 
-    def also(error: ChatError) -> bool:
+    def retry_if(error: ChatError) -> bool:
         inner = getattr(client, "inner", client)
         closing.append(
             asyncio.ensure_future(inner.close()) if inner is not client else inner.close()
@@ -187,7 +187,7 @@ def test_a_client_that_is_closed_while_it_waits_sends_nothing_more(driver: Drive
         return True
 
     with LoopbackServer(ai_site(send(answer("", 500)))) as server:
-        client = driver.client(server.url, retry=RetryPolicy(backoff=0.01, also=also))
+        client = driver.client(server.url, retry=RetryPolicy(backoff=0.01, retry_if=retry_if))
         with pytest.raises(UsageError, match="closed"):
             client.generate("Hi")
         assert len(server.prompts) == 1

@@ -11,7 +11,7 @@ import requests
 
 from chatgpt4online import Message
 from chatgpt4online.errors import QueryRejected, RouteNotFound
-from chatgpt4online.messages import ActivityEvent
+from chatgpt4online.models import ActivityEvent
 from chatgpt4online.protocol.site import Era
 from chatgpt4online.server import LocalSite
 from chatgpt4online.server.nonces import HALF_LIFE

@@ -32,7 +32,7 @@ def test_shortcuts(site: LocalSite, driver: Driver) -> None:
         assert client.send_shortcut(told).text == "1: M"
         with pytest.raises(QueryRejected, match="expired"):
             client.send_shortcut(Shortcut("message", {"shortcutId": "old"}))
-        with pytest.raises(UsageError, match="nothing"):
+        with pytest.raises(UsageError, match="neither"):
             client.send_shortcut(Shortcut("message", {}))
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from chatgpt4online import AsyncClient, Message, RetryPolicy, RouteNotFound, StoredFile
 from chatgpt4online.errors import ConnectError, QueryRejected, ReplyError, StatusError, UsageError
-from chatgpt4online.messages import EndEvent, TextEvent
+from chatgpt4online.models import EndEvent, TextEvent
 from chatgpt4online.protocol.site import Era
 from chatgpt4online.server import LocalSite
 

@@ -1,4 +1,4 @@
-"""Stopping in the midst: Ctrl-C, cancelled tasks, closing while others wait, forks."""
+"""Stopping early: Ctrl-C, cancelled tasks, and closing while others wait."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 import gc
 import signal
 import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -25,13 +26,19 @@ from chatgpt4online import (
 from .drivers import AsyncDriver, Driver
 from .faults import nowhere
 from .loopback import (
+    CHUNKED,
     HELLO,
     PATIENCE,
     LoopbackServer,
     ai_site,
+    chunk,
+    live,
+    stall,
 )
 from .moments import Moment
 
+SHORT = 0.5
+"""An idle timeout that is waited for in full; seconds."""
 MOMENTS = [
     ("session", 0),
     ("prompt", 1),
@@ -73,8 +80,16 @@ def test_a_cancelled_task_leaves_the_client_usable(moment: Moment) -> None:
     driver.close()
 
 
+@pytest.fixture
+def _ctrl_c_interrupts() -> Iterator[None]:
+    """A shell that starts the tests in the background has SIGINT ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("_ctrl_c_interrupts")
 def test_ctrl_c_leaves_the_client_usable(moment: Moment, driver: Driver) -> None:
-    """A real signal, in the thread that waits."""
     main, stopped = threading.main_thread().ident, threading.Event()
     assert main is not None
 
@@ -82,7 +97,7 @@ def test_ctrl_c_leaves_the_client_usable(moment: Moment, driver: Driver) -> None
         assert moment.reached.wait(PATIENCE)
         while True:
             signal.pthread_kill(main, signal.SIGINT)
-            # One that comes right before a wait does not end the wait; the next one does.
+            # A signal right before a wait does not end the wait; the next one does.
             if stopped.wait(0.5):
                 return
 
@@ -102,8 +117,9 @@ def test_ctrl_c_leaves_the_client_usable(moment: Moment, driver: Driver) -> None
 
 
 def test_a_client_that_is_closed_by_another_thread(moment: Moment) -> None:
+    """A thread that waits for a silent site notices after the idle timeout."""
     with LoopbackServer(moment.handle) as server, ThreadPoolExecutor(1) as pool:
-        client = Client(server.url, retry=moment.retry)
+        client = Client(server.url, retry=moment.retry, timeout=Timeout(idle=SHORT))
         asked = pool.submit(moment.ask, client)
         assert moment.reached.wait(PATIENCE)
         client.close()
@@ -115,9 +131,10 @@ def test_a_client_that_is_closed_by_another_thread(moment: Moment) -> None:
 
 
 def test_a_stream_that_is_closed_by_another_thread() -> None:
-    """As the stop button of a program does."""
+    """As the stop button of a program does. The reading thread notices after the idle timeout."""
     moment = Moment("prompt, reply", prompts=1)
-    with LoopbackServer(moment.handle) as server, Client(server.url) as client:
+    timeout = Timeout(idle=SHORT)
+    with LoopbackServer(moment.handle) as server, Client(server.url, timeout=timeout) as client:
         stream = client.stream("Hi")
         assert next(stream) == "Hello"
         with ThreadPoolExecutor(1) as pool:
@@ -159,9 +176,9 @@ def test_a_client_that_is_closed_by_another_task(moment: Moment) -> None:
 
 
 def check_closed(error: ChatError, moment: Moment) -> None:
-    # What could be tried again is, and then the client says that it is closed.
-    kinds = {"prompt": TransportError, "prompt, reply": IncompleteReply}
-    assert type(error) is kinds.get(moment.name, UsageError)
+    # After a wait for another try, the client says that it is closed.
+    kinds = {"prompt, reply": IncompleteReply, "prompt, backoff": UsageError}
+    assert type(error) is kinds.get(moment.name, TransportError)
     if moment.name == "prompt, reply":
         assert isinstance(error, IncompleteReply)
         assert error.partial_text == "Hello"
@@ -261,3 +278,19 @@ def test_a_client_is_forgotten_without_being_closed() -> None:
     with LoopbackServer(ai_site(HELLO)) as server:
         assert Client(server.url).generate("Hi").text == "Hello"
         gc.collect()
+
+
+def test_a_signal_handler_may_close_the_client() -> None:
+    site = ai_site(stall(CHUNKED + chunk(live("Hello"))))
+    with LoopbackServer(site) as server:
+        client = Client(server.url, timeout=Timeout(idle=SHORT))
+        stream = client.stream("Hi")
+        assert next(stream) == "Hello"
+        before = signal.signal(signal.SIGALRM, lambda *arguments: client.close())
+        signal.setitimer(signal.ITIMER_REAL, 0.05)
+        try:
+            with pytest.raises(IncompleteReply, match="closed"):
+                next(stream)
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, before)

@@ -1,9 +1,10 @@
-"""The command ``chatgpt4online``: the reply on stdout, all else on stderr."""
+"""The command ``chatgpt4online``: replies go to stdout, everything else to stderr."""
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import dataclasses
 import io
 import json
 import os
@@ -28,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command.
 
     Args:
-        arguments: what follows the command's name; None for those of the process.
+        arguments: The command line without the command's name. Default: that of the process.
 
     Returns:
         The exit code: 0 done, 1 error, 2 usage, 130 interrupted.
@@ -36,30 +37,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            # Not every terminal can show all of Unicode, and a reply may hold half a character.
+            # Not every terminal can show all of Unicode, and a reply may contain a lone surrogate.
             stream.reconfigure(errors="replace")
     try:
         return _ask(options)
     except UsageError as error:
-        _complain(str(error))
+        _warn(str(error))
         return USAGE
     except ChatError as error:
-        _complain(str(error))
+        _warn(str(error))
         return FAILED
     except KeyboardInterrupt:
-        _complain("Interrupted.")
+        _warn("Interrupted.")
         return INTERRUPTED
     except _OutputError as error:
         if sys.stdout is not None:
             # Python's own flush at exit must not fail again.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if not isinstance(error.__cause__, BrokenPipeError):
-            _complain(str(error))
+            _warn(str(error))
         return FAILED
 
 
 class _OutputError(Exception):
-    """The reply cannot be written: stdout is closed, full, or nobody reads it."""
+    """The reply cannot be written to stdout."""
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -70,31 +71,31 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     ask = commands.add_parser(
         "ask",
-        help="ask one question and print the reply as it comes",
-        description="Ask one question and print the reply as it comes.",
+        help="ask one question and print the reply as it arrives",
+        description="Ask one question and print the reply as it arrives.",
         epilog="Exit codes: 0 done, 1 error, 2 usage, 130 interrupted.",
     )
-    ask.add_argument("prompt", nargs="?", help="the question; read from stdin when left out")
+    ask.add_argument("prompt", nargs="?", help="the question (default: read it from stdin)")
     where = ask.add_mutually_exclusive_group()
     where.add_argument(
         "--site",
         metavar="URL",
-        help="the site, its REST root, or its chatbot's page (default: $CHATGPT4ONLINE_SITE)",
+        help="the site's home page, REST root or chatbot page (default: $CHATGPT4ONLINE_SITE)",
     )
     where.add_argument(
-        "--demo", action="store_true", help="ask an offline bot on a site that runs meanwhile"
+        "--demo", action="store_true", help="ask a built-in demo bot, without a network"
     )
     ask.add_argument("--bot", metavar="ID", help="the chatbot's id (default: the site's default)")
     ask.add_argument("--proxy", metavar="URL", help="an http or https proxy")
     ask.add_argument(
-        "--no-stream", action="store_true", help="ask for one answer and print it when complete"
+        "--no-stream", action="store_true", help="print the reply once it is complete"
     )
     ask.add_argument("--json", action="store_true", help="print the complete reply as JSON")
     return parser
 
 
 def _ask(options: argparse.Namespace) -> int:
-    # Not imported above: it takes a while, in which Ctrl-C must end in no traceback.
+    # Importing it takes a while, and Ctrl-C must not end in a traceback in that time.
     from ..sync.client import Client
 
     if not options.demo and not options.site and not os.environ.get(SITE_VARIABLE):
@@ -111,17 +112,17 @@ def _ask(options: argparse.Namespace) -> int:
         else:
             shown, reply = _print_stream(client, prompt)
     if shown != reply.text:
-        _complain("The site changed the reply at its end; --no-stream prints the final text.")
+        _warn("The site changed the reply at its end. Use --no-stream to print the final text.")
     if reply.images and not options.json:
-        _complain(f"The reply has {len(reply.images)} images; --json prints them.")
+        _warn(f"The reply has {len(reply.images)} images. Use --json to print them.")
     return DONE
 
 
 def _read_prompt() -> str:
     if sys.stdin is None:
-        raise UsageError("There is no question: pass one, or give it on stdin.")
+        raise UsageError("No question is given: pass one, or send it to stdin.")
     if sys.stdin.isatty():
-        _complain("Type the question, then Ctrl-D.")
+        _warn("Type your question, then press Ctrl-D.")
     return sys.stdin.read().strip()
 
 
@@ -133,12 +134,12 @@ def _site(options: argparse.Namespace) -> Iterator[str | None]:
     from ..server import LocalSite
 
     with LocalSite(pace=_DEMO_PACE) as site:
-        _complain(f"Asking the demo site at {site.url}.")
+        _warn(f"Asking the demo site at {site.url}.")
         yield site.url
 
 
 def _print_stream(client: Client, prompt: str) -> tuple[str, Reply]:
-    """Print a reply as it comes; return what was printed, and the reply."""
+    """Print a reply as it arrives; return what was printed, and the reply."""
     shown: list[str] = []
     try:
         with client.stream(prompt) as stream:
@@ -165,7 +166,7 @@ def _write(text: str) -> None:
         raise _OutputError(f"The reply cannot be written: {error.strerror}.") from error
 
 
-def _complain(text: str) -> None:
+def _warn(text: str) -> None:
     if sys.stderr is not None:
         with contextlib.suppress(OSError):
             line = f"chatgpt4online: {text}\n"
@@ -174,4 +175,4 @@ def _complain(text: str) -> None:
 
 
 def _as_json(reply: Reply) -> str:
-    return json.dumps(reply, default=vars, ensure_ascii=False, indent=2)
+    return json.dumps(dataclasses.asdict(reply), ensure_ascii=False, indent=2)

@@ -1,4 +1,4 @@
-"""Text from a site, made harmless for a terminal."""
+"""Making text from a site safe to print to a terminal."""
 
 from __future__ import annotations
 
@@ -8,19 +8,18 @@ _HARMLESS: dict[int, str | None] = {
     0x0D: None,
     0x7F: "\u2421",
     **dict.fromkeys(range(0x80, 0xA0), "\ufffd"),
-    # These turn the order of what follows round, so that it reads as something else.
+    # These change the direction of the text, so that it reads as something else.
     **dict.fromkeys([0x61C, 0x200E, 0x200F], "\ufffd"),
     **dict.fromkeys([*range(0x2028, 0x202F), *range(0x2066, 0x206A)], "\ufffd"),
-    # These are shown by nothing, and can carry what nobody sees.
+    # These are invisible, and can carry hidden text.
     **dict.fromkeys(range(0xE0000, 0xE0080), "\ufffd"),
 }
 
 
 def harmless(text: str) -> str:
-    """Return text in which control characters are shown and not obeyed.
+    """Return text with its control characters made visible, so that they have no effect.
 
-    Line feeds and tabs stay; carriage returns, which could overwrite a line, are left out.
-    Each character is treated by itself, so a sequence that is cut over two pieces is harmless
-    too.
+    Line feeds and tabs stay. Carriage returns, which could overwrite a line, are removed. Each
+    character is handled on its own, so a sequence that is split over two pieces is safe too.
     """
     return text.translate(_HARMLESS)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import html
 import re
+import sys
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
@@ -39,6 +40,7 @@ _OVER_LIMIT = re.compile(r"reached (the|your) limit|limit has been reached", re.
 _WEB_PAGE = re.compile(r"<(!doctype\s+html|html|head)\b", re.IGNORECASE)
 _TAG = re.compile(r"<[^<>]*>")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_NO_LIMITS = Limits(line=sys.maxsize, reply=sys.maxsize)
 _MAX_MESSAGE = 500
 _MAX_RAW_MESSAGE = 4096
 
@@ -108,8 +110,7 @@ def _usage(raw: object) -> Usage | None:
 
 def read_failure(site: Site, response: Response) -> ChatError:
     """Return the error that a response means. Its body is read like a streamed reply."""
-    size = len(response.body) + 1
-    parser = EventParser(Limits(line=size, reply=size))
+    parser = EventParser(_NO_LIMITS)
     pieces = [*parser.feed(response.body), *parser.finish()]
     outcome = parser.outcome
     payload = outcome.payload if isinstance(outcome, End | Failure) else None

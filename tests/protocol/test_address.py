@@ -1,4 +1,4 @@
-"""Sites, REST roots and routes."""
+"""Addresses of sites, REST roots, routes and redirects."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from chatgpt4online.errors import UsageError
 from chatgpt4online.protocol.address import (
     Address,
     announced_root,
+    follow_redirect,
     link_header_root,
-    moved,
     origin,
     parse_address,
     route,
@@ -43,7 +43,7 @@ from chatgpt4online.protocol.address import (
         ("https://a.b/?no_rest_route=/", "https://a.b/?no_rest_route=/", None),
     ],
 )
-def test_addresses(site: str, page: str, root: str | None) -> None:
+def test_parse_address(site: str, page: str, root: str | None) -> None:
     assert parse_address(site) == Address(page, root)
 
 
@@ -65,7 +65,7 @@ def test_addresses(site: str, page: str, root: str | None) -> None:
         "https://a.b/\x7f",
     ],
 )
-def test_what_is_no_address(site: str) -> None:
+def test_invalid_address(site: str) -> None:
     with pytest.raises(UsageError) as caught:
         parse_address(site)
     assert "u:p" not in str(caught.value)
@@ -81,11 +81,11 @@ def test_what_is_no_address(site: str) -> None:
         ("https://a.b/?rest_route=%2F&lang=en", "https://a.b/?rest_route=/mwai/v1/x&lang=en"),
     ],
 )
-def test_routes(root: str, expected: str) -> None:
+def test_route(root: str, expected: str) -> None:
     assert route(root, "mwai/v1/x") == expected
 
 
-def test_origins_leave_out_a_default_port() -> None:
+def test_origin_has_no_default_port() -> None:
     assert origin("https://A.b:443/x") == "https://a.b"
     assert origin("http://a.b:443/x") == "http://a.b:443"
     assert origin("http://[::1]:80/") == "http://[::1]"
@@ -107,9 +107,7 @@ def test_origins_leave_out_a_default_port() -> None:
         ("ftp://a.b/wp-json/", None),
     ],
 )
-def test_an_announced_root_is_taken_on_the_origin_that_works(
-    announced: str, root: str | None
-) -> None:
+def test_announced_root_is_on_the_origin_of_the_page(announced: str, root: str | None) -> None:
     assert announced_root(announced, "https://a.b:8/chat/") == root
 
 
@@ -121,11 +119,11 @@ def test_an_announced_root_is_taken_on_the_origin_that_works(
         '<http://x/a,b>; rel="shortlink", <http://x/api/>; title="t"; rel="https://api.w.org/"',
     ],
 )
-def test_the_link_header_announces_a_root(header: str) -> None:
+def test_root_in_link_header(header: str) -> None:
     assert link_header_root(header, "https://a.b/") == "https://a.b/api/"
 
 
-def test_other_link_headers_announce_nothing() -> None:
+def test_link_header_without_root() -> None:
     assert link_header_root("", "https://a.b/") is None
     assert link_header_root('<http://x/?p=4>; rel="shortlink"', "https://a.b/") is None
 
@@ -151,9 +149,9 @@ def test_other_link_headers_announce_nothing() -> None:
 def test_redirects_are_followed_on_the_same_host_only(
     url: str, location: str, target: str | None
 ) -> None:
-    assert moved(url, location) == target
+    assert follow_redirect(url, location) == target
 
 
 @pytest.mark.parametrize("location", ["/a b", "/a\u2028b", "/\x07", "/\ud800"])
-def test_a_redirect_to_what_cannot_be_shown_is_not_followed(location: str) -> None:
-    assert moved("https://a.b/", location) is None
+def test_redirect_with_unprintable_characters_is_not_followed(location: str) -> None:
+    assert follow_redirect("https://a.b/", location) is None

@@ -1,159 +1,218 @@
-"""The nonce of a call, its renewal, and a call that is made once more."""
+"""Calling routes: the nonce, its renewal, and the public API."""
 
 from __future__ import annotations
 
 import pytest
 
-from chatgpt4online.errors import ChatError, NonceRejected, RouteNotFound
-from chatgpt4online.protocol.nonce import Session
-from chatgpt4online.protocol.steps import Step
+from chatgpt4online.errors import (
+    Blocked,
+    ChatError,
+    LimitReached,
+    NonceRejected,
+    ProtocolError,
+    QueryRejected,
+    ReplyError,
+    RouteNotFound,
+    StatusError,
+    UsageError,
+)
+from chatgpt4online.protocol.call import call, call_public_api
+from chatgpt4online.protocol.http import Flow, Response
+from chatgpt4online.protocol.site import Session
 
-from ..loopback import live
-from ..recordings import HELLO
-from .scripted import (
+from .flows import (
     BAD_NONCE,
-    END,
-    HELLO_ANSWER,
+    HTML_PAGE,
     NO_NONCE,
     NO_ROUTE,
-    OLD_HELLO,
+    OLD_PAGE,
     OPENED,
-    Answer,
+    PLAIN_PAGE,
+    ROOT,
+    START_SESSION,
     Script,
+    answer,
+    json_of,
     new_site,
-    new_turn,
+    opened_site,
     recorded,
-    run,
-    streamed,
 )
 
-NO_NONCE_WITH_PASSWORD = recorded("3.6.2/application-password/stream-no-nonce")
-SUBMIT_POST = "POST http://a.b/wp-json/mwai-ui/v1/chats/submit"
-SESSION_POST = "POST http://a.b/wp-json/mwai/v1/start_session"
+ROUTE = f"POST {ROOT}mwai-ui/v1/x"
+DONE = answer(success=True)
+REFUSED_PASSWORD = recorded("3.6.2/application-password/stream-no-nonce")
 
 
-def test_a_first_turn_opens_a_session_and_a_second_does_not() -> None:
-    site = new_site()
-    _, first = run(OPENED, HELLO_ANSWER, site=site)
-    _, second = run(HELLO_ANSWER, site=site)
-    assert first.asked == [SESSION_POST, SUBMIT_POST]
-    assert second.asked == [SUBMIT_POST]
-    for script in (first, second):
-        assert script.requests[-1].headers["X-WP-Nonce"] == "bcc9464d05"
+def test_call() -> None:
+    script = Script(opened_site(), answer(success=True, a=1))
+    assert script.run(call(script.site, "mwai-ui/v1/x", {"b": "ü"})) == {"success": True, "a": 1}
+    assert script.sent == [ROUTE]
+    (request,) = script.requests
+    assert request.headers == {
+        "Accept": "application/json",
+        "Content-Type": "application/json",
+        "X-WP-Nonce": "n1",
+    }
+    assert request.body == '{"b": "ü"}'.encode()
+    assert (request.stream, request.repeatable) == (False, False)
 
 
-def test_a_site_without_nonces_is_sent_none() -> None:
-    site = new_site()
-    era1 = [
-        recorded(f"1.9.84/close-delimited/{case}")
-        for case in ("start_session", "page", "stream-hello")
-    ]
-    turn, script = run(*era1, site=site)
-    assert turn.result().text == HELLO
+def test_repeatable_call_without_a_body() -> None:
+    script = Script(opened_site(), DONE)
+    script.run(call(script.site, "mwai-ui/v1/x", None, headers={"A": "b"}, repeatable=True))
+    (request,) = script.requests
+    assert request.headers == {"A": "b", "X-WP-Nonce": "n1"}
+    assert request.body is None
+    assert request.repeatable
+
+
+def test_first_call_opens_a_session_and_the_second_uses_it() -> None:
+    script = Script(new_site(), OPENED, DONE)
+    script.run(call(script.site, "mwai-ui/v1/x", {}))
+    assert script.sent == [START_SESSION, ROUTE]
+    again = Script(script.site, DONE)
+    again.run(call(script.site, "mwai-ui/v1/x", {}))
+    assert again.sent == [ROUTE]
+    for request in (script.requests[-1], again.requests[-1]):
+        assert request.headers["X-WP-Nonce"] == "bcc9464d05"
+
+
+def test_site_without_nonces_is_sent_none() -> None:
+    script = Script(new_site(), NO_ROUTE, OLD_PAGE, DONE)
+    script.run(call(script.site, "mwai-ui/v1/x", {}))
     assert "X-WP-Nonce" not in script.requests[-1].headers
-    assert run(OLD_HELLO, site=site)[1].asked == [SUBMIT_POST]
 
 
-@pytest.mark.parametrize("refusal", [BAD_NONCE, NO_NONCE, NO_NONCE_WITH_PASSWORD])
-def test_a_refused_nonce_is_renewed_once(refusal: Answer) -> None:
-    turn, script = run(refusal, OPENED, HELLO_ANSWER)
-    assert turn.result().text == HELLO
-    assert script.asked == [SUBMIT_POST, SESSION_POST, SUBMIT_POST]
+@pytest.mark.parametrize("refusal", [BAD_NONCE, NO_NONCE, REFUSED_PASSWORD])
+def test_refused_nonce_is_renewed_once(refusal: Response) -> None:
+    script = Script(opened_site(), refusal, OPENED, DONE)
+    script.run(call(script.site, "mwai-ui/v1/x", {"a": 1}))
+    assert script.sent == [ROUTE, START_SESSION, ROUTE]
+    assert json_of(script.requests[-1]) == {"a": 1}
     assert script.requests[-1].headers["X-WP-Nonce"] == "bcc9464d05"
-    turn, script = run(refusal, OPENED, refusal)
-    assert len(script.requests) == 3
+
+
+def test_nonce_that_is_refused_twice_is_an_error() -> None:
+    script = Script(opened_site(), BAD_NONCE, OPENED, BAD_NONCE)
     with pytest.raises(NonceRejected) as caught:
-        turn.result()
+        script.run(call(script.site, "mwai-ui/v1/x", {}))
+    assert script.sent == [ROUTE, START_SESSION, ROUTE]
+    assert script.site.session is None
     assert "bcc9464d05" not in str(caught.value)
 
 
-def test_a_refused_nonce_that_another_turn_renewed_needs_no_opening() -> None:
-    site = new_site()
-    site.session = Session("old")
-    turn, script = new_turn(site), Script(BAD_NONCE, HELLO_ANSWER)
-    script.answer(turn, request := turn.next_request() or pytest.fail())
-    assert request.headers["X-WP-Nonce"] == "old"
-    assert turn.step is Step.RENEW
+def test_session_that_another_flow_has_opened_is_used() -> None:
+    site = opened_site(Session("old"))
+    flow = call(site, "mwai-ui/v1/x", {})
+    next(flow)
     site.session = Session("new")
-    script.run(turn)
-    assert turn.result().text == HELLO
-    assert script.requests[-1].headers["X-WP-Nonce"] == "new"
+    request = flow.send(BAD_NONCE)
+    assert getattr(request, "headers", {}).get("X-WP-Nonce") == "new"
+    assert site.session == Session("new")
 
 
-def test_a_site_that_wants_a_nonce_but_shows_none_is_not_asked_twice() -> None:
-    turn, script = run(NO_ROUTE, Answer(200, b"<html>"), NO_NONCE, site=new_site())
-    assert script.asked == [SESSION_POST, "GET http://a.b/", SUBMIT_POST]
-    with pytest.raises(NonceRejected, match="use the address of the page"):
-        turn.result()
+def test_site_that_just_gave_no_nonce_is_not_asked_again() -> None:
+    script = Script(new_site(), NO_ROUTE, HTML_PAGE, NO_NONCE)
+    with pytest.raises(NonceRejected, match="the page that shows the chatbot"):
+        script.run(call(script.site, "mwai-ui/v1/x", {}))
+    assert script.sent == [START_SESSION, "GET http://a.b/", ROUTE]
 
 
-def test_a_site_that_has_come_to_want_a_nonce_is_opened_anew() -> None:
-    site = new_site()
-    run(
-        *[
-            recorded(f"1.9.84/close-delimited/{case}")
-            for case in ("start_session", "page", "stream-hello")
-        ],
-        site=site,
-    )
-    turn, script = run(NO_NONCE, OPENED, HELLO_ANSWER, site=site)
-    assert turn.result().text == HELLO
-    assert script.asked == [SUBMIT_POST, SESSION_POST, SUBMIT_POST]
+def test_site_that_needs_a_nonce_after_an_update_is_opened_again() -> None:
+    script = Script(new_site(), NO_ROUTE, OLD_PAGE, DONE)
+    script.run(call(script.site, "mwai-ui/v1/x", {}))
+    script = Script(script.site, NO_NONCE, OPENED, DONE)
+    script.run(call(script.site, "mwai-ui/v1/x", {}))
+    assert script.sent == [ROUTE, START_SESSION, ROUTE]
 
 
-def test_a_turn_that_was_made_before_a_bare_session_renews_it_too() -> None:
-    site = new_site()
-    turn = new_turn(site)
-    run(
-        *[
-            recorded(f"1.9.84/close-delimited/{case}")
-            for case in ("start_session", "page", "stream-hello")
-        ],
-        site=site,
-    )
-    script = Script(NO_NONCE, OPENED, HELLO_ANSWER)
-    script.run(turn)
-    assert turn.result().text == HELLO
+def test_next_nonce_in_the_header_of_a_success_is_used() -> None:
+    script = Script(opened_site(), Response(200, {"x-wp-nonce": "n2"}, DONE.body))
+    script.run(call(script.site, "mwai-ui/v1/x", {}))
+    assert script.site.session == Session("n2")
 
 
-def test_a_site_without_the_plugin_ends_in_route_not_found() -> None:
-    turn, _ = run(NO_ROUTE, Answer(200, b"<html>"), NO_ROUTE, site=new_site())
+def test_nonce_in_the_header_of_a_failure_is_ignored() -> None:
+    script = Script(opened_site(), Response(403, {"x-wp-nonce": "n2"}, b'{"success":false}'))
+    with pytest.raises(QueryRejected):
+        script.run(call(script.site, "mwai-ui/v1/x", {}))
+    assert script.site.session == Session("n1")
+
+
+FAILURES: list[tuple[Response, type[ChatError]]] = [
+    (Response(200, {}, b'{"success":false,"message":"no"}'), ReplyError),
+    (Response(400, {}, b'{"success":false,"message":"Invalid file type."}'), QueryRejected),
+    (Response(429, {}, b'{"success":false,"message":"no"}'), LimitReached),
+    (Response(404, {}, b'{"code":"rest_no_route"}'), RouteNotFound),
+    (Response(500, {}, b"<html>"), StatusError),
+    (Response(200, {}, b"<html>"), StatusError),
+    (Response(301, {"location": "https://a.b/"}), StatusError),
+    (Response(503, {"retry-after": "1"}), Blocked),
+    (Response(200, {}, b""), ProtocolError),
+    (Response(200, {}, b'{"success":true'), ProtocolError),
+]
+
+
+@pytest.mark.parametrize(("response", "kind"), FAILURES)
+def test_failed_call(response: Response, kind: type[ChatError]) -> None:
+    script = Script(opened_site(), response)
+    with pytest.raises(kind) as caught:
+        script.run(call(script.site, "mwai-ui/v1/x", {}))
+    assert type(caught.value) is kind
+
+
+def test_body_that_cannot_be_sent() -> None:
+    with pytest.raises(UsageError, match="The request cannot be sent as JSON"):
+        Script(opened_site()).run(call(opened_site(), "mwai-ui/v1/x", {"a": "\ud83d"}))
+
+
+def test_public_api_needs_no_session() -> None:
+    script = Script(new_site(), DONE, DONE)
+    assert script.run(_both_calls(script)) == (DONE, DONE)
+    get, post = script.requests
+    assert script.sent == [f"GET {ROOT}mwai/v1/x", f"POST {ROOT}mwai/v1/y"]
+    assert get.headers == {"Accept": "application/json"}
+    assert (get.body, get.repeatable, get.stream) == (None, True, False)
+    assert post.headers == {"Accept": "application/json", "Content-Type": "application/json"}
+    assert (json_of(post), post.repeatable, post.stream) == ({"a": 1}, False, True)
+    assert script.site.session is None
+
+
+def _both_calls(script: Script) -> Flow[tuple[Response, Response]]:
+    first = yield from call_public_api(script.site, "mwai/v1/x")
+    second = yield from call_public_api(script.site, "mwai/v1/y", {"a": 1}, stream=True)
+    return first, second
+
+
+def test_public_api_finds_the_root_on_the_page() -> None:
+    moved = Response(301, {"location": "/chat/"})
+    script = Script(new_site("http://a.b/chat"), moved, PLAIN_PAGE, DONE)
+    assert script.run(call_public_api(script.site, "mwai/v1/x")) == DONE
+    assert script.sent == [
+        "GET http://a.b/chat",
+        "GET http://a.b/chat/",
+        f"GET {ROOT}mwai/v1/x",
+    ]
+
+
+def test_public_api_of_a_page_without_a_root() -> None:
+    script = Script(new_site("http://a.b/chat/"), HTML_PAGE)
     with pytest.raises(RouteNotFound):
-        turn.result()
+        script.run(call_public_api(script.site, "mwai/v1/x"))
 
 
-def test_the_next_nonce_is_taken_over_from_header_and_answer() -> None:
-    site = new_site()
-    site.session = Session("8543e52f09")
-    run(recorded("3.6.2/chunked/stream-new_token"), site=site)
-    assert site.session == Session("25bf36a19b")
-    run(Answer(200, END % b"x", {"x-wp-nonce": "byheader"}), site=site)
-    assert site.session == Session("byheader")
-    body = b'{"success":true,"reply":"x","new_token":"bytoken"}'
-    run(Answer(200, body), site=site)
-    assert site.session == Session("bytoken")
-    run(Answer(403, b'{"success":false}', {"x-wp-nonce": "refused"}), site=site)
-    assert site.session == Session("bytoken")
+def test_public_api_refuses_the_token() -> None:
+    script = Script(new_site(), recorded("3.6.2/chunked/api-unauthorized"))
+    with pytest.raises(StatusError, match="refused the token") as caught:
+        script.run(call_public_api(script.site, "mwai/v1/x"))
+    assert type(caught.value) is StatusError
+    assert (caught.value.status, caught.value.code) == (401, "rest_forbidden")
+    assert caught.value.message == "Sorry, you are not allowed to do that."
 
 
-@pytest.mark.parametrize(
-    "first",
-    [(streamed(live("Half")),), (BAD_NONCE, OPENED, BAD_NONCE), (Answer(503),)],
-    ids=["half a reply", "a refused nonce", "a refusal"],
-)
-def test_a_turn_that_starts_over_knows_nothing_of_the_try_before(
-    first: tuple[Answer, ...],
-) -> None:
-    turn, _ = run(*first)
-    with pytest.raises(ChatError):
-        turn.result()
-    turn.start_over()
-    assert not turn.finished
-    assert not turn.accepted
-    assert turn.text == ""
-    script = Script(BAD_NONCE, OPENED, HELLO_ANSWER)
-    turn._site.session = Session("n1")
-    script.run(turn)
-    assert turn.result().text == HELLO
-    assert turn.result().chat_id == "c" * 32
-    assert "".join(event for event in script.events if isinstance(event, str)) == HELLO
+@pytest.mark.parametrize(("response", "kind"), [item for item in FAILURES if not item[0].ok])
+def test_public_api_fails(response: Response, kind: type[ChatError]) -> None:
+    script = Script(new_site(), response)
+    with pytest.raises(kind) as caught:
+        script.run(call_public_api(script.site, "mwai/v1/x"))
+    assert type(caught.value) is kind

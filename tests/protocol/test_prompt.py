@@ -1,4 +1,4 @@
-"""What callers say, in the site's terms."""
+"""Prompts, as callers write them and as sites want them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from chatgpt4online.errors import UsageError
-from chatgpt4online.messages import Message
+from chatgpt4online.models import Message
 from chatgpt4online.protocol.prompt import Prompt, fold_prompt, read_prompt
 
 USER = {"role": "user", "content": "Hi"}
@@ -19,11 +19,11 @@ CONVERSATION: list[Any] = [
 ]
 
 
-def test_a_text_is_the_new_message() -> None:
+def test_string_is_the_new_message() -> None:
     assert read_prompt("  Hi \n") == Prompt("  Hi \n", ())
 
 
-def test_messages_are_the_new_message_and_the_history() -> None:
+def test_last_message_is_new_and_the_others_are_history() -> None:
     assert read_prompt(CONVERSATION) == Prompt(
         "And?",
         (Message("system", "Be brief."), Message("user", "Hi"), Message("assistant", "Hello")),
@@ -41,26 +41,26 @@ def test_text_parts_are_joined() -> None:
     [
         ("", "The prompt is empty."),
         (" \n", "The prompt is empty."),
-        ("a\ud83d", "The prompt holds half of a character (a lone surrogate)."),
-        (None, "The prompt must be a text or a list of messages."),
-        (b"Hi", "The prompt must be a text or a list of messages."),
-        ({"role": "user"}, "The prompt must be a text or a list of messages."),
+        ("a\ud83d", "The prompt contains a lone surrogate, half of a character."),
+        (None, "The prompt must be a string or a list of messages, not NoneType."),
+        (b"Hi", "The prompt must be a string or a list of messages, not bytes."),
+        ({"role": "user"}, "The prompt must be a string or a list of messages, not dict."),
         ([], "The list of messages is empty; it must end with the user's message."),
-        (["Hi"], "Message 0 must be a Message or a dict with role and content."),
+        (["Hi"], "Message 0 must be a Message or a dict with role and content, not str."),
         ([USER, {"role": "user"}], "Message 1 has no content."),
         ([{}], "Message 0 has no role and no content."),
         (
             [USER, {"role": "bot", "content": "x"}],
-            "Message 1 has a role that is none of system, user, assistant.",
+            "Message 1 has role 'bot'; expected system, user, assistant.",
         ),
         (
             [{"role": [], "content": "x"}],
-            "Message 0 has a role that is none of system, user, assistant.",
+            "Message 0 has role '[]'; expected system, user, assistant.",
         ),
         ([USER, {"role": "user", "content": ""}], "Message 1 is empty."),
         (
             [USER, {"role": "user", "content": None}],
-            "Message 1 must have a text or a list of text parts as content.",
+            "Message 1 must have a string or a list of text parts as its content.",
         ),
         ([USER, {"role": "user", "content": []}], "Message 1 is empty."),
         (
@@ -85,11 +85,11 @@ def test_text_parts_are_joined() -> None:
         ),
         (
             [USER, Message("assistant", "x")],
-            "Message 1, the last one, is of role 'assistant'; it must be the user's.",
+            "The last message has role 'assistant'; it must be the user's message.",
         ),
     ],
 )
-def test_mistakes_are_named(prompt: Any, text: str) -> None:
+def test_invalid_prompt(prompt: Any, text: str) -> None:
     with pytest.raises(UsageError) as caught:
         read_prompt(prompt)
     assert str(caught.value) == text
@@ -97,31 +97,31 @@ def test_mistakes_are_named(prompt: Any, text: str) -> None:
     assert caught.value.__cause__ is None
 
 
-def test_a_lone_user_message_folds_to_itself() -> None:
+def test_single_user_message_is_not_folded() -> None:
     assert fold_prompt("Hi") == "Hi"
     assert fold_prompt([USER]) == "Hi"
 
 
-def test_a_conversation_folds_to_one_text() -> None:
+def test_fold_prompt() -> None:
     assert fold_prompt(CONVERSATION) == (
         "System: Be brief.\nUser: Hi\nAssistant: Hello\nUser: And?\nAssistant:"
     )
     assert fold_prompt([Message("system", "Be brief.")]) == "System: Be brief.\nAssistant:"
 
 
-def test_folding_checks_too() -> None:
+def test_fold_prompt_checks_messages() -> None:
     with pytest.raises(UsageError, match="Message 1 is empty"):
         fold_prompt([USER, {"role": "user", "content": ""}])
 
 
-def test_no_repr_shows_a_prompt() -> None:
+def test_repr_shows_no_contents() -> None:
     shown = repr(read_prompt(CONVERSATION)) + repr(CONVERSATION[2])
     assert "brief" not in shown
     assert "Hello" not in shown
     assert repr(CONVERSATION[2]) == "Message(role='assistant', content=<5 characters>)"
 
 
-def test_a_text_that_goes_with_files_may_be_empty() -> None:
+def test_string_with_files_may_be_empty() -> None:
     assert read_prompt("", with_files=True) == Prompt("", ())
     assert read_prompt("Hi", with_files=True) == Prompt("Hi", ())
     with pytest.raises(UsageError):
