@@ -1,4 +1,4 @@
-"""Opening a session with a site of any era, from any address."""
+"""Opening a session with plugins of all versions, from any address."""
 
 from __future__ import annotations
 
@@ -9,294 +9,288 @@ import pytest
 from chatgpt4online.errors import (
     Blocked,
     ChatError,
-    ChatTimeout,
-    ConnectError,
     ProtocolError,
     QueryRejected,
+    ReplyError,
     RouteNotFound,
     StatusError,
 )
-from chatgpt4online.protocol.address import parse_address
-from chatgpt4online.protocol.limits import Limits
-from chatgpt4online.protocol.nonce import Session
-from chatgpt4online.protocol.opening import SessionOpening
-from chatgpt4online.protocol.site import Era, Site
+from chatgpt4online.protocol.http import Response
+from chatgpt4online.protocol.session import find_root, open_session, read_site_page
+from chatgpt4online.protocol.site import Era, Session, Site
 
-from .scripted import Answer, Script, recorded
+from ..recordings import ALL, Recording, names
+from .flows import (
+    HTML_PAGE,
+    NO_ROUTE,
+    NONCE_PAGE,
+    OLD_PAGE,
+    OPENED,
+    PLAIN_PAGE,
+    ROOT,
+    START_SESSION,
+    Script,
+    new_site,
+    recorded,
+)
 
 NONCE = "bcc9464d05"
-ROOT_POST = "POST http://a.b/wp-json/mwai/v1/start_session"
+HOME = "GET http://a.b/"
+CHAT = "GET http://a.b/chat/"
+SECURE_START = "POST https://a.b/wp-json/mwai/v1/start_session"
 LINK = {"link": '<http://x/api/>; rel="https://api.w.org/"'}
-HTML = b"<!doctype html><html></html>"
-OPENED = recorded("3.6.2/chunked/start_session")
-NO_ROUTE = recorded("2.4.0/close-delimited/start_session")
-NONCE_PAGE = recorded("2.4.0/close-delimited/page")
-PLAIN_PAGE = recorded("3.6.2/chunked/page-chat")
-OLD_PAGE = recorded("1.9.84/close-delimited/page")
-NOT_FOUND = Answer(404, HTML)
+HTML = HTML_PAGE.body
+NOT_FOUND = Response(404, {}, HTML)
+SESSIONS = [item for item in ALL if "start_session" in item.case and item.status == 200]
 
 
-def open_site(address: str, *answers: Answer) -> tuple[Site, Script]:
-    site, script = Site(parse_address(address)), Script(*answers)
-    script.run(SessionOpening(site, Limits()))
-    assert not script.answers
-    return site, script
+def open_site(address: str, *responses: Response) -> tuple[Site, Script]:
+    script = Script(new_site(address), *responses)
+    script.run(open_session(script.site))
+    return script.site, script
+
+
+def redirect(location: str, status: int = 301) -> Response:
+    return Response(status, {"location": location})
+
+
+def failed(status: int) -> Response:
+    return Response(status, {}, b'{"success":false,"message":"no"}')
 
 
 @pytest.mark.parametrize(
-    ("address", "answers", "asked", "era", "nonce"),
+    ("address", "responses", "sent", "era"),
     [
-        ("http://a.b", [OPENED], [ROOT_POST], Era.START_SESSION, NONCE),
-        (
-            "http://a.b/wp-json",
-            [recorded("2.6.5/close-delimited/start_session")],
-            [ROOT_POST],
-            Era.START_SESSION,
-            NONCE,
-        ),
-        (
-            "http://a.b",
-            [recorded("3.6.2/chunked/start_session-bom")],
-            [ROOT_POST],
-            Era.START_SESSION,
-            NONCE,
-        ),
+        ("http://a.b", [OPENED], [START_SESSION], Era.START_SESSION),
+        ("http://a.b/wp-json", [OPENED], [START_SESSION], Era.START_SESSION),
         (
             "http://a.b/?rest_route=/",
-            [recorded("3.6.2/chunked/restroute-start_session")],
+            [OPENED],
             ["POST http://a.b/?rest_route=/mwai/v1/start_session"],
             Era.START_SESSION,
-            NONCE,
         ),
-        (
-            "http://a.b",
-            [NO_ROUTE, NONCE_PAGE],
-            [ROOT_POST, "GET http://a.b/"],
-            Era.PAGE_NONCE,
-            NONCE,
-        ),
-        ("http://a.b", [NO_ROUTE, OLD_PAGE], [ROOT_POST, "GET http://a.b/"], Era.NO_NONCE, None),
-        (
-            "http://a.b",
-            [NO_ROUTE, Answer(200, HTML)],
-            [ROOT_POST, "GET http://a.b/"],
-            Era.NO_NONCE,
-            None,
-        ),
-        ("http://a.b", [NO_ROUTE, NOT_FOUND], [ROOT_POST, "GET http://a.b/"], Era.NO_NONCE, None),
-        ("http://a.b/chat/", [NONCE_PAGE], ["GET http://a.b/chat/"], Era.PAGE_NONCE, NONCE),
-        (
-            "http://a.b/chat/",
-            [PLAIN_PAGE, OPENED],
-            ["GET http://a.b/chat/", ROOT_POST],
-            Era.START_SESSION,
-            NONCE,
-        ),
-        (
-            "http://a.b/chat/",
-            [OLD_PAGE, NO_ROUTE],
-            ["GET http://a.b/chat/", ROOT_POST],
-            Era.NO_NONCE,
-            None,
-        ),
+        ("http://a.b", [NO_ROUTE, NONCE_PAGE], [START_SESSION, HOME], Era.PAGE_NONCE),
+        ("http://a.b", [NO_ROUTE, OLD_PAGE], [START_SESSION, HOME], Era.NO_NONCE),
+        ("http://a.b", [NO_ROUTE, HTML_PAGE], [START_SESSION, HOME], Era.NO_NONCE),
+        ("http://a.b", [NO_ROUTE, NOT_FOUND], [START_SESSION, HOME], Era.NO_NONCE),
+        ("http://a.b/chat/", [NONCE_PAGE], [CHAT], Era.PAGE_NONCE),
+        ("http://a.b/chat/", [PLAIN_PAGE, OPENED], [CHAT, START_SESSION], Era.START_SESSION),
+        ("http://a.b/chat/", [OLD_PAGE, NO_ROUTE], [CHAT, START_SESSION], Era.NO_NONCE),
+        ("http://a.b", [NOT_FOUND, NONCE_PAGE], [START_SESSION, HOME], Era.PAGE_NONCE),
         (
             "http://a.b/api/",
-            [Answer(200, b"{}", LINK), OPENED],
+            [Response(200, LINK, b"{}"), OPENED],
             ["GET http://a.b/api/", "POST http://a.b/api/mwai/v1/start_session"],
             Era.START_SESSION,
-            NONCE,
         ),
         (
             "http://a.b",
-            [Answer(404, HTML, LINK), OPENED],
-            [ROOT_POST, "POST http://a.b/api/mwai/v1/start_session"],
+            [Response(404, LINK, HTML), OPENED],
+            [START_SESSION, "POST http://a.b/api/mwai/v1/start_session"],
             Era.START_SESSION,
-            NONCE,
         ),
         (
             "http://a.b",
-            [Answer(200, HTML), Answer(200, HTML, LINK), OPENED],
-            [ROOT_POST, "GET http://a.b/", "POST http://a.b/api/mwai/v1/start_session"],
+            [HTML_PAGE, Response(200, LINK, HTML), OPENED],
+            [START_SESSION, HOME, "POST http://a.b/api/mwai/v1/start_session"],
             Era.START_SESSION,
-            NONCE,
-        ),
-        (
-            "http://a.b",
-            [NOT_FOUND, NONCE_PAGE],
-            [ROOT_POST, "GET http://a.b/"],
-            Era.PAGE_NONCE,
-            NONCE,
         ),
         (
             "http://a.b/chat",
-            [Answer(301, b"", {"location": "/chat/"}), NONCE_PAGE],
-            ["GET http://a.b/chat", "GET http://a.b/chat/"],
+            [redirect("/chat/"), NONCE_PAGE],
+            ["GET http://a.b/chat", CHAT],
             Era.PAGE_NONCE,
-            NONCE,
         ),
         (
             "http://a.b/chat/",
-            [Answer(301, b"", {"location": "https://a.b/chat/"}), PLAIN_PAGE, OPENED],
-            [
-                "GET http://a.b/chat/",
-                "GET https://a.b/chat/",
-                "POST https://a.b/wp-json/mwai/v1/start_session",
-            ],
+            [redirect("https://a.b/chat/"), PLAIN_PAGE, OPENED],
+            [CHAT, "GET https://a.b/chat/", SECURE_START],
             Era.START_SESSION,
-            NONCE,
         ),
         (
             "http://a.b",
-            [Answer(308, b"", {"location": "https://a.b/wp-json/mwai/v1/start_session"}), OPENED],
-            [ROOT_POST, "POST https://a.b/wp-json/mwai/v1/start_session"],
+            [redirect("https://a.b/wp-json/mwai/v1/start_session", 308), OPENED],
+            [START_SESSION, SECURE_START],
             Era.START_SESSION,
-            NONCE,
         ),
         (
             "http://a.b",
-            [
-                Answer(301, b"", {"location": "https://a.b/wp-json/mwai/v1/start_session"}),
-                NO_ROUTE,
-                NONCE_PAGE,
-            ],
-            [ROOT_POST, "POST https://a.b/wp-json/mwai/v1/start_session", "GET https://a.b/"],
+            [redirect("https://a.b/wp-json/mwai/v1/start_session"), NO_ROUTE, NONCE_PAGE],
+            [START_SESSION, SECURE_START, "GET https://a.b/"],
             Era.PAGE_NONCE,
-            NONCE,
         ),
         (
             "http://a.b",
-            [Answer(302, b"", {"location": "/login"}), Answer(200, HTML, LINK), OPENED],
-            [ROOT_POST, "GET http://a.b/", "POST http://a.b/api/mwai/v1/start_session"],
+            [redirect("/login", 302), Response(200, LINK, HTML), OPENED],
+            [START_SESSION, HOME, "POST http://a.b/api/mwai/v1/start_session"],
             Era.START_SESSION,
-            NONCE,
         ),
         (
             "http://a.b",
-            [NO_ROUTE, Answer(301, b"", {"location": "/home/"}), NONCE_PAGE],
-            [ROOT_POST, "GET http://a.b/", "GET http://a.b/home/"],
+            [NO_ROUTE, redirect("/home/"), NONCE_PAGE],
+            [START_SESSION, HOME, "GET http://a.b/home/"],
             Era.PAGE_NONCE,
-            NONCE,
         ),
     ],
 )
-def test_ways_in(
-    address: str, answers: list[Answer], asked: list[str], era: Era, nonce: str | None
-) -> None:
-    site, script = open_site(address, *answers)
-    assert script.asked == asked
+def test_open_session(address: str, responses: list[Response], sent: list[str], era: Era) -> None:
+    site, script = open_site(address, *responses)
+    assert script.sent == sent
     assert site.era is era
     assert site.session is not None
-    assert site.session.nonce == nonce
+    assert site.session.nonce == (None if era is Era.NO_NONCE else NONCE)
     assert all("X-WP-Nonce" not in request.headers for request in script.requests)
+    assert all(request.repeatable for request in script.requests)
 
 
-def test_a_page_that_tells_a_nonce_but_no_root_has_the_usual_root() -> None:
+def test_page_with_a_nonce_but_no_root_has_the_usual_root() -> None:
     system = json.dumps({"restNonce": "n1"})
-    site, _ = open_site("http://a.b/chat/", Answer(200, f"<p data-system='{system}'>".encode()))
-    assert site.root == "http://a.b/wp-json/"
+    page = Response(200, {}, f"<p data-system='{system}'>".encode())
+    site, _ = open_site("http://a.b/chat/", page)
+    assert site.root == ROOT
     assert site.session == Session("n1")
 
 
+@pytest.mark.parametrize("recording", SESSIONS, ids=names(SESSIONS))
+def test_recorded_sessions(recording: Recording) -> None:
+    site, _ = open_site("http://a.b", recorded(recording.name))
+    assert site.session is not None
+    nonce, session_id = site.session.nonce, site.session.session_id
+    assert nonce is not None
+    assert f'"restNonce":"{nonce}"'.encode() in recording.body
+    assert session_id is not None
+    assert f'"sessionId":"{session_id.replace("/", chr(92) + "/")}"'.encode() in recording.body
+    assert site.redact(f"{nonce} {session_id}") == f"[…] {'N/A' if session_id == 'N/A' else '[…]'}"
+
+
 @pytest.mark.parametrize(
-    ("address", "answers", "kind", "text"),
+    ("body", "session"),
     [
-        ("http://a.b", [NOT_FOUND, NOT_FOUND], RouteNotFound, "AI Engine does not answer there"),
-        ("http://a.b", [NOT_FOUND, Answer(200, HTML)], RouteNotFound, "AI Engine does not answer"),
-        ("http://a.b/chat/", [NOT_FOUND], RouteNotFound, "AI Engine does not answer there"),
-        ("http://a.b/chat/", [PLAIN_PAGE, NOT_FOUND], RouteNotFound, "AI Engine does not answer"),
-        ("http://a.b/chat/", [PLAIN_PAGE, Answer(404, HTML, LINK)], RouteNotFound, "AI Engine"),
-        (
-            "http://a.b/chat/",
-            [Answer(301, b"", {"location": "https://www.a.b/chat/"})],
-            StatusError,
-            "redirects to another host",
-        ),
-        ("http://a.b", [Answer(301, b"", {})] * 6, StatusError, "without end"),
-        (
-            "http://a.b/chat/",
-            [Answer(301, b"", {"location": "/chat/"})] * 6,
-            StatusError,
-            "without end",
-        ),
-        (
-            "http://a.b/chat/",
-            [PLAIN_PAGE, Answer(301, b"", {"location": "/x"})],
-            RouteNotFound,
-            "AI Engine",
-        ),
-        (
-            "http://a.b",
-            [Answer(403, HTML, {"cf-ray": "x"})],
-            Blocked,
-            "does not get round bot walls",
-        ),
-        ("http://a.b", [Answer(500, HTML)], StatusError, "HTTP status 500"),
-        (
-            "http://a.b",
-            [Answer(401, b'{"code":"rest_forbidden"}')],
-            StatusError,
-            "lets no guest open a session",
-        ),
-        ("http://a.b", [Answer(200, b'{"success":false,"message":"no"}')], ChatError, "failed: no"),
-        ("http://a.b", [Answer(200, b'{"success":true}')], ProtocolError, "gave no nonce"),
-        ("http://a.b", [Answer(403, b'{"success":false,"message":"no"}')], QueryRejected, "no"),
-        ("http://a.b", [NO_ROUTE, Answer(403, HTML)], Blocked, "HTTP status 403"),
-        ("http://a.b/chat/", [Answer(500, b"x")], StatusError, "HTTP status 500"),
+        ('{"restNonce":"n1","sessionId":"s"}', Session("n1", "s")),
+        ('\ufeff{"restNonce":12,"sessionId":34}', Session("0000000012", "34")),
+        ('<br />\nNotice<br />\n{"restNonce":"n1","sessionId":null}', Session("n1", None)),
+        ('{"restNonce":"n1","sessionId":true}', Session("n1", None)),
+        ('{"restNonce":"n1","sessionId":""}', Session("n1", None)),
     ],
 )
-def test_no_way_in(address: str, answers: list[Answer], kind: type[ChatError], text: str) -> None:
+def test_session_in_a_response(body: str, session: Session) -> None:
+    site, _ = open_site("http://a.b", Response(200, {}, body.encode()))
+    assert site.session == session
+
+
+@pytest.mark.parametrize(
+    ("address", "responses", "kind", "text"),
+    [
+        ("http://a.b", [NOT_FOUND, NOT_FOUND], RouteNotFound, "AI Engine was not found"),
+        ("http://a.b", [NOT_FOUND, HTML_PAGE], RouteNotFound, "AI Engine was not found"),
+        ("http://a.b/chat/", [NOT_FOUND], RouteNotFound, "AI Engine was not found"),
+        ("http://a.b/chat/", [PLAIN_PAGE, NOT_FOUND], RouteNotFound, "AI Engine was not found"),
+        (
+            "http://a.b/chat/",
+            [PLAIN_PAGE, Response(404, LINK, HTML), NOT_FOUND],
+            RouteNotFound,
+            "AI Engine was not found",
+        ),
+        ("http://a.b/chat/", [redirect("https://www.a.b/chat/")], StatusError, "another host"),
+        ("http://a.b", [redirect("https://www.a.b/wp-json/")], StatusError, "another host"),
+        ("http://a.b", [Response(301)] * 6, StatusError, "in circles"),
+        ("http://a.b/chat/", [redirect("/chat/")] * 6, StatusError, "in circles"),
+        ("http://a.b/chat/", [PLAIN_PAGE, redirect("/x")], RouteNotFound, "AI Engine"),
+        (
+            "http://a.b",
+            [Response(403, {"cf-ray": "x"}, HTML)],
+            Blocked,
+            "does not bypass bot walls",
+        ),
+        ("http://a.b", [Response(500, {}, HTML)], StatusError, "HTTP status 500"),
+        (
+            "http://a.b",
+            [Response(401, {}, b'{"code":"rest_forbidden"}')],
+            StatusError,
+            r"does not let guests open a session \(HTTP 401, rest_forbidden\)",
+        ),
+        ("http://a.b", [failed(200)], ReplyError, "reported an error: no"),
+        ("http://a.b", [failed(403)], QueryRejected, "rejected the request: no"),
+        (
+            "http://a.b",
+            [Response(200, {}, b'{"success":true}')],
+            ProtocolError,
+            "no usable nonce",
+        ),
+        ("http://a.b", [NO_ROUTE, Response(403, {}, HTML)], Blocked, "HTTP status 403"),
+        ("http://a.b/chat/", [Response(500, {}, b"x")], StatusError, "HTTP status 500"),
+    ],
+)
+def test_session_cannot_be_opened(
+    address: str, responses: list[Response], kind: type[ChatError], text: str
+) -> None:
     with pytest.raises(kind, match=text) as caught:
-        open_site(address, *answers)
+        open_site(address, *responses)
     assert not caught.value.retryable
 
 
+def test_too_many_announced_roots() -> None:
+    moves = [
+        Response(404, {"link": f'<http://x/{number}/>; rel="https://api.w.org/"'}, HTML)
+        for number in range(6)
+    ]
+    with pytest.raises(StatusError):
+        open_site("http://a.b", *moves)
+
+
 @pytest.mark.parametrize("status", [502, 503, 504])
-def test_a_gateway_that_fails_may_be_asked_again(status: int) -> None:
-    for address in ("http://a.b", "http://a.b/chat/"):
-        with pytest.raises(StatusError) as caught:
-            open_site(address, Answer(status, HTML))
-        assert caught.value.retryable
-
-
-def test_an_interrupted_opening_may_be_tried_again() -> None:
-    error = ChatTimeout("slow")
-    opening = SessionOpening(Site(parse_address("http://a.b")), Limits())
-    assert opening.interrupted(error) is error
-    assert error.retryable
-    for retryable in (True, False):
-        unreachable = ConnectError("no", retryable=retryable)
-        assert opening.interrupted(unreachable) is unreachable
-        assert unreachable.retryable is retryable
-
-
-def test_a_page_over_the_limit_is_an_error() -> None:
-    opening = SessionOpening(Site(parse_address("http://a.b")), Limits(page=10))
-    opening.next_request()
-    opening.receive_head(200, {})
-    opening.receive_data(b"x" * 10)
-    assert not opening.has_enough
-    with pytest.raises(ProtocolError, match="longer than 10 bytes"):
-        opening.receive_data(b"x")
+@pytest.mark.parametrize("address", ["http://a.b", "http://a.b/chat/"])
+def test_gateway_error_can_be_retried(address: str, status: int) -> None:
+    with pytest.raises(StatusError) as caught:
+        open_site(address, Response(status, {}, HTML))
+    assert caught.value.retryable
 
 
 @pytest.mark.parametrize(
-    ("first", "again", "asked"),
+    ("address", "page"),
     [
-        ([OPENED], [OPENED], [ROOT_POST]),
-        ([NO_ROUTE, NONCE_PAGE], [NONCE_PAGE], ["GET http://a.b/"]),
-        ([NO_ROUTE, NONCE_PAGE], [PLAIN_PAGE, OPENED], ["GET http://a.b/", ROOT_POST]),
-        ([NO_ROUTE, OLD_PAGE], [OPENED], [ROOT_POST]),
-        ([OPENED], [NO_ROUTE, NONCE_PAGE], [ROOT_POST, "GET http://a.b/"]),
+        ("http://a.b", "https://a.b/"),
+        ("http://A.b", "https://a.b/"),
+        ("http://a.b:80/", "https://a.b/"),
+        ("http://a.b/blog/wp-json/", "https://a.b/blog/"),
     ],
-    ids=["session", "page", "page, then updated", "none, then updated", "session, then reverted"],
 )
-def test_a_known_site_is_opened_again_by_its_era(
-    first: list[Answer], again: list[Answer], asked: list[str]
+def test_redirect_to_https_also_applies_to_the_page(address: str, page: str) -> None:
+    site = new_site(address)
+    assert site.root is not None
+    secure = site.root.replace("http:", "https:").replace(":80", "") + "mwai/v1/start_session"
+    script = Script(site, redirect(secure), NO_ROUTE, NONCE_PAGE)
+    script.run(open_session(site))
+    assert script.sent[-1].lower() == f"GET {page}".lower()
+
+
+def test_redirect_on_the_same_host_keeps_the_page() -> None:
+    site, script = open_site(
+        "http://A.b/", redirect("/de/wp-json/mwai/v1/start_session"), NO_ROUTE, NONCE_PAGE
+    )
+    assert script.sent[-1].lower() == "get http://a.b/"
+    assert site.root is not None
+    assert site.root.lower() == "http://a.b/de/wp-json/"
+
+
+@pytest.mark.parametrize(
+    ("first", "again", "sent"),
+    [
+        ([OPENED], [OPENED], [START_SESSION]),
+        ([NO_ROUTE, NONCE_PAGE], [NONCE_PAGE], [HOME]),
+        ([NO_ROUTE, NONCE_PAGE], [PLAIN_PAGE, OPENED], [HOME, START_SESSION]),
+        ([NO_ROUTE, OLD_PAGE], [OPENED], [START_SESSION]),
+        ([OPENED], [NO_ROUTE, NONCE_PAGE], [START_SESSION, HOME]),
+    ],
+    ids=["start_session", "page", "page, then updated", "none, then updated", "downgraded"],
+)
+def test_known_site_is_opened_again(
+    first: list[Response], again: list[Response], sent: list[str]
 ) -> None:
     site, _ = open_site("http://a.b", *first)
-    script = Script(*again)
-    script.run(SessionOpening(site, Limits()))
-    assert script.asked == asked
+    script = Script(site, *again)
+    script.run(open_session(site))
+    assert script.sent == sent
     assert site.session is not None
     assert site.session.nonce == NONCE
     for request in script.requests:
@@ -304,18 +298,15 @@ def test_a_known_site_is_opened_again_by_its_era(
         assert cached == ("no-cache" if request.method == "GET" else None)
 
 
-def test_a_nonce_is_taken_over_for_its_own_session_only() -> None:
-    site, _ = open_site("http://a.b", OPENED)
-    used = site.session
-    assert used is not None
-    for nonce in (None, "", used.nonce):
-        site.renew_nonce(used, nonce)
-        assert site.session is used
-    site.renew_nonce(Session(used.nonce, used.session_id), "other")
-    assert site.session is used
-    site.renew_nonce(used, "next")
-    assert site.session == Session("next", used.session_id)
-    site.drop_session(used)
-    assert site.session is not None
-    site.drop_session(site.session)
-    assert site.session is None
+def test_page_is_kept() -> None:
+    script = Script(new_site("http://a.b/chat"), redirect("/chat/"), PLAIN_PAGE)
+    page = script.run(read_site_page(script.site))
+    assert script.site.page is page
+    assert script.site.page_url == "http://a.b/chat/"
+    assert [bot.bot_id for bot in page.bots] == ["default"]
+    assert script.site.session is None
+
+
+def test_known_root_needs_no_request() -> None:
+    script = Script(new_site())
+    assert script.run(find_root(script.site)) == ROOT
