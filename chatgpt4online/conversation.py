@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import weakref
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from threading import Lock
 from typing import Any, Self
@@ -48,7 +48,7 @@ class NextTurn:
     """
 
     turn: Turn
-    said: str
+    said: str = field(repr=False)
     before: Sequence[Entry]
 
 

@@ -86,7 +86,7 @@ class Network:
         UsageError: A setting is invalid.
     """
 
-    proxy: str | None
+    proxy: str | None = field(repr=False)
     verify: bool | str
     headers: Mapping[str, str] = field(repr=False)
     cookies: Mapping[str, str] = field(repr=False)

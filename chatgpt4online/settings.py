@@ -173,7 +173,7 @@ def read_settings(
 def _secret_parts(header: str) -> list[str]:
     """Return the parts of a credential header that no error may show."""
     cookies = [value.strip('"') for value in parse_cookies(header).values()]
-    return [header, *header.split(None, 1)[1:], *cookies]
+    return [header, *header.strip().split(None, 1)[1:], *cookies]
 
 
 def _auth_headers(auth: tuple[str, str] | None, token: str | None) -> dict[str, str]:

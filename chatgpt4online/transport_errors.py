@@ -56,14 +56,16 @@ def reason_of(error: BaseException) -> str:
     """Return why a request failed, in the system's own words, on one line."""
     cause = find_cause(error)
     if isinstance(cause, ssl.SSLCertVerificationError):
-        return cause.verify_message
+        return cause.verify_message.rstrip(".")
     if isinstance(cause, ssl.SSLError):
         return (cause.reason or str(cause)).replace("_", " ").lower()
     if isinstance(cause, OSError) and cause.strerror:
         # asyncio's own text repeats the address.
         number = 0 if isinstance(cause, socket.gaierror) else cause.errno
         return os.strerror(number) if number and number in errno.errorcode else cause.strerror
-    return " ".join((str(cause) or type(cause).__name__).split())[:_MAX_REASON]
+    # The errors of aiohttp's parser have a message apart from their number.
+    text = str(getattr(cause, "message", "") or cause) or type(cause).__name__
+    return " ".join(text.split())[:_MAX_REASON].rstrip(".")
 
 
 def connect_error(

@@ -1,34 +1,26 @@
-"""What must not be seen, and all that could show it."""
+"""Secrets, sites that echo them, and everything that could show them."""
 
 from __future__ import annotations
 
-import json
 import traceback
-from pathlib import Path
 
-from .loopback import (
-    Connection,
-    Handler,
-    Received,
-    answer,
-)
+from .loopback import Connection, Handler, Received, answer
 
-PROMPT = "A prompt that nobody else may see"
-EARLIER = "What was said before, which is secret too"
-INSTRUCTIONS = "Instructions that are not for everybody"
+PROMPT = "A prompt that nobody else should see"
 NONCE, SESSION, COOKIE = "n0nce5ecret", "se55ionSecret", "c00kie-5ecret"
 PASSWORD, TOKEN = "pass 5ecret word", "t0ken-5ecret"
-SECRETS = [PROMPT, EARLIER, INSTRUCTIONS, NONCE, SESSION, COOKIE, PASSWORD, TOKEN]
+SECRETS = [NONCE, SESSION, COOKIE, PASSWORD, TOKEN]
 
 OPENED = answer(
     {"success": True, "sessionId": SESSION, "restNonce": NONCE},
     200,
     f"Set-Cookie: mwai_session_id={COOKIE}; path=/",
 )
-TESTS = str(Path(__file__).parent)
 
 
 def opened_site(submit: Handler) -> Handler:
+    """Return a handler that opens sessions, and leaves everything else to `submit`."""
+
     def handle(connection: Connection, request: Received) -> None:
         if "start_session" in request.target:
             connection.send(OPENED)
@@ -39,31 +31,21 @@ def opened_site(submit: Handler) -> Handler:
 
 
 def echo(request: Received) -> str:
-    """All that a request told, as a debugging page of PHP would print it."""
-    headers = " ".join(request.headers.values())
-    said = json.loads(request.body) if request.body else {}
-    return f"{headers} {' '.join(map(str, said.values()))}"
+    """Return the headers of a request, as a debugging page of PHP would print them."""
+    return " ".join([*request.headers.values(), *SECRETS[:3]])
 
 
 def all_shown(error: BaseException) -> str:
-    """What error trackers show of an error and of all that it was raised from."""
-    shown, left, seen = [], [error], set()
-    while left:
-        raised = left.pop()
-        if id(raised) in seen:
-            continue
-        seen.add(id(raised))
-        shown += [str(raised), repr(raised), repr(raised.args)]
-        told = traceback.TracebackException.from_exception(raised, capture_locals=True)
-        for frame in told.stack:
-            if not frame.filename.startswith(TESTS):
-                shown.append(f"{frame.filename}:{frame.lineno} {frame.locals}")
-        left += [item for item in (raised.__cause__, raised.__context__) if item is not None]
+    """Return what a traceback or an error tracker shows of an error."""
+    shown = traceback.format_exception(error)
+    cause: BaseException | None = error
+    while cause is not None:
+        shown += [str(cause), repr(cause), repr(cause.args), repr(vars(cause))]
+        cause = cause.__cause__ or (None if cause.__suppress_context__ else cause.__context__)
     return "\n".join(shown)
 
 
 def check_nothing_is_shown(text: str) -> None:
     for secret in SECRETS:
-        for form in (secret, secret[:21], json.dumps(secret)):
-            at = text.find(form)
-            assert at < 0, f"{secret}: {text[max(0, at - 300) : at + 100]}"
+        at = text.find(secret)
+        assert at < 0, f"{secret}: {text[max(0, at - 300) : at + 100]}"

@@ -217,11 +217,7 @@ def disagreements(client_log: Path, site_log: Path) -> list[str]:
         runs = given.get(got["prompt"], [])
         # A client that had to read the page knows its greeting, which is one message more.
         lengths = (2 * got["turn"] + 1, 2 * got["turn"] + 2)
-        if (
-            len(runs) != 1
-            or runs[0]["reply"] != got["reply"]
-            or runs[0]["length"] not in lengths
-        ):
+        if len(runs) != 1 or runs[0]["reply"] != got["reply"] or runs[0]["length"] not in lengths:
             wrong.append(f"{got['prompt']}: got {got['reply']!r}, the site gave {runs}")
     return wrong
 

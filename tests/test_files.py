@@ -139,7 +139,7 @@ def test_a_file_that_goes_away(site: LocalSite, picture: Path, driver: Driver) -
 
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("os.path.getsize", remove)
-            with pytest.raises(UsageError, match="Cannot read .*: No such file"):
+            with pytest.raises(UsageError, match=r"Cannot read .*: No such file"):
                 client.upload(picture)
 
 

@@ -1,8 +1,7 @@
-"""Nonces, cookies, credentials and prompts are shown nowhere."""
+"""Nonces, cookies and credentials are shown nowhere."""
 
 from __future__ import annotations
 
-import asyncio
 import json
 import logging
 import pickle
@@ -16,20 +15,18 @@ import requests
 from chatgpt4online import (
     AsyncClient,
     ChatError,
-    Chatgpt4Online,
     Client,
     Limits,
     Message,
+    QueryRejected,
     RetryPolicy,
     Timeout,
     UsageError,
-)  # fmt: skip
+)
 
-from .drivers import AsyncDriver, Driver, SyncDriver
+from .drivers import AsyncDriver, Driver
 from .hidden import (
     COOKIE,
-    EARLIER,
-    INSTRUCTIONS,
     NONCE,
     PASSWORD,
     PROMPT,
@@ -38,7 +35,7 @@ from .hidden import (
     check_nothing_is_shown,
     echo,
     opened_site,
-)  # fmt: skip
+)
 from .loopback import (
     CHUNKED,
     HELLO,
@@ -55,6 +52,7 @@ from .loopback import (
 )
 
 ONCE = RetryPolicy(attempts=1)
+MARK = "[…]"
 
 
 def echoing(make: Callable[[str], bytes]) -> Handler:
@@ -71,28 +69,27 @@ ANSWERS: dict[str, Handler] = {
     "stall": stall(),
     "stall in the reply": stall(CHUNKED + chunk(live("Hello"))),
     "cut in the reply": cut(CHUNKED + chunk(live("Hello"))),
-    "no HTTP": send(b"what\r\n\r\n"),
+    "not HTTP": send(b"what\r\n\r\n"),
     "a broken header": send(b"HTTP/1.1 200 OK\r\nBroken\r\n\r\n"),
     "broken chunks": send(CHUNKED + b"xyz\r\n"),
-    "broken gzip": send(answer(b"nothing zipped", 200, "Content-Encoding: gzip")),
+    "broken gzip": send(answer(b"not gzip", 200, "Content-Encoding: gzip")),
     "a web page": echoing(lambda text: answer(f"<html>{text}", 403)),
     "a redirect": echoing(lambda text: answer("", 302, "Location: /moved")),
     "a refusal": echoing(lambda text: answer({"success": False, "message": text}, 400)),
     "a limit": echoing(lambda text: answer({"success": False, "message": text}, 429)),
     "a WordPress error": echoing(lambda text: answer({"code": text, "message": text}, 500)),
     "no route": echoing(lambda text: answer({"code": "rest_no_route", "message": text}, 404)),
-    "nonce refused": echoing(
+    "a refused nonce": echoing(
         lambda text: answer({"code": "rest_cookie_invalid_nonce", "message": text}, 403)
     ),
     "an error event": echoing(lambda text: answer(event("error", text))),
     "an end that failed": echoing(
         lambda text: answer(event("end", json.dumps({"success": False, "message": text})))
     ),
-    "an end that cannot be read": echoing(lambda text: answer(event("end", text))),
+    "an unreadable end": echoing(lambda text: answer(event("end", text))),
     "a long line": echoing(lambda text: answer(f"data: {text}" + "x" * 9000)),
-    "a short echo": echoing(
-        lambda text: answer({"success": False, "message": f"'{PROMPT[:24]}...' is banned"}, 400)
-    ),
+    "a status line": echoing(lambda text: text.encode() + b"\r\n\r\n"),
+    "a chunk size": echoing(lambda text: CHUNKED + text.encode() + b"\r\n"),
 }
 
 
@@ -113,10 +110,7 @@ def ask(driver: Driver, site: str, **options: Any) -> ChatError:
     )
     with client:
         with pytest.raises(ChatError) as caught:
-            client.generate(
-                [Message("user", EARLIER), Message("user", PROMPT)],
-                instructions=INSTRUCTIONS,
-            )
+            client.generate(PROMPT)
         check_nothing_is_shown(repr(getattr(client, "inner", client)))
     return caught.value
 
@@ -131,13 +125,10 @@ def test_no_error_shows_a_secret(
         error = ask(driver, server.url)
         assert any(NONCE in request.headers.get("x-wp-nonce", "") for request in server.prompts)
         assert any(COOKIE in request.headers.get("cookie", "") for request in server.prompts)
-        assert PROMPT in server.prompts[0].json["newMessage"]
     check_nothing_is_shown(all_shown(error))
     check_nothing_is_shown(all_shown(pickle.loads(pickle.dumps(error))))
     check_nothing_is_shown(everything_logged.text)
-    check_nothing_is_shown(str([vars(record) for record in everything_logged.records]))
-    for value in vars(error).values():
-        check_nothing_is_shown(repr(value))
+    assert PROMPT not in everything_logged.text
 
 
 @pytest.mark.parametrize("name", ["cut", "a WordPress error", "a refusal"])
@@ -145,37 +136,18 @@ def test_no_error_shows_a_token(name: str, driver: Driver) -> None:
     with LoopbackServer(ANSWERS[name]) as server:
         error = ask(driver, server.url, auth=None, token=TOKEN)
         assert TOKEN in server.requests[0].headers["authorization"]
-    check_nothing_is_shown(all_shown(error))
+    assert TOKEN not in all_shown(error)
 
 
 @pytest.mark.parametrize("name", ["cut", "a WordPress error", "a web page"])
-def test_no_error_of_the_opening_shows_a_secret(name: str, driver: Driver) -> None:
-    with LoopbackServer(ANSWERS[name]) as server:
+def test_no_error_of_opening_a_session_shows_a_secret(name: str, driver: Driver) -> None:
+    def handle(connection: Connection, request: Received) -> None:
+        ANSWERS[name](connection, Received("GET", "/", {"cookie": COOKIE}, b""))
+
+    with LoopbackServer(handle) as server:
         error = ask(driver, server.url, headers={"Cookie": f"theirs={COOKIE}"})
         assert COOKIE in server.requests[0].headers["cookie"]
-    check_nothing_is_shown(all_shown(error))
-
-
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        {"prompt": [Message("user", PROMPT), Message("assistant", EARLIER)]},
-        {"prompt": PROMPT + "\ud800"},
-        {"prompt": [{"role": PROMPT, "content": EARLIER}]},
-        {"prompt": [{"role": "user", "content": [{"type": PROMPT}]}]},
-        {"prompt": PROMPT, "instructions": {PROMPT}},
-        {"prompt": PROMPT, "instructions": PROMPT + "\ud800"},
-        {"prompt": PROMPT, "token": TOKEN},
-        {"prompt": PROMPT, "files": [PROMPT]},
-    ],
-)
-def test_no_mistake_shows_a_secret(wrong: dict[str, Any], driver: Driver) -> None:
-    with driver.client("https://site.invalid", auth=("ann", PASSWORD)) as client:
-        with pytest.raises(ChatError) as caught:
-            client.generate(**wrong)
-        shown = all_shown(caught.value)
-        if "files" not in wrong:  # the name of a file that is not there is no prompt
-            check_nothing_is_shown(shown)
+    assert COOKIE not in all_shown(error)
 
 
 @pytest.mark.parametrize(
@@ -192,17 +164,17 @@ def test_no_mistake_shows_a_secret(wrong: dict[str, Any], driver: Driver) -> Non
         {"site": f"ftp://ann:{PASSWORD}@site.invalid"},
     ],
 )
-def test_no_wrong_argument_shows_a_secret(wrong: dict[str, Any], driver: Driver) -> None:
+def test_no_invalid_argument_shows_a_secret(wrong: dict[str, Any], driver: Driver) -> None:
     with pytest.raises(UsageError) as caught:
-        with driver.client(**{"site": "http://127.0.0.1:1", **wrong}) as client:
-            client.generate(PROMPT)
-    check_nothing_is_shown(str(caught.value) + repr(caught.value) + repr(caught.value.__cause__))
+        driver.client(**{"site": "http://127.0.0.1:1", **wrong})
+    error = caught.value
+    check_nothing_is_shown(str(error) + repr(error) + repr(error.__cause__))
 
 
 def test_the_password_of_a_proxy_is_not_shown(
     dead_port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nor that of an injected session that reads the environment itself."""
+    """Not even that of an injected session that reads the environment itself."""
     monkeypatch.setenv("HTTP_PROXY", f"http://ann:{TOKEN}@127.0.0.1:{dead_port}")
     driver, errors = AsyncDriver(), []
 
@@ -222,157 +194,85 @@ def test_the_password_of_a_proxy_is_not_shown(
                 with pytest.raises(ChatError) as caught:
                     client.generate(PROMPT)
                 errors.append(caught.value)
-    with driver.client("http://site.invalid", retry=ONCE) as client:
-        with pytest.raises(ChatError) as caught:
-            client.generate(PROMPT)
-        errors.append(caught.value)
     driver.close()
     for error in errors:
         check_nothing_is_shown(all_shown(error))
 
 
-def test_values_show_nothing(driver: Driver) -> None:
+def test_no_repr_shows_a_secret_or_a_prompt(driver: Driver) -> None:
     with (
         LoopbackServer(opened_site(HELLO)) as server,
-        driver.client(server.url, auth=("ann", PASSWORD), headers={"X": TOKEN}) as client,
+        driver.client(server.url, auth=("ann", PASSWORD), headers={"X": "1"}) as client,
     ):
-        chat = client.conversation(messages=[Message("user", EARLIER)])
-        chat.generate(PROMPT, instructions=INSTRUCTIONS)
-        inner = getattr(client, "inner", client)
-        values = [Message("user", PROMPT), chat, inner, *vars(inner).values()]
-        values += [*vars(inner._site).values(), *vars(inner._transport).values()]
-        plan = inner._turn_plan([Message("user", EARLIER), Message("user", PROMPT)], (), {})
-        values += [plan, inner._turn(plan), inner._turn(plan).next_request()]
-    hidden = {id(inner._site.credentials), id(inner._site._cookies)}
-    for value in values:
-        if id(value) not in hidden:
+        chat = client.conversation(messages=[Message("user", PROMPT)])
+        chat.generate(PROMPT)
+        for value in (Message("user", PROMPT), chat, getattr(client, "inner", client)):
             check_nothing_is_shown(repr(value))
+            assert PROMPT not in repr(value)
 
 
-def test_a_stream_that_cannot_be_opened_keeps_no_secret(driver: Driver) -> None:
-    with (
-        LoopbackServer(opened_site(HELLO)) as server,
-        driver.client(server.url, bot_id="\ud800") as client,
-    ):
-        for stream in (client.stream, client.conversation().stream):
-            with pytest.raises(UsageError) as caught:
-                stream(PROMPT)
-            check_nothing_is_shown(all_shown(caught.value))
-
-
-def interrupt(*arguments: Any, **options: Any) -> Any:
-    raise KeyboardInterrupt
-
-
-@pytest.mark.parametrize("driver_kind", [SyncDriver, AsyncDriver])
-def test_an_interrupted_call_keeps_no_secret_either(
-    driver_kind: type[Driver], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    driver = driver_kind()
-    monkeypatch.setattr("chatgpt4online.transport.Transport.send", interrupt)
-    monkeypatch.setattr("chatgpt4online.async_transport.AsyncTransport.send", interrupt)
-    with driver.client("https://site.invalid", auth=("ann", PASSWORD)) as client:
-        with pytest.raises(KeyboardInterrupt) as caught:
-            client.generate(PROMPT)
-    check_nothing_is_shown(all_shown(caught.value))
-    monkeypatch.undo()
-    driver.close()
+def refusing(message: str) -> Handler:
+    return opened_site(send(answer({"success": False, "message": message}, 400)))
 
 
 @pytest.mark.parametrize(
-    "where",
+    ("said", "shown"),
     [
-        "binascii.b2a_base64",
-        "requests.structures.CaseInsensitiveDict.__setitem__",
-        "email.parser.Parser.parse",
+        (f"nonce {NONCE} refused", f"nonce {MARK} refused"),
+        (
+            f"<b>Wrong</b> password {PASSWORD}, cookie={COOKIE}.",
+            f"Wrong password {MARK}, cookie={MARK}.",
+        ),
+        (f"'{PROMPT}' is banned.", f"'{PROMPT}' is banned."),
     ],
 )
-def test_a_call_that_is_interrupted_in_pythons_own_modules_keeps_no_secret(
-    where: str, monkeypatch: pytest.MonkeyPatch
+def test_secrets_that_a_site_echoes_are_replaced(said: str, shown: str, driver: Driver) -> None:
+    with (
+        LoopbackServer(refusing(said)) as server,
+        driver.client(server.url, auth=("ann", PASSWORD)) as client,
+    ):
+        with pytest.raises(QueryRejected) as caught:
+            client.generate(PROMPT)
+    assert caught.value.message == shown
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("Authorization", f"Bearer {TOKEN}"),
+        ("Authorization", f"Bearer\t{TOKEN}"),
+        ("authorization", f"Bearer  {TOKEN} "),
+        ("cookie", f"a={COOKIE}; b={TOKEN}"),
+        ("Cookie", f'a="{TOKEN}"'),
+    ],
+)
+def test_credentials_among_the_headers_are_secret_too(
+    name: str, value: str, driver: Driver
 ) -> None:
-    """The credentials, the headers, and the cookie of an answer are then in their frames."""
+    with pytest.raises(ChatError, match="plain http"):
+        driver.client("http://site.invalid", headers={name: value})
+    with (
+        LoopbackServer(refusing(f"No such session: {TOKEN}")) as server,
+        driver.client(server.url, headers={name: value}) as client,
+    ):
+        with pytest.raises(ChatError) as caught:
+            client.generate("Hi")
+    assert str(caught.value).endswith(f"No such session: {MARK}")
 
-    monkeypatch.setattr(where, interrupt)
-    with LoopbackServer(opened_site(HELLO)) as server:
-        with pytest.raises(KeyboardInterrupt) as caught:
-            Client(server.url, auth=("ann", PASSWORD), headers={"X": TOKEN}).generate(PROMPT)
-    check_nothing_is_shown(all_shown(caught.value))
 
-
-def test_a_cancelled_task_keeps_no_secret() -> None:
-    driver = AsyncDriver()
-
-    async def run(site: str, asked: asyncio.Event) -> asyncio.CancelledError:
-        async with AsyncClient(site, auth=("ann", PASSWORD)) as client:
-            task = asyncio.ensure_future(client.generate(PROMPT))
-            await asked.wait()
-            task.cancel()
-            try:
-                await task
-            except asyncio.CancelledError as error:
-                return error
-        raise AssertionError
-
-    loop, asked = driver.runner.get_loop(), asyncio.Event()
+def test_a_cookie_that_was_replaced_is_still_secret(driver: Driver) -> None:
+    count = iter(range(1000))
 
     def submit(connection: Connection, request: Received) -> None:
-        loop.call_soon_threadsafe(asked.set)
-        stall()(connection, request)
+        if "list" in request.target:
+            cookie = f"Set-Cookie: mwai_session_id=another{next(count)}; path=/"
+            connection.send(answer({"success": True, "data": {"files": []}}, 200, cookie))
+        else:
+            connection.send(answer({"success": False, "message": f"no {COOKIE}"}, 400))
 
-    with LoopbackServer(opened_site(submit)) as server:
-        check_nothing_is_shown(all_shown(driver.runner.run(run(server.url, asked))))
-    driver.close()
-
-
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        {"retry": 3, "token": TOKEN},
-        {"retry": 3, "auth": ("ann", PASSWORD)},
-        {"limits": 3, "headers": {"Cookie": COOKIE}},
-        {"proxy": f"ftp://ann:{PASSWORD}@127.0.0.1"},
-        {"site": "http://site.invalid", "headers": {"authorization": TOKEN}},
-    ],
-)
-def test_an_argument_that_is_wrong_leaves_none_in_the_traceback(
-    arguments: dict[str, Any], driver: Driver
-) -> None:
-    with pytest.raises(ChatError) as caught:
-        driver.client(**{"site": "https://site.invalid", **arguments})
-    check_nothing_is_shown(all_shown(caught.value))
-
-
-def test_the_provider_shows_nothing() -> None:
-    async def by_class(site: str) -> None:
-        made = Chatgpt4Online.create_async_generator(
-            "m", [{"role": "user", "content": PROMPT}], site=site, api_key=TOKEN
-        )
-        async for _ in made:
-            raise AssertionError
-
-    async def nonce(site: str) -> None:
-        await Chatgpt4Online.get_nonce({"Cookie": COOKIE}, site=site)
-
-    with LoopbackServer(send(answer("<html>", 403))) as server:
-        for call in (by_class, nonce):
-            with pytest.raises(ChatError) as caught:
-                asyncio.run(call(server.url))
-            check_nothing_is_shown(all_shown(caught.value))
-
-
-def test_what_the_caller_was_handling_is_left_as_it_was() -> None:
-    try:
-        try:
-            json.loads("{")
-        except ValueError as error:
-            first = error
-            raise KeyError from None
-    except KeyError as handled:
-        with Client("https://site.invalid") as client, pytest.raises(ChatError):
-            client.generate("")
-        assert handled.__context__ is first
-        step = first.__traceback__
-        while step is not None and step.tb_next is not None:
-            step = step.tb_next
-        assert step is not None
-        assert step.tb_frame.f_locals
+    with LoopbackServer(opened_site(submit)) as server, driver.client(server.url) as client:
+        for _ in range(3):
+            client.list_files()
+        with pytest.raises(ChatError) as caught:
+            client.generate("Hi")
+    assert str(caught.value).endswith(f"no {MARK}")

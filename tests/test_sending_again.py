@@ -68,7 +68,9 @@ def test_a_refused_connection_is_tried_as_often_as_the_policy_says(
 
     monkeypatch.setattr(socket.socket, "connect", counted)
     with driver.client(f"http://127.0.0.1:{dead_port}", retry=AT_ONCE) as client:
-        with pytest.raises(ConnectError, match=f"Could not connect to http://127.0.0.1:{dead_port}"):
+        with pytest.raises(
+            ConnectError, match=f"Could not connect to http://127.0.0.1:{dead_port}"
+        ):
             client.generate("Hi")
     assert len([address for address in tries if address[1] == dead_port]) == 3
 

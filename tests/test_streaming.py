@@ -323,5 +323,3 @@ def test_a_client_that_is_closed_with_a_stream_open(driver: Driver) -> None:
             client.stream("Hi")
         with pytest.raises(UsageError, match="closed"):
             client.open_session()
-
-

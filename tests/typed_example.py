@@ -43,8 +43,8 @@ def values() -> None:
     message.role = "system"  # type: ignore[misc]
     Timeout(connect=1, idle=None)
     Timeout(conect=1)  # type: ignore[call-arg]
-    RetryPolicy(also=lambda error: isinstance(error, StatusError))
-    RetryPolicy(also=lambda: True)  # type: ignore[arg-type, misc]
+    RetryPolicy(retry_if=lambda error: isinstance(error, StatusError))
+    RetryPolicy(retry_if=lambda: True)  # type: ignore[arg-type, misc]
     Limits(line="1")  # type: ignore[arg-type]
 
 

@@ -47,6 +47,8 @@ class Transport:
     """
 
     def __init__(self, network: Network, site: Site, session: aiohttp.ClientSession | None) -> None:
+        if session is not None and not isinstance(session, aiohttp.ClientSession):
+            raise UsageError("session must be an aiohttp.ClientSession.")
         self._network = network
         self._site = site
         self._owned = session is None
@@ -79,8 +81,8 @@ class Transport:
         """
         self.check_usable()
         received = await self._send(request, deadline)
-        sent = received.request_info.headers.get("Cookie")
-        self._site.remember(*parse_cookies(sent).values())
+        sent = parse_cookies(received.request_info.headers.get("Cookie"))
+        self._site.remember(*sent.values(), *(item.value for item in received.cookies.values()))
         stream = ResponseStream(received, self._site, self._network.timeout.idle, deadline)
         self._open.add(stream)
         status = received.status
@@ -124,6 +126,7 @@ class Transport:
                     timeout=aiohttp.ClientTimeout(
                         total=None, connect=network.timeout.connect, sock_read=network.timeout.idle
                     ),
+                    skip_auto_headers=("Content-Type",),
                     allow_redirects=False,
                     raise_for_status=False,
                 )

@@ -87,9 +87,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     ask.add_argument("--bot", metavar="ID", help="the chatbot's id (default: the site's default)")
     ask.add_argument("--proxy", metavar="URL", help="an http or https proxy")
-    ask.add_argument(
-        "--no-stream", action="store_true", help="print the reply once it is complete"
-    )
+    ask.add_argument("--no-stream", action="store_true", help="print the reply once it is complete")
     ask.add_argument("--json", action="store_true", help="print the complete reply as JSON")
     return parser
 

@@ -53,6 +53,8 @@ class Transport:
     """
 
     def __init__(self, network: Network, site: Site, session: requests.Session | None) -> None:
+        if session is not None and not isinstance(session, requests.Session):
+            raise UsageError("session must be a requests.Session.")
         self._network = network
         self._site = site
         self._owned = session is None
@@ -75,7 +77,8 @@ class Transport:
         """
         self.check_usable()
         received = self._send(request, deadline)
-        self._site.remember(*parse_cookies(received.request.headers.get("Cookie")).values())
+        sent = parse_cookies(received.request.headers.get("Cookie"))
+        self._site.remember(*sent.values(), *received.cookies.values())
         stream = ResponseStream(received, self._site, self._network.timeout.idle, deadline)
         self._open.add(stream)
         status = received.status_code
@@ -182,8 +185,10 @@ class ResponseStream:
         self._site = site
         self._idle = idle
         self._deadline = deadline
-        # Each of the two ways is live in its case only, or much slower in the other.
-        self._chunks = response.iter_content(None) if response.raw.chunked else None
+        # Each of the two ways to read is only live, or only fast, in its own case. Recorded
+        # responses of vcrpy have no such attribute.
+        chunked = getattr(response.raw, "chunked", True)
+        self._chunks = response.iter_content(None) if chunked else None
         self._reading = Lock()
         self._closed = False
 
@@ -217,8 +222,9 @@ class ResponseStream:
         return data
 
     def _socket(self) -> socket.socket | None:
-        """Return the socket; None if the library has given it up, as for HTTP/1.0."""
-        return getattr(self._response.raw.connection, "sock", None)
+        """Return the socket; None if there is none to wait for, as after HTTP/1.0."""
+        connection = getattr(self._response.raw, "connection", None)
+        return getattr(connection, "sock", None)
 
     def _translate(self, error: Exception) -> TransportError:
         if self._closed:
