@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from chatgpt4online.config import Limits
@@ -120,6 +120,6 @@ def events(*lines: bytes) -> Response:
     return Response(200, {}, b"".join(lines))
 
 
-def text_of(pieces: Sequence[Piece]) -> str:
+def text_of(pieces: Iterable[Piece]) -> str:
     """Return the text in the pieces of a reply."""
     return "".join(piece for piece in pieces if isinstance(piece, str))

@@ -1,4 +1,4 @@
-"""What a final answer means."""
+"""What a final answer means: a reply, or which error."""
 
 from __future__ import annotations
 
@@ -19,8 +19,22 @@ from chatgpt4online.errors import (
     RouteNotFound,
     StatusError,
 )
-from chatgpt4online.messages import Action, Reply, Shortcut, Usage
-from chatgpt4online.protocol.answers import read_failure, read_reply, read_retry_after
+from chatgpt4online.models import Action, Reply, Shortcut, Usage
+from chatgpt4online.protocol.address import parse_address
+from chatgpt4online.protocol.answers import (
+    explain_failure,
+    is_web_page,
+    read_approval,
+    read_failure,
+    read_reply,
+    read_retry_after,
+)
+from chatgpt4online.protocol.http import Response
+from chatgpt4online.protocol.redaction import MARK
+from chatgpt4online.protocol.site import Site
+
+from ..loopback import live
+from .flows import new_site
 
 REJECTED = "Sorry, your query has been rejected."
 JSON_VALUES = st.recursive(
@@ -36,10 +50,10 @@ def fail(
     status: int, payload: dict[str, Any] | None = None, head: str = "", **headers: str
 ) -> ChatError:
     names = {name.replace("_", "-"): value for name, value in headers.items()}
-    return read_failure(status, names, payload, head, "part")
+    return explain_failure(new_site(), Response(status, names), payload, head, "part")
 
 
-def test_a_full_reply() -> None:
+def test_reply() -> None:
     usage = {"prompt_tokens": 1, "completion_tokens": 2, "total_tokens": 3, "price": None}
     payload = {
         "success": True, "reply": "Hi", "images": ["data:image/png;base64,x", 5],
@@ -71,12 +85,12 @@ def test_a_full_reply() -> None:
         ({}, "", None),
     ],
 )
-def test_the_text_of_a_reply(payload: dict[str, Any], streamed: str, text: str | None) -> None:
+def test_text_of_a_reply(payload: dict[str, Any], streamed: str, text: str | None) -> None:
     reply = read_reply(payload, streamed, None)
     assert (reply and reply.text) == text
 
 
-def test_odd_usage() -> None:
+def test_malformed_usage() -> None:
     reply = read_reply({"reply": "", "usage": {"total_tokens": "many"}, "responseId": 5}, "", None)
     assert reply is not None
     assert reply.usage == Usage(0, 0, 0, {"total_tokens": "many"})
@@ -94,6 +108,7 @@ def test_odd_usage() -> None:
         (200, {"message": "You have reached the limit."}, LimitReached),
         (200, {"message": "No more.", "overLimit": True}, LimitReached),
         (429, {"success": False, "message": "No more."}, LimitReached),
+        (200, {"message": "The message limit has been reached.", "overLimit": False}, LimitReached),
         (500, {"success": False, "message": "Rate limit reached for requests"}, ReplyError),
         (200, {"message": None}, ReplyError),
         (200, {"success": False}, ReplyError),
@@ -110,7 +125,7 @@ def test_odd_usage() -> None:
         (500, {"data": 1}, StatusError),
     ],
 )
-def test_json_failures(status: int, payload: dict[str, Any], kind: type[ChatError]) -> None:
+def test_failure_in_json(status: int, payload: dict[str, Any], kind: type[ChatError]) -> None:
     error = fail(status, payload)
     assert type(error) is kind
     assert not error.retryable
@@ -137,7 +152,7 @@ def test_json_failures(status: int, payload: dict[str, Any], kind: type[ChatErro
         (502, "", {}, StatusError),
     ],
 )
-def test_foreign_answers(
+def test_failure_without_json(
     status: int, head: str, headers: dict[str, str], kind: type[ChatError]
 ) -> None:
     error = fail(status, None, head, **{key.replace("-", "_"): headers[key] for key in headers})
@@ -155,19 +170,20 @@ def test_foreign_answers(
         ("", {"cf-ray": "x"}, ProtocolError),
     ],
 )
-def test_a_web_page_in_place_of_an_answer(
+def test_other_content_instead_of_a_reply(
     head: str, headers: dict[str, str], kind: type[ChatError]
 ) -> None:
-    error = read_failure(200, headers, None, head, "")
+    error = explain_failure(new_site(), Response(200, headers), None, head, "")
     assert type(error) is kind
+    assert is_web_page(head) is (kind is not ProtocolError)
 
 
 @pytest.mark.parametrize("status", [429, 503])
-def test_before_the_plugin_retry_after_makes_an_answer_retryable(status: int) -> None:
+def test_retry_after_from_before_the_plugin_makes_an_error_retryable(status: int) -> None:
     error = fail(status, retry_after="7")
     assert isinstance(error, Blocked)
     assert (error.retryable, error.retry_after) == (True, 7.0)
-    assert "7 seconds" in str(error)
+    assert "Retry after 7 seconds." in str(error)
     by_wordpress = fail(status, {"code": "too_many"}, retry_after="7")
     assert (by_wordpress.retryable, type(by_wordpress)) == (True, StatusError)
     by_plugin = fail(status, {"success": False}, retry_after="7")
@@ -191,44 +207,82 @@ def test_before_the_plugin_retry_after_makes_an_answer_retryable(status: int) ->
         ("", "", None),
     ],
 )
-def test_retry_after(value: str, date: str, seconds: float | None) -> None:
+def test_read_retry_after(value: str, date: str, seconds: float | None) -> None:
     assert read_retry_after({"retry-after": value, "date": date}) == seconds
 
 
-def test_what_the_site_said_is_one_line_of_plain_text() -> None:
+def test_message_is_one_line_of_plain_text() -> None:
     said = "<p>Line&nbsp;1 &amp; 2</p>\n<a href='x'>more</a>\x1b[2J\x9b\x00" + "y" * 900
     error = fail(500, {"success": False, "message": said})
     assert isinstance(error, ReplyError)
     assert error.message.startswith("Line 1 & 2 more [2J yyy")
     assert len(error.message) == 500
-    assert str(error) == f"The site says that it failed: {error.message}"
-    assert str(fail(500, {"success": False})) == "The site says that it failed."
+    assert str(error) == f"The site reported an error: {error.message}"
+    assert str(fail(500, {"success": False})) == "The site reported an error."
 
 
 @given(st.integers(100, 599), ANSWERS | st.none(), st.text(max_size=30), st.text(max_size=20))
-def test_any_answer_means_something(
+def test_any_failure_is_a_documented_error(
     status: int, payload: dict[str, Any] | None, head: str, value: str
 ) -> None:
     headers = {"retry-after": value, "date": value}
-    assert isinstance(read_failure(status, headers, payload, head, ""), ChatError)
+    response = Response(status, headers)
+    assert isinstance(explain_failure(new_site(), response, payload, head, ""), ChatError)
     if payload is not None:
         read_reply(payload, head, None)
+        read_approval(payload, head)
+
+
+@given(st.integers(100, 599), st.binary(max_size=100))
+def test_any_response_is_a_documented_error(status: int, body: bytes) -> None:
+    assert isinstance(read_failure(new_site(), Response(status, {}, body)), ChatError)
 
 
 @pytest.mark.parametrize(
-    ("message", "secret", "kind"),
+    ("status", "body", "kind", "partial_text"),
     [
-        ("Sorry, you have reached the limit.", "limit", LimitReached),
-        (REJECTED, "query", QueryRejected),
-        (REJECTED, REJECTED, QueryRejected),
+        (500, live("Hello") + b'data: {"type":"error","data":"no"}\n\n', ReplyError, "Hello"),
+        (403, b'data: {"type":"error","data":"no"}\n\n', QueryRejected, ""),
+        (500, b'<br />\n{"success":false,"message":"no"}', ReplyError, ""),
+        (500, live("Hello"), StatusError, None),
+        (500, b"x" * 100, StatusError, None),
+        (404, b"", RouteNotFound, None),
     ],
 )
-def test_what_is_hidden_still_tells_the_kind(
-    message: str, secret: str, kind: type[ChatError]
+def test_body_of_a_failure(
+    status: int, body: bytes, kind: type[ChatError], partial_text: str | None
 ) -> None:
-    payload = {"success": False, "message": message}
-    error = read_failure(200, {}, payload, "", "", secrets=[secret])
+    error = read_failure(new_site(), Response(status, {}, body))
     assert type(error) is kind
-    assert secret not in str(error).partition(": ")[2]
-    code = {"code": "rest_no_route", "message": "m"}
-    assert type(read_failure(404, {}, code, "", "", secrets=["rest_no_route"])) is RouteNotFound
+    assert getattr(error, "partial_text", None) == partial_text
+
+
+def test_secrets_are_removed_from_what_the_site_says() -> None:
+    site = Site(parse_address("http://a.b"), credentials=["secret"])
+    for payload in (
+        {"success": False, "message": "Bad <b>secret</b>."},
+        {"code": "bad_secret", "message": "Bad s&#101;cret."},
+    ):
+        error = explain_failure(site, Response(500), payload, "", "")
+        assert "secret" not in f"{error} {vars(error)}"
+        assert f"Bad {MARK}" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("approval", "tool", "arguments"),
+    [
+        ({"tool": "delete", "args": {"ID": 7}}, "delete", {"ID": 7}),
+        ({"tool": None, "args": []}, "", {}),
+        ({}, "", {}),
+    ],
+)
+def test_approval(approval: dict[str, Any], tool: str, arguments: dict[str, Any]) -> None:
+    error = read_approval({"success": True, "reply": "", "approval": approval}, "part")
+    assert error is not None
+    assert (error.tool, error.arguments, error.partial_text) == (tool, arguments, "part")
+    assert not error.retryable
+
+
+@pytest.mark.parametrize("payload", [{}, {"approval": None}, {"approval": True}, {"approval": []}])
+def test_no_approval(payload: dict[str, Any]) -> None:
+    assert read_approval(payload, "") is None

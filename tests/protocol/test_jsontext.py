@@ -1,4 +1,4 @@
-"""JSON in the midst of dirt, and JSON that is meant to harm."""
+"""JSON among other content, and JSON that is meant to do harm."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatgpt4online.protocol import jsontext
-from chatgpt4online.protocol.jsontext import MOST_LEVELS, find_object, parse_json
+from chatgpt4online.errors import UsageError
+from chatgpt4online.protocol.jsontext import encode_json, find_object, parse_json, unescape
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
@@ -18,49 +18,81 @@ VALUES = st.recursive(
 )
 
 
-def nested(levels: int, opening: str, closing: str) -> str:
-    return opening * levels + "0" + closing * levels
-
-
-@pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ('{"a":', "}"), ('[{"a":', "}]")])
-def test_how_deep_an_answer_may_be(opening: str, closing: str) -> None:
-    per = opening.count("[") + opening.count("{")
-    assert parse_json(nested(MOST_LEVELS // per, opening, closing)) is not None
-    for levels in (MOST_LEVELS // per + 1, 5000, 200_000):
-        with pytest.raises(ValueError, match="too deeply nested"):
-            parse_json(nested(levels, opening, closing))
-    deep = nested(MOST_LEVELS + 1, '{"a":', "}")
-    assert find_object(deep) is None
-    assert find_object(f"notice\n{deep}\n") is None
-
-
-def test_brackets_in_a_text_make_it_no_deeper() -> None:
-    text = "[{" * 5000
-    assert parse_json(json.dumps({"a": text})) == {"a": text}
-
-
-def test_how_many_values_an_answer_may_hold(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(jsontext, "MOST_VALUES", 200)
-    assert parse_json(f"[{'0,' * 199}0]") == [0] * 200
-    for text in (f"[{'0,' * 200}0]", f"[{'[],' * 101}0]", '{"a":' * 201):
-        with pytest.raises(ValueError, match="too many values"):
-            parse_json(text)
-    assert find_object(f'{{"a":[{"0," * 200}0]}}') is None
+@given(VALUES)
+def test_parse_json(value: Any) -> None:
+    assert parse_json(f" \t\r\n{json.dumps(value)}\n") == value
 
 
 @pytest.mark.parametrize(
     "text", ["", " ", "{", "1 2", "nul", "[1,]", "9" * 5000, '"\ud800', "\ufeff1"]
 )
-def test_what_is_no_json(text: str) -> None:
+def test_invalid_json(text: str) -> None:
     with pytest.raises(ValueError):
         parse_json(text)
 
 
-@given(VALUES)
-def test_what_is_json_is_read_as_json(value: Any) -> None:
-    assert parse_json(f" \t\r\n{json.dumps(value)}\n") == value
+@pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ('{"a":', "}"), ('[{"a":', "}]")])
+def test_deeply_nested_json(opening: str, closing: str) -> None:
+    assert parse_json(opening * 50 + "0" + closing * 50) is not None
+    deep = opening * 200_000 + "0" + closing * 200_000
+    with pytest.raises(ValueError, match="too deeply nested"):
+        parse_json(deep)
+    assert find_object(f'notice\n{{"a":{deep}}}\n') is None
+
+
+def test_brackets_in_a_string_are_not_nesting() -> None:
+    text = "[{" * 5000
+    assert parse_json(json.dumps({"a": text})) == {"a": text}
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ('{"a":1}', {"a": 1}),
+        ('{"a":1} and more', {"a": 1}),
+        ('\ufeff \t{"a":1}', {"a": 1}),
+        ('<br />\n<b>Notice</b>: {x}\n{"a":1}\n', {"a": 1}),
+        ('{x} is undefined\n{"a":1}', {"a": 1}),
+        ('{"a":\n1}', {"a": 1}),
+        ('{"a":[\n{"b":1},\n', None),
+        ('{"a":' + "9" * 5000 + '}\n{"a":1}', None),
+        ('x {"a":1}', None),
+        ("[1]", None),
+        ("", None),
+        ("{x}\n" * 15 + '{"a":1}', {"a": 1}),
+        ("{x}\n" * 16 + '{"a":1}', None),
+    ],
+)
+def test_find_object(text: str, found: dict[str, Any] | None) -> None:
+    assert find_object(text) == found
 
 
 @given(st.text())
-def test_any_text_is_an_object_or_none(text: str) -> None:
+def test_find_object_in_any_text(text: str) -> None:
     assert isinstance(find_object(text), dict | None)
+
+
+@given(st.text())
+def test_unescape(text: str) -> None:
+    assert unescape(json.dumps(text)[1:-1]) == text
+
+
+def test_encode_json() -> None:
+    assert (
+        encode_json({"a": "п\u2028", "b": [1, None]}) == '{"a": "п\u2028", "b": [1, null]}'.encode()
+    )
+
+
+def circle() -> list[Any]:
+    items: list[Any] = []
+    items.append(items)
+    return items
+
+
+@pytest.mark.parametrize("value", [object(), {1, 2}, float("nan"), "\ud800", b"x", circle()])
+def test_value_that_cannot_be_encoded(value: Any) -> None:
+    with pytest.raises(UsageError, match="^The parameter x cannot be sent as JSON: ") as caught:
+        encode_json({"secret": value}, "The parameter x")
+    assert caught.value.__cause__ is None
+    assert caught.value.__context__ is None
+    assert "secret" not in str(caught.value)
