@@ -187,6 +187,7 @@ _BY_VERSION = {
     ("3.8.1-hybrid", "json-hello"): Outcome(SHORT_HELLO),
     ("3.8.1-hybrid", "stream-extras"): Outcome("You said: EXTRAS (2 messages)"),
     ("3.8.1-hybrid", "stream-history"): Outcome(_HYBRID_HISTORY),
+    ("3.8.1-hybrid", "stream-long"): Outcome(_LONG.rstrip()),
     ("3.8.1-hybrid", "stream-fatal"): Outcome(SHORT_HELLO, IncompleteReply),
     ("3.8.1-hybrid", "stream-too-long"): Outcome(error=ReplyError),  # the site does not say why
 }

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from chatgpt4online.config import Limits
@@ -80,6 +81,19 @@ class Script:
         """Send a prompt, and read the response to its end."""
         reader, response = self.run(chat(self.site, turn or new_turn()))
         return reader, [*reader.feed(response.body), *reader.finish()]
+
+
+@dataclass
+class Source:
+    """A file to upload."""
+
+    filename: str = "dot.png"
+    content_type: str = "image/png"
+    size: int = 5
+
+    def chunks(self) -> Iterator[bytes]:
+        yield b"im"
+        yield b"age"
 
 
 def new_site(address: str = "http://a.b", limits: Limits = Limits()) -> Site:

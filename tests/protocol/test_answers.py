@@ -269,6 +269,21 @@ def test_secrets_are_removed_from_what_the_site_says() -> None:
 
 
 @pytest.mark.parametrize(
+    ("message", "secret", "kind"),
+    [
+        ("Sorry, you have reached the limit.", "limit", LimitReached),
+        (REJECTED, "query", QueryRejected),
+    ],
+)
+def test_removed_secrets_do_not_change_the_kind_of_error(
+    message: str, secret: str, kind: type[ChatError]
+) -> None:
+    site = Site(parse_address("http://a.b"), credentials=[secret])
+    payload = {"success": False, "message": message}
+    assert type(explain_failure(site, Response(200), payload, "", "")) is kind
+
+
+@pytest.mark.parametrize(
     ("approval", "tool", "arguments"),
     [
         ({"tool": "delete", "args": {"ID": 7}}, "delete", {"ID": 7}),

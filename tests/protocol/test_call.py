@@ -17,7 +17,7 @@ from chatgpt4online.errors import (
     UsageError,
 )
 from chatgpt4online.protocol.call import call, call_public_api
-from chatgpt4online.protocol.http import Flow, Response
+from chatgpt4online.protocol.http import Flow, Request, Response
 from chatgpt4online.protocol.site import Session
 
 from .flows import (
@@ -107,7 +107,8 @@ def test_session_that_another_flow_has_opened_is_used() -> None:
     next(flow)
     site.session = Session("new")
     request = flow.send(BAD_NONCE)
-    assert getattr(request, "headers", {}).get("X-WP-Nonce") == "new"
+    assert isinstance(request, Request)
+    assert request.headers["X-WP-Nonce"] == "new"
     assert site.session == Session("new")
 
 

@@ -1,4 +1,4 @@
-"""A turn of chat, from prompt to reply."""
+"""Sending a prompt: what is sent, and what is checked before."""
 
 from __future__ import annotations
 
@@ -6,110 +6,87 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from chatgpt4online.errors import (
-    Blocked,
-    ChatError,
-    ChatTimeout,
-    IncompleteReply,
-    NonceRejected,
-    ProtocolError,
-    QueryRejected,
-    ReplyError,
-    RouteNotFound,
-    StatusError,
-    UsageError,
-)
-from chatgpt4online.messages import EndEvent, Message, StoredFile
-from chatgpt4online.protocol.limits import Limits
-from chatgpt4online.protocol.nonce import Session
-from chatgpt4online.protocol.opening import SessionOpening
-from chatgpt4online.protocol.site import Era, Site
-from chatgpt4online.protocol.turn import Bot, Turn
+from chatgpt4online.errors import NonceRejected, QueryRejected, RouteNotFound, UsageError
+from chatgpt4online.models import Message, StoredFile
+from chatgpt4online.protocol.chat import Turn, check_turn, read_parameters
+from chatgpt4online.protocol.files import Attachment
+from chatgpt4online.protocol.http import Response
+from chatgpt4online.protocol.session import open_session
+from chatgpt4online.protocol.site import Bot, Era, Session, Site
 
-from ..loopback import live
-from ..recordings import SUBMITS, Recording, names, outcome_of
-from .scripted import (
-    END,
-    HELLO_ANSWER,
+from ..recordings import HELLO, WIRE
+from .flows import (
+    BAD_NONCE,
+    HELLO_RESPONSE,
+    HTML_PAGE,
+    NO_NONCE,
+    NO_ROUTE,
+    OLD_HELLO,
+    OLD_PAGE,
     OPENED,
-    Answer,
+    START_SESSION,
+    SUBMIT,
     Script,
     json_of,
     new_site,
     new_turn,
+    opened_site,
     recorded,
-    run,
-    streamed,
 )
 
+REFUSED_PASSWORD = recorded("3.6.2/application-password/stream-no-nonce")
 
-def body_of(turn: Turn, session: Session = Session()) -> dict[str, Any]:
-    turn._site.session = session
-    request = turn.next_request()
-    assert request is not None
-    body: dict[str, Any] = json_of(request)
+
+def body_of(turn: Turn, site: Site | None = None) -> dict[str, Any]:
+    """Return the JSON that is sent for a turn."""
+    script = Script(site or opened_site(), HELLO_RESPONSE)
+    script.chat(turn)
+    body: dict[str, Any] = json_of(script.requests[-1])
     return body
 
 
-@pytest.mark.parametrize("recording", SUBMITS, ids=names(SUBMITS))
-def test_recordings(recording: Recording) -> None:
-    expected = outcome_of(recording)
-    answer = recorded(recording.name)
-    refused = recording.status in (401, 403) and expected.error is NonceRejected
-    turn, script = run(answer, *([OPENED, answer] if refused else []))
-    pieces = "".join(event for event in script.events if isinstance(event, str))
-    assert pieces == expected.pieces
-    if expected.error is None:
-        assert turn.result().text == turn.text == expected.text
-        assert script.events[-1] == EndEvent(turn.result())
-        assert turn.result().chat_id == "c" * 32
-    else:
-        with pytest.raises(expected.error) as caught:
-            turn.result()
-        assert not turn.succeeded
-        assert getattr(caught.value, "partial_text", "") == expected.text
-
-
-def test_a_turn_of_a_browser_is_sent_in_the_same_way() -> None:
-    """As the plugin's own page sent it, save for ids, times and what no model sees."""
-    recording = Recording("3.6.2/browser/submit-second")
-    request = recording_request(recording)
-    messages = [{"role": item["role"], "content": item["content"]} for item in request["messages"]]
-    site = new_site()
-    turn = new_turn(
-        site,
-        [*messages, {"role": "user", "content": request["newMessage"]}],
-        options={"previousResponseId": "chatcmpl-1", "contextId": 4},
+def site_with_page(*bots: dict[str, Any], **params: Any) -> Site:
+    """Return a site whose page shows chatbots, or else the default one, with these parameters."""
+    page = "".join(
+        f"<div data-system='{json.dumps(bot)}' data-params='{json.dumps(params)}'></div>"
+        for bot in bots or [{"botId": "default", "restUrl": "http://a.b/wp-json"}]
     )
-    body = body_of(turn, Session("n1", request["session"]))
+    link = {"link": '<http://a.b/wp-json/>; rel="https://api.w.org/"'}
+    script = Script(new_site("http://a.b/chat/"), Response(200, link, page.encode()), OPENED)
+    script.run(open_session(script.site))
+    return script.site
+
+
+def attached(*ids: str) -> list[Attachment]:
+    return [Attachment(stored=StoredFile(item)) for item in ids]
+
+
+def test_same_body_as_from_the_plugins_own_page() -> None:
+    raw = (WIRE / "3.6.2/browser/submit-second.request").read_text().replace("\r\n", "\n")
+    recorded_body = json.loads(raw.partition("\n\n")[2])
+    history = [Message(item["role"], item["content"]) for item in recorded_body["messages"]]
+    turn = new_turn(
+        [*history, Message("user", recorded_body["newMessage"])],
+        parameters={"previousResponseId": "chatcmpl-1", "contextId": 4},
+    )
+    body = body_of(turn, opened_site(Session("n1", recorded_body["session"])))
     for name in ("botId", "customId", "session", "contextId", "newMessage", "stream"):
-        assert body.pop(name) == request[name]
-    assert body.pop("previousResponseId") == request["previousResponseId"]
+        assert body.pop(name) == recorded_body[name]
+    assert body.pop("previousResponseId") == recorded_body["previousResponseId"]
     assert body.pop("chatId") == "c" * 32
     sent = body.pop("messages")
     assert body == {}
-    for ours, theirs in zip(sent, request["messages"], strict=True):
+    for ours, theirs in zip(sent, recorded_body["messages"], strict=True):
         assert set(ours) == {"id", "role", "content", "who", "timestamp"}
-        assert [ours[name] for name in ("role", "content", "who")] == [
-            theirs[name] for name in ("role", "content", "who")
-        ]
+        for name in ("role", "content", "who"):
+            assert ours[name] == theirs[name]
     assert len({message["id"] for message in sent}) == len(sent)
 
 
-def recording_request(recording: Recording) -> dict[str, Any]:
-    from ..recordings import WIRE
-
-    raw = (WIRE / f"{recording.name}.request").read_text()
-    request: dict[str, Any] = json.loads(raw.replace("\r\n", "\n").partition("\n\n")[2])
-    return request
-
-
-def test_a_long_history_goes_into_messages() -> None:
+def test_long_history_is_sent_as_messages() -> None:
     history = [{"role": "user", "content": "x" * 400}, {"role": "assistant", "content": "y" * 400}]
-    body = body_of(new_turn(new_site(), [*history, {"role": "user", "content": "And?"}]))
+    body = body_of(new_turn([*history, {"role": "user", "content": "And?"}]))
     assert body["newMessage"] == "And?"
     assert [(item["role"], item["content"]) for item in body["messages"]] == [
         ("user", "x" * 400),
@@ -118,266 +95,203 @@ def test_a_long_history_goes_into_messages() -> None:
     assert {item["timestamp"] for item in body["messages"]} == {1_000}
 
 
-@pytest.mark.parametrize(
-    ("bot", "address", "sent"),
-    [
-        (Bot(), "http://a.b", {"botId": "default", "customId": None}),
-        (Bot("b1"), "http://a.b", {"botId": "b1", "customId": None}),
-        (Bot(None, "c1"), "http://a.b", {"botId": None, "customId": "c1"}),
-        (Bot(), "http://a.b/chat/", {"botId": "p1", "customId": None, "contextId": 4}),
-        (Bot("p2"), "http://a.b/chat/", {"botId": "p2", "customId": None, "contextId": 5}),
-        (Bot(None, "pc"), "http://a.b/chat/", {"botId": None, "customId": "pc", "contextId": 6}),
-        (Bot("b1"), "http://a.b/chat/", {"botId": "b1", "customId": None}),
-    ],
+BOTS = (
+    {"botId": "p1", "customId": None, "contextId": 4},
+    {"botId": "p2", "customId": None, "contextId": 5},
+    {"botId": None, "customId": "pc", "contextId": 6},
 )
-def test_which_bot_is_asked(bot: Bot, address: str, sent: dict[str, Any]) -> None:
-    bots = [
-        {"botId": "p1", "customId": None, "contextId": 4, "restNonce": "n1"},
-        {"botId": "p2", "customId": None, "contextId": 5},
-        {"botId": None, "customId": "pc", "contextId": 6},
-    ]
-    page = "".join(f"<div data-system='{json.dumps(system)}'></div>" for system in bots)
-    site = new_site(address)
-    answers = [Answer(200, page.encode())] if "chat" in address else [OPENED]
-    turn, script = new_turn(site, bot=bot), Script(*answers, HELLO_ANSWER)
-    script.run(turn)
-    body = json_of(script.requests[-1])
-    assert {name: body.get(name) for name in ("botId", "customId")} == {
-        name: sent[name] for name in ("botId", "customId")
-    }
-    assert body.get("contextId") == sent.get("contextId")
-
-
-def test_options_go_under_the_names_of_the_plugin() -> None:
-    options = {"model": "m", "max_tokens": 5, "temperature": None, "anything": [1], "stream": False}
-    turn = new_turn(new_site(), options=options)
-    body = body_of(turn)
-    assert (body["model"], body["maxTokens"], body["anything"]) == ("m", 5, [1])
-    assert body["stream"] is False
-    assert "temperature" not in body
-    assert "max_tokens" not in body
-
-
-def test_a_request_of_events_and_one_of_json() -> None:
-    for options, accept in (({}, "text/event-stream"), ({"stream": False}, "application/json")):
-        site = new_site()
-        site.session = Session("n1", "s1")
-        request = new_turn(site, options=options).next_request()
-        assert request is not None
-        assert request.headers["Accept"] == accept
-        assert request.headers["X-WP-Nonce"] == "n1"
-        assert json_of(request)["session"] == "s1"
-        assert "n1" not in repr(request)
-        assert "Hello" not in repr(request)
-
-
-@pytest.mark.parametrize("value", [object(), {1, 2}, float("nan"), "\ud800", b"x"])
-def test_an_option_that_is_not_json_is_a_mistake(value: Any) -> None:
-    with pytest.raises(UsageError, match="The option x cannot be sent as JSON") as caught:
-        new_turn(new_site(), options={"x": value})
-    assert caught.value.__cause__ is None
 
 
 @pytest.mark.parametrize(
-    ("answer", "kind"),
+    ("bot", "on_page", "bot_id", "custom_id", "context_id"),
     [
-        (Answer(500, b"<html>"), StatusError),
-        (Answer(503, b"<html>", {"retry-after": "1"}), Blocked),
-        (Answer(307, b"", {"location": "https://x/"}), StatusError),
-        (Answer(404, b"<html>"), RouteNotFound),
-        (Answer(200, b"<!doctype html><html>"), StatusError),
-        (Answer(200, b""), IncompleteReply),
-        (Answer(204, b""), IncompleteReply),
-        (Answer(200, b"<br />\n<b>Fatal error</b>"), IncompleteReply),
-        (Answer(200, b'{"success":true}'), ProtocolError),
-        (Answer(200, b'data: {"type":"end","data":"{"}\n\n'), ProtocolError),
-        (Answer(403, b'data: {"type":"error","data":"no"}\n\n'), QueryRejected),
-        (Answer(500, b"x" * 100), StatusError),
+        (Bot(), False, "default", None, None),
+        (Bot("b1"), False, "b1", None, None),
+        (Bot(None, "c1"), False, None, "c1", None),
+        (Bot(), True, "p1", None, 4),
+        (Bot("p2"), True, "p2", None, 5),
+        (Bot(None, "pc"), True, None, "pc", 6),
+        (Bot("b1"), True, "b1", None, None),
     ],
 )
-def test_answers_that_are_no_reply(answer: Answer, kind: type[ChatError]) -> None:
-    turn, script = run(answer, limits=Limits(page=50))
-    with pytest.raises(kind) as caught:
-        turn.result()
-    assert type(caught.value) is kind
-    assert len(script.requests) == 1
-    assert "Hello" not in str(caught.value)
-
-
-def test_a_failure_keeps_what_had_arrived() -> None:
-    for end in (b'data: {"type":"error","data":"no"}\n\n', b'{"success":false}', b""):
-        turn, script = run(streamed(live("Hel"), live("lo"), end))
-        assert script.events == ["Hel", "lo"]
-        with pytest.raises(ReplyError if end else IncompleteReply) as caught:
-            turn.result()
-        assert vars(caught.value)["partial_text"] == turn.text == "Hello"
-
-
-def test_a_limit_ends_a_turn() -> None:
-    turn, _ = run(streamed(live("Hello"), live("x" * 100)), limits=Limits(line=100))
-    with pytest.raises(ProtocolError, match="longer than 100 bytes") as caught:
-        turn.result()
-    assert caught.value.partial_text == "Hello"
-
-
-@pytest.mark.parametrize(
-    ("pieces", "reply", "events"),
-    [
-        (["Hel", "lo"], b"Hello", ["Hel", "lo"]),
-        (["Hel"], b"Hello", ["Hel", "lo"]),
-        ([], b"Hello", ["Hello"]),
-        (["Hallo"], b"Hello", ["Hallo"]),
-        ([], b"", []),
-    ],
-)
-def test_the_pieces_make_up_the_reply_where_they_can(
-    pieces: list[str], reply: bytes, events: list[str]
+def test_bot(
+    bot: Bot, on_page: bool, bot_id: str | None, custom_id: str | None, context_id: int | None
 ) -> None:
-    turn, script = run(streamed(*map(live, pieces), END % reply))
-    texts = [event for event in script.events if isinstance(event, str)]
-    assert texts == events
-    assert turn.result().text == reply.decode()
+    body = body_of(new_turn(bot=bot), site_with_page(*BOTS) if on_page else None)
+    assert (body["botId"], body["customId"]) == (bot_id, custom_id)
+    assert body.get("contextId") == context_id
 
 
-def test_an_answer_after_the_end_changes_nothing() -> None:
-    site = new_site()
-    site.session = Session("n1")
-    turn = new_turn(site)
-    turn.next_request()
-    turn.receive_head(200, {})
-    assert [type(event) for event in turn.receive_data(END % b"Hi")] == [str, EndEvent]
-    assert turn.finished
-    assert turn.next_request() is None
-    assert list(turn.receive_data(b'data: {"type":"error","data":"late"}\n\n')) == []
-    assert list(turn.receive_eof()) == []
-    assert turn.result().text == "Hi"
-
-
-def test_a_reply_is_not_to_be_had_before_the_end() -> None:
-    turn = new_turn(new_site())
-    assert not turn.finished
-    assert turn.text == ""
-    with pytest.raises(UsageError, match="not complete yet"):
-        turn.result()
-
-
-def interrupt(*received: bytes, status: int | None) -> ChatError:
-    site = new_site()
-    site.session = Session("n1")
-    turn = new_turn(site)
-    turn.next_request()
-    if status is not None:
-        turn.receive_head(status, {})
-    for data in received:
-        turn.receive_data(data)
-    return turn.interrupted(ChatTimeout("Nothing came."))
-
-
-def test_an_interruption_means_what_had_arrived() -> None:
-    assert isinstance(interrupt(status=None), ChatTimeout)
-    error = interrupt(live("Hello"), status=200)
-    assert isinstance(error, IncompleteReply)
-    assert error.partial_text == "Hello"
-    assert str(error) == "The answer broke off after 5 characters: Nothing came."
-    assert isinstance(interrupt(status=200), IncompleteReply)
-    assert isinstance(interrupt(b'{"success":false}', status=500), ReplyError)
-    assert isinstance(interrupt(status=503), Blocked)
-    assert isinstance(interrupt(b'{"code":"rest_forbidden"}', status=401), ChatTimeout)
-
-
-@given(st.lists(st.binary(max_size=60), max_size=6), st.sampled_from([200, 201, 301, 403, 500]))
-def test_garbage_ends_in_a_documented_error(chunks: list[bytes], status: int) -> None:
-    site = new_site()
-    site.session = Session("n1")
-    turn = new_turn(site, limits=Limits(line=100, reply=200, page=100))
-    turn.next_request()
-    turn.receive_head(status, {})
-    for chunk in chunks:
-        turn.receive_data(chunk)
-    turn.receive_eof()
-    with pytest.raises(ChatError):
-        turn.result()
-
-
-def shown_site(**params: Any) -> Site:
-    """A site whose page shows the default chatbot with such parameters."""
-    system = json.dumps({"botId": "default", "restUrl": "http://a.b/wp-json", "contextId": 4})
-    page = f"<div data-system='{system}' data-params='{json.dumps(params)}'></div>"
-    site = new_site("http://a.b/chat/")
-    Script(Answer(200, page.encode()), OPENED).run(SessionOpening(site, Limits()))
-    return site
-
-
-def test_what_a_page_told_is_kept_to() -> None:
-    site = shown_site(textInputMaxLength=11, fileUpload=True, maxUploads=1)
-    assert new_turn(site, "Hello there").next_request() is not None
-    with pytest.raises(UsageError, match="has 12 characters; the site takes 11"):
-        new_turn(site, "Hello there!").next_request()
-    file = StoredFile("f1")
-    assert new_turn(site, files=[file]).next_request() is not None
-    with pytest.raises(UsageError, match="2 files are too many; the site's chatbot takes 1"):
-        new_turn(shown_site(maxUploads=1), files=[file, file]).next_request()
-    with pytest.raises(UsageError, match="takes no files"):
-        new_turn(shown_site(imageUpload=False), files=[file]).next_request()
-
-
-def test_files_go_by_the_name_that_the_plugin_knows() -> None:
-    def fields(era: Era | None, *ids: str) -> dict[str, Any]:
-        site = new_site()
-        site.era = era
-        body = body_of(new_turn(site, files=[StoredFile(item) for item in ids]))
-        return {name: body[name] for name in body if name.startswith(("newFile", "newImage"))}
-
-    for era in (Era.START_SESSION, None):
-        assert fields(era) == {}
-        assert fields(era, "a") == {"newFileId": "a"}
-        assert fields(era, "a", "b") == {"newFileIds": ["a", "b"]}
-    for era in (Era.NO_NONCE, Era.PAGE_NONCE):
-        assert fields(era, "a") == {"newFileId": "a", "newImageId": "a"}
-        with pytest.raises(UsageError, match="too old"):
-            fields(era, "a", "b")
-
-
-def test_a_greeting_goes_first_where_the_page_tells_it() -> None:
-    hello = [Message("assistant", "Hi!")]
-    site = shown_site(startSentence="Hi!")
-    assert list(new_turn(site, greeted=True).history) == hello
-    assert list(new_turn(site).history) == []
-    assert list(new_turn(new_site(), greeted=True).history) == []
-    assert list(new_turn(shown_site(startSentence=""), greeted=True).history) == []
-    given = [{"role": "user", "content": "a"}, {"role": "user", "content": "b"}]
-    assert list(new_turn(site, given, greeted=True).history) == [Message("user", "a")]
+def test_parameters() -> None:
+    parameters = read_parameters(
+        {"model": "m", "max_tokens": 5, "temperature": None, "anything": [1], "stream": False}
+    )
+    assert parameters == {"model": "m", "maxTokens": 5, "anything": [1], "stream": False}
+    body = body_of(new_turn(parameters=parameters))
+    assert body.items() >= parameters.items()
 
 
 @pytest.mark.parametrize("name", ["newMessage", "chatId", "token", "timeout"])
-def test_what_is_no_option(name: str) -> None:
-    with pytest.raises(UsageError, match=f"{name} is no option of a prompt"):
-        new_turn(new_site(), options={name: "x"})
+def test_reserved_name_is_not_a_chat_parameter(name: str) -> None:
+    with pytest.raises(UsageError, match=f"{name} is not a chat parameter"):
+        read_parameters({name: "x"})
 
 
-def test_text_in_an_error_answer_is_kept_and_the_rest_not_waited_for() -> None:
-    site = new_site()
-    site.session = Session("n1")
-    turn = new_turn(site)
-    turn.next_request()
-    turn.receive_head(500, {})
-    assert not turn.has_enough
-    turn.receive_data(live("Hello") + b'data: {"type":"error","data":"no"}\n\n')
-    assert turn.has_enough
-    turn.receive_eof()
-    with pytest.raises(ReplyError) as caught:
-        turn.result()
-    assert caught.value.partial_text == "Hello"
+def test_parameter_that_is_not_json() -> None:
+    with pytest.raises(UsageError, match="The parameter x cannot be sent as JSON"):
+        read_parameters({"x": object()})
 
 
-def test_a_rejected_message_of_unusual_length_says_so() -> None:
-    rejected = recorded("2.4.0/close-delimited/stream-too-long")
-    for length, hint in ((512, False), (513, True)):
-        site = new_site()
-        site.session = Session("n1")
-        turn, script = new_turn(site, "x" * length), Script(rejected)
-        script.run(turn)
-        with pytest.raises(QueryRejected) as caught:
-            turn.result()
-        assert (f"has {length} characters; most sites take 512" in str(caught.value)) is hint
-        assert caught.value.message == "Sorry, your query has been rejected."
+@pytest.mark.parametrize(
+    ("parameters", "accept"),
+    [({}, "text/event-stream"), ({"stream": False}, "application/json")],
+)
+def test_request(parameters: dict[str, Any], accept: str) -> None:
+    script = Script(opened_site(Session("n1", "s1")), HELLO_RESPONSE)
+    script.chat(new_turn(parameters=parameters))
+    (request,) = script.requests
+    assert script.sent == [SUBMIT]
+    assert request.headers == {
+        "Accept": accept,
+        "Content-Type": "application/json",
+        "X-WP-Nonce": "n1",
+    }
+    assert json_of(request)["session"] == "s1"
+    assert (request.stream, request.repeatable) == (True, False)
+    assert "n1" not in repr(request)
+    assert "Hello" not in repr(request)
+
+
+def test_session_without_an_id() -> None:
+    assert body_of(new_turn())["session"] == "N/A"
+
+
+@pytest.mark.parametrize("era", [Era.START_SESSION, None])
+@pytest.mark.parametrize(
+    ("ids", "fields"),
+    [((), {}), (("a",), {"newFileId": "a"}), (("a", "b"), {"newFileIds": ["a", "b"]})],
+)
+def test_file_fields(era: Era | None, ids: tuple[str, ...], fields: dict[str, Any]) -> None:
+    site = opened_site()
+    site.era = era
+    body = body_of(new_turn(attachments=attached(*ids)), site)
+    assert {name: body[name] for name in body if name.startswith(("newFile", "newImage"))} == fields
+
+
+@pytest.mark.parametrize("era", [Era.NO_NONCE, Era.PAGE_NONCE])
+def test_file_fields_of_old_plugins(era: Era) -> None:
+    site = opened_site()
+    site.era = era
+    body = body_of(new_turn(attachments=attached("a")), site)
+    assert (body["newFileId"], body["newImageId"]) == ("a", "a")
+    script = Script(site)
+    with pytest.raises(UsageError, match="does not accept more than one file"):
+        script.chat(new_turn(attachments=attached("a", "b")))
+    assert script.sent == []
+
+
+@pytest.mark.parametrize(
+    ("params", "turn", "text"),
+    [
+        ({"textInputMaxLength": 11}, new_turn("Hello there!"), "has 12 characters; .* accepts 11"),
+        ({"imageUpload": False}, new_turn(attachments=attached("a")), "does not accept files"),
+        (
+            {"maxUploads": 1},
+            new_turn(attachments=attached("a", "b")),
+            "2 files are too many; the chatbot accepts 1",
+        ),
+    ],
+)
+def test_turn_is_checked_against_the_page(params: dict[str, Any], turn: Turn, text: str) -> None:
+    site = site_with_page(**params)
+    script = Script(site)
+    with pytest.raises(UsageError, match=text):
+        script.chat(turn)
+    assert script.sent == []
+
+
+def test_turn_within_the_limits_of_the_page() -> None:
+    site = site_with_page(textInputMaxLength=11, fileUpload=True, maxUploads=1)
+    check_turn(site, new_turn("Hello there", attachments=attached("a")))
+    check_turn(site_with_page(), new_turn("x" * 600, attachments=attached("a", "b")))
+    check_turn(opened_site(), new_turn("x" * 600, attachments=attached("a", "b")))
+    check_turn(site, new_turn("x" * 600, bot=Bot("another")))
+
+
+@pytest.mark.parametrize(
+    ("prompt", "greet", "sentence", "history"),
+    [
+        ("Hi", True, "Hello!", [("assistant", "Hello!")]),
+        ("Hi", False, "Hello!", []),
+        ("Hi", True, "", []),
+        ([Message("user", "a"), Message("user", "b")], True, "Hello!", [("user", "a")]),
+    ],
+)
+def test_start_sentence(prompt: Any, greet: bool, sentence: str, history: list[Any]) -> None:
+    script = Script(site_with_page(startSentence=sentence), HELLO_RESPONSE)
+    reader, _ = script.chat(new_turn(prompt, greet=greet))
+    sent = json_of(script.requests[-1])["messages"]
+    assert [(item["role"], item["content"]) for item in sent] == history
+    assert reader.history == tuple(Message(*item) for item in history)
+
+
+def test_site_without_a_page_has_no_start_sentence() -> None:
+    assert body_of(new_turn(greet=True))["messages"] == []
+
+
+def test_first_turn_opens_a_session() -> None:
+    script = Script(new_site(), OPENED, HELLO_RESPONSE)
+    reader, _ = script.chat()
+    assert reader.result().text == HELLO
+    assert script.sent == [START_SESSION, SUBMIT]
+    assert script.requests[-1].headers["X-WP-Nonce"] == "bcc9464d05"
+
+
+def test_site_without_nonces_is_sent_none() -> None:
+    script = Script(new_site(), NO_ROUTE, OLD_PAGE, OLD_HELLO)
+    reader, _ = script.chat()
+    assert reader.result().text == HELLO
+    assert "X-WP-Nonce" not in script.requests[-1].headers
+
+
+@pytest.mark.parametrize("refusal", [BAD_NONCE, NO_NONCE, REFUSED_PASSWORD])
+def test_refused_nonce_is_renewed_once(refusal: Response) -> None:
+    script = Script(opened_site(), refusal, OPENED, HELLO_RESPONSE)
+    reader, _ = script.chat()
+    assert reader.result().text == HELLO
+    assert script.sent == [SUBMIT, START_SESSION, SUBMIT]
+    first, _, second = script.requests
+    assert (first.headers["X-WP-Nonce"], second.headers["X-WP-Nonce"]) == ("n1", "bcc9464d05")
+    script = Script(opened_site(), refusal, OPENED, refusal)
+    with pytest.raises(NonceRejected):
+        script.chat()
+
+
+def test_site_that_just_gave_no_nonce_is_not_asked_again() -> None:
+    script = Script(new_site(), NO_ROUTE, HTML_PAGE, NO_NONCE)
+    with pytest.raises(NonceRejected, match="the page that shows the chatbot"):
+        script.chat()
+    assert script.sent == [START_SESSION, "GET http://a.b/", SUBMIT]
+
+
+def test_site_without_the_plugin() -> None:
+    script = Script(new_site(), NO_ROUTE, HTML_PAGE, NO_ROUTE)
+    with pytest.raises(RouteNotFound):
+        script.chat()
+
+
+@pytest.mark.parametrize(("length", "hinted"), [(512, False), (513, True)])
+@pytest.mark.parametrize(
+    "rejection",
+    [recorded("2.4.0/close-delimited/stream-too-long"), recorded("3.6.2/chunked/no-bot")],
+    ids=["event", "status"],
+)
+def test_rejection_of_a_long_message_mentions_its_length(
+    rejection: Response, length: int, hinted: bool
+) -> None:
+    script = Script(opened_site(), rejection)
+    with pytest.raises(QueryRejected) as caught:
+        script.chat(new_turn("x" * length))[0].result()
+    hint = f"The message has {length} characters; most sites accept 512."
+    assert (hint in str(caught.value)) is hinted
+    assert caught.value.message == "Sorry, your query has been rejected."

@@ -1,60 +1,98 @@
-"""What a site and its page tell of themselves."""
+"""Finding out about a site without sending a prompt."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from chatgpt4online.protocol.discovery import (
-    PageReading,
-    PluginQuestion,
-    SiteInfo,
-    plugin_is_known,
-    site_info,
+from chatgpt4online.errors import ProtocolError, StatusError
+from chatgpt4online.protocol.discovery import SiteInfo, discover
+from chatgpt4online.protocol.http import Response
+from chatgpt4online.protocol.site import Era
+
+from .flows import (
+    HTML_PAGE,
+    NO_ROUTE,
+    NONCE_PAGE,
+    OLD_PAGE,
+    OPENED,
+    PLAIN_PAGE,
+    ROOT,
+    START_SESSION,
+    Script,
+    answer,
+    new_site,
 )
-from chatgpt4online.protocol.limits import Limits
-from chatgpt4online.protocol.nonce import Session
-from chatgpt4online.protocol.site import Era, Site
 
-from .scripted import Script, new_site, recorded
-from .test_json_calls import LIMITS, ROOT, answer
-
-
-def opened_site(era: Era = Era.NO_NONCE) -> Site:
-    site = new_site()
-    site.session, site.era = Session(), era
-    return site
+HOME = "GET http://a.b/"
+NAMESPACES = f"GET {ROOT}?_fields=namespaces"
+NOT_FOUND = Response(404, {}, HTML_PAGE.body)
+WITH_PLUGIN = answer(namespaces=["wp/v2", "mwai-ui/v1"])
+WITHOUT_PLUGIN = answer(namespaces=["wp/v2"])
 
 
-def test_a_page_is_read_for_what_it_tells() -> None:
-    site, script = opened_site(), Script(recorded("3.6.2/chunked/page-chat"))
-    assert not plugin_is_known(site)
-    session = site.session
-    script.run(PageReading(site, Limits()))
-    assert script.asked == ["GET http://a.b/"]
-    assert site.session is session
-    assert plugin_is_known(site)
-    info = site_info(site, has_plugin=True)
-    assert info == SiteInfo(ROOT, Era.NO_NONCE, True, site.page.bots if site.page else ())
-    assert len(info.bots) == 1
-    assert plugin_is_known(opened_site(Era.START_SESSION))
-    assert site_info(opened_site(), has_plugin=False).bots == ()
+def discovered(*responses: Response, address: str = "http://a.b") -> tuple[SiteInfo, list[str]]:
+    script = Script(new_site(address), *responses)
+    return script.run(discover(script.site)), script.sent
 
 
 @pytest.mark.parametrize(
-    ("root", "asked"),
+    ("responses", "sent", "era", "has_plugin", "bots"),
     [
-        (ROOT, f"GET {ROOT}?_fields=namespaces"),
-        ("http://a.b/?rest_route=/", "GET http://a.b/?rest_route=/&_fields=namespaces"),
+        ([OPENED, PLAIN_PAGE], [START_SESSION, HOME], Era.START_SESSION, True, 1),
+        ([OPENED, NOT_FOUND], [START_SESSION, HOME], Era.START_SESSION, True, 0),
+        ([NO_ROUTE, NONCE_PAGE], [START_SESSION, HOME], Era.PAGE_NONCE, True, 2),
+        ([NO_ROUTE, OLD_PAGE], [START_SESSION, HOME], Era.NO_NONCE, True, 1),
+        (
+            [NO_ROUTE, HTML_PAGE, WITH_PLUGIN],
+            [START_SESSION, HOME, NAMESPACES],
+            Era.NO_NONCE,
+            True,
+            0,
+        ),
+        (
+            [NO_ROUTE, NOT_FOUND, NOT_FOUND, WITHOUT_PLUGIN],
+            [START_SESSION, HOME, HOME, NAMESPACES],
+            Era.NO_NONCE,
+            False,
+            0,
+        ),
     ],
 )
-@pytest.mark.parametrize("has_plugin", [True, False])
-def test_whether_there_is_a_plugin(root: str, asked: str, has_plugin: bool) -> None:
-    site = opened_site()
-    site.root = root
-    question = PluginQuestion(site, LIMITS)
-    spaces = ["wp/v2", *(["mwai-ui/v1"] if has_plugin else [])]
-    script = Script(answer(namespaces=spaces))
-    script.run(question)
-    assert question.result() is has_plugin
-    assert script.asked == [asked]
-    assert question.next_request() is None
+def test_discover(
+    responses: list[Response], sent: list[str], era: Era, has_plugin: bool, bots: int
+) -> None:
+    info, requests = discovered(*responses)
+    assert requests == sent
+    assert (info.root, info.era, info.has_plugin) == (ROOT, era, has_plugin)
+    assert len(info.bots) == bots
+
+
+def test_page_is_read_once() -> None:
+    script = Script(new_site("http://a.b/chat/"), PLAIN_PAGE, OPENED)
+    first = script.run(discover(script.site))
+    assert script.run(discover(script.site)) == first
+    assert script.sent == ["GET http://a.b/chat/", START_SESSION]
+
+
+def test_root_in_the_query() -> None:
+    info, sent = discovered(NO_ROUTE, HTML_PAGE, WITH_PLUGIN, address="http://a.b/?rest_route=/")
+    assert sent[-1] == "GET http://a.b/?rest_route=/&_fields=namespaces"
+    assert info.has_plugin
+
+
+@pytest.mark.parametrize("fields", [{}, {"namespaces": None}, {"namespaces": "mwai-ui/v1"}])
+def test_root_without_namespaces(fields: dict[str, Any]) -> None:
+    with pytest.raises(ProtocolError, match="does not list its namespaces"):
+        discovered(NO_ROUTE, HTML_PAGE, answer(**fields))
+
+
+def test_root_that_is_not_json() -> None:
+    with pytest.raises(ProtocolError, match="does not list its namespaces"):
+        discovered(NO_ROUTE, HTML_PAGE, HTML_PAGE)
+
+
+def test_root_that_fails() -> None:
+    with pytest.raises(StatusError, match="HTTP status 500"):
+        discovered(NO_ROUTE, HTML_PAGE, Response(500))

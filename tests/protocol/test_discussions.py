@@ -7,20 +7,56 @@ from typing import Any
 
 import pytest
 
-from chatgpt4online.messages import Message
-from chatgpt4online.protocol import discussions
+from chatgpt4online.errors import NonceRejected, ProtocolError, ReplyError
+from chatgpt4online.models import Message
+from chatgpt4online.protocol.discussions import (
+    Discussion,
+    DiscussionPage,
+    Paging,
+    delete_discussions,
+    list_discussions,
+    rename_discussion,
+)
+from chatgpt4online.protocol.http import Response
+from chatgpt4online.protocol.site import Bot
 
-from .test_json_calls import answer, run
+from .flows import OPENED, ROOT, Script, answer, json_of, opened_site, recorded
+
+SIGNED_IN = [
+    "3.6.2/application-password/discussions-",
+    "3.8.1-hybrid/application-password/discussions-",
+]
 
 
-def listed(**record: Any) -> discussions.Discussion:
-    call, _ = run("list discussions", answer(success=True, total="1", chats=[record, 5]))
-    (found,) = call.result().discussions
-    assert isinstance(found, discussions.Discussion)
+def list_page(response: Response, bot: Bot = Bot()) -> tuple[DiscussionPage, Script]:
+    script = Script(opened_site(), response)
+    return script.run(list_discussions(script.site, bot, 3, 9)), script
+
+
+def listed(**record: Any) -> Discussion:
+    page, _ = list_page(answer(success=True, total="1", chats=[record, 5]))
+    assert page.length == 2
+    (found,) = page.discussions
     return found
 
 
-def test_discussions() -> None:
+@pytest.mark.parametrize(
+    ("bot", "fields"),
+    [
+        (Bot(), {"botId": "default"}),
+        (Bot("b1"), {"botId": "b1"}),
+        (Bot(None, "c1"), {"customId": "c1"}),
+    ],
+)
+def test_list_discussions(bot: Bot, fields: dict[str, str]) -> None:
+    page, script = list_page(answer(success=True, total="0", chats=[]), bot)
+    assert page == DiscussionPage((), 0, 0)
+    assert script.sent == [f"POST {ROOT}mwai-ui/v1/discussions/list"]
+    assert json_of(script.requests[0]) == {**fields, "offset": 3, "limit": 9}
+    assert script.requests[0].repeatable
+
+
+def test_discussion() -> None:
     said = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b", "extra": {}}]
     found = listed(chatId="c", title="t", messages=json.dumps(said), created="x", updated="y")
     assert (found.chat_id, found.title, found.created, found.updated) == ("c", "t", "x", "y")
@@ -32,7 +68,7 @@ def test_discussions() -> None:
 @pytest.mark.parametrize(
     "messages", ["{cut", "5", None, [5, {}, {"role": "bot"}, {"role": "user"}]]
 )
-def test_odd_discussions(messages: Any) -> None:
+def test_malformed_discussion(messages: Any) -> None:
     found = listed(chatId=5, title=None, messages=messages)
     assert (found.chat_id, found.title, found.messages) == ("", "", ())
 
@@ -40,39 +76,81 @@ def test_odd_discussions(messages: Any) -> None:
 @pytest.mark.parametrize(
     ("total", "count"), [("3", 3), (3, 3), (None, None), ("x", None), (1e999, None)]
 )
-def test_the_number_of_all_discussions(total: Any, count: int | None) -> None:
-    call, _ = run("list discussions", answer(success=True, total=total, chats=[]))
-    assert call.result().total == count
+def test_total(total: Any, count: int | None) -> None:
+    page, _ = list_page(answer(success=True, total=total, chats=[]))
+    assert page.total == count
 
 
-def page_of(*ids: str, total: int | None = None, length: int | None = None) -> Any:
-    call, _ = run(
-        "list discussions", answer(success=True, chats=[{"chatId": item} for item in ids])
-    )
-    page = call.result()
-    length = page.length if length is None else length
-    return discussions.DiscussionPage(page.discussions, total, length)
+@pytest.mark.parametrize("fields", [{}, {"chats": None}, {"chats": {}}])
+def test_answer_without_a_list_of_discussions(fields: dict[str, Any]) -> None:
+    with pytest.raises(ProtocolError, match="no list of discussions"):
+        list_page(answer(success=True, **fields))
 
 
-def test_paging_goes_on_while_there_is_more() -> None:
-    paging = discussions.Paging(2)
-    assert [item.chat_id for item in paging.take(page_of("a", "b", total=3))] == ["a", "b"]
+@pytest.mark.parametrize("prefix", SIGNED_IN)
+def test_recorded_discussions(prefix: str) -> None:
+    page, _ = list_page(recorded(f"{prefix}list"))
+    assert page.total is not None
+    assert page.total >= page.length == len(page.discussions) > 1
+    for found in page.discussions:
+        assert found.chat_id
+        assert found.created <= found.updated
+        assert found.messages[-1].role == "assistant"
+
+
+def test_recorded_discussions_of_a_guest() -> None:
+    with pytest.raises(ReplyError, match="You need to be connected"):
+        list_page(recorded("3.8.1-hybrid/chunked/discussions-list"))
+
+
+@pytest.mark.parametrize("prefix", SIGNED_IN)
+def test_rename_discussion(prefix: str) -> None:
+    script = Script(opened_site(), recorded(f"{prefix}edit"))
+    script.run(rename_discussion(script.site, "c", "New title"))
+    assert script.sent == [f"POST {ROOT}mwai-ui/v1/discussions/edit"]
+    assert json_of(script.requests[0]) == {"chatId": "c", "title": "New title"}
+
+
+@pytest.mark.parametrize("prefix", SIGNED_IN)
+def test_delete_discussions(prefix: str) -> None:
+    script = Script(opened_site(), recorded(f"{prefix}delete"))
+    script.run(delete_discussions(script.site, ("c", "d")))
+    assert script.sent == [f"POST {ROOT}mwai-ui/v1/discussions/delete"]
+    assert json_of(script.requests[0]) == {"chatIds": ["c", "d"]}
+
+
+def test_delete_unknown_discussion() -> None:
+    """The plugin refuses it in the same words as a missing nonce."""
+    refused = recorded("3.6.2/close-delimited/discussions-delete-unknown")
+    script = Script(opened_site(), refused, OPENED, refused)
+    with pytest.raises(NonceRejected):
+        script.run(delete_discussions(script.site, ("c",)))
+
+
+def page_of(*ids: str, total: int | None = None, length: int | None = None) -> DiscussionPage:
+    found = tuple(Discussion(item, "", (), "", "", {}) for item in ids)
+    return DiscussionPage(found, total, len(ids) if length is None else length)
+
+
+def test_paging_with_a_total() -> None:
+    paging = Paging(2)
+    assert [item.chat_id for item in paging.add(page_of("a", "b", total=3))] == ["a", "b"]
     assert (paging.offset, paging.done) == (2, False)
-    assert [item.chat_id for item in paging.take(page_of("c", total=3))] == ["c"]
+    assert [item.chat_id for item in paging.add(page_of("c", total=3))] == ["c"]
     assert (paging.offset, paging.done) == (3, True)
 
 
-def test_paging_without_a_total_goes_on_while_pages_are_full() -> None:
-    paging = discussions.Paging(2)
-    paging.take(page_of("a", length=2))
+def test_paging_without_a_total_continues_while_pages_are_full() -> None:
+    paging = Paging(2)
+    paging.add(page_of("a", length=2))
     assert not paging.done
-    paging.take(page_of("b"))
+    paging.add(page_of("b"))
     assert paging.done
 
 
-def test_paging_ends_where_a_site_repeats_itself() -> None:
-    paging = discussions.Paging(1)
-    paging.take(page_of("a", total=10**9))
+def test_paging_ends_if_a_page_is_repeated() -> None:
+    paging = Paging(1)
+    paging.add(page_of("a", total=10**9))
     assert not paging.done
-    assert paging.take(page_of("a", total=10**9)) == []
+    assert paging.add(page_of("a", total=10**9)) == []
     assert paging.done

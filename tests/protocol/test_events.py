@@ -110,7 +110,8 @@ def test_unknown_events_are_activity() -> None:
 @pytest.mark.parametrize(
     "other",
     [
-        b"\xef\xbb\xbf", b"\xef\xbb\xbf\xef\xbb\xbf", b"data: \n\n", b"data:\n\n", b"\n\n\n", b"{\n",
+        b"\xef\xbb\xbf", b"\xef\xbb\xbf\xef\xbb\xbf", b"data: \n\n", b"data:\n\n", b"\n\n\n",
+        b"{\n",
         b"<br />\n<b>Notice</b>: Undefined {x} in <b>a.php</b> on line <b>1</b><br />\n",
         b": keepalive\n\n", b"event: message\nid: 1\nretry: 5\n", b"data: [DONE]\n\n",
         b'data: "text"\n\n', b'data: {"type":"live","data":"cut\n\n',

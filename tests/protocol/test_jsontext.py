@@ -91,7 +91,7 @@ def circle() -> list[Any]:
 
 @pytest.mark.parametrize("value", [object(), {1, 2}, float("nan"), "\ud800", b"x", circle()])
 def test_value_that_cannot_be_encoded(value: Any) -> None:
-    with pytest.raises(UsageError, match="^The parameter x cannot be sent as JSON: ") as caught:
+    with pytest.raises(UsageError, match="The parameter x cannot be sent as JSON: ") as caught:
         encode_json({"secret": value}, "The parameter x")
     assert caught.value.__cause__ is None
     assert caught.value.__context__ is None
