@@ -1,4 +1,4 @@
-"""A proxy before the local site that fails one request in ten, each in a random way."""
+"""A reverse proxy that makes a share of the requests to a site fail, in random ways."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ from urllib.parse import urlsplit
 from .loopback import answer
 
 SILENCE = 30.0
-"""How long a fault that stalls does so; seconds. The client gives up before."""
+"""How long a stalling fault lasts, in seconds. The client gives up earlier."""
 WALL = "<!DOCTYPE html><html><title>Just a moment...</title>"
 
 
 class Gone(Exception):
-    """The connection to the client is over."""
+    """The connection to the client must be closed."""
 
 
 class FaultyProxy:
-    """Pass requests on to a site, save for those that get a fault.
+    """Forwards requests to a site, except for those that get a fault.
 
     Args:
-        site: its address.
-        share: the share of requests that get a fault, from 0 to 1.
-        seed: makes the faults the same in each run, as far as the order of requests is.
+        site: The URL of the site.
+        share: The share of requests that get a fault, from 0 to 1.
+        seed: The seed of the faults. They are only repeatable if the order of requests is.
 
     Attributes:
-        url: the address of the proxy, while it runs.
-        faults: how often each fault was injected.
+        url: The URL of the proxy, while it is running.
+        faults: How often each fault was injected.
     """
 
     def __init__(self, site: str, share: float, seed: int) -> None:
@@ -71,7 +71,7 @@ class FaultyProxy:
                 body = await reader.readexactly(int(lengths[0].split(b":")[1]) if lengths else 0)
                 await self._handle(head + body, writer)
         except (Gone, asyncio.IncompleteReadError, asyncio.CancelledError, OSError):
-            pass  # the client has gone, or the proxy is to end
+            pass  # the client is gone, or the proxy is closing
         finally:
             writer.close()
             with contextlib.suppress(OSError):
@@ -79,15 +79,15 @@ class FaultyProxy:
 
     async def _handle(self, request: bytes, writer: asyncio.StreamWriter) -> None:
         if self._random.random() >= self._share:
-            return await self._pass_on(request, writer)
+            return await self._forward(request, writer)
         fault = self._random.choice(list(FAULTS))
         self.faults[fault] += 1
         await FAULTS[fault](self, request, writer)
 
-    async def _pass_on(
+    async def _forward(
         self, request: bytes, writer: asyncio.StreamWriter, most: int | None = None
     ) -> None:
-        """Pass a request on, and its answer back, no more than `most` bytes of it."""
+        """Forward a request, and at most `most` bytes of the response. Default: all."""
         reader, upstream = await asyncio.open_connection("127.0.0.1", self._port)
         try:
             start, _, rest = request.partition(b"\r\n")
@@ -105,41 +105,41 @@ class FaultyProxy:
     async def refuse(self, request: bytes, writer: asyncio.StreamWriter) -> None:
         raise Gone
 
-    async def lose_the_answer(self, request: bytes, writer: asyncio.StreamWriter) -> None:
-        await self._pass_on(request, writer, 0)
+    async def lose_the_response(self, request: bytes, writer: asyncio.StreamWriter) -> None:
+        await self._forward(request, writer, 0)
         raise Gone
 
     async def cut(self, request: bytes, writer: asyncio.StreamWriter) -> None:
-        await self._pass_on(request, writer, self._random.randrange(1, 1200))
+        await self._forward(request, writer, self._random.randrange(1, 1200))
         raise Gone
 
     async def reset(self, request: bytes, writer: asyncio.StreamWriter) -> None:
-        await self._pass_on(request, writer, self._random.randrange(1, 1200))
+        await self._forward(request, writer, self._random.randrange(1, 1200))
         socket = writer.get_extra_info("socket")
         socket.setsockopt(SOL_SOCKET, SO_LINGER, struct.pack("ii", 1, 0))
         raise Gone
 
     async def stall(self, request: bytes, writer: asyncio.StreamWriter) -> None:
-        await self._pass_on(request, writer, self._random.randrange(1, 1200))
+        await self._forward(request, writer, self._random.randrange(1, 1200))
         await asyncio.sleep(SILENCE)
         raise Gone
 
     async def send_garbage(self, request: bytes, writer: asyncio.StreamWriter) -> None:
-        await self._pass_on(request, writer, self._random.randrange(0, 1200))
+        await self._forward(request, writer, self._random.randrange(0, 1200))
         writer.write(self._random.randbytes(400))
         raise Gone
 
-    async def be_busy(self, request: bytes, writer: asyncio.StreamWriter) -> None:
+    async def send_503(self, request: bytes, writer: asyncio.StreamWriter) -> None:
         writer.write(answer(WALL, 503, "Retry-After: 0"))
 
-    async def put_up_a_wall(self, request: bytes, writer: asyncio.StreamWriter) -> None:
+    async def send_wall(self, request: bytes, writer: asyncio.StreamWriter) -> None:
         writer.write(answer(WALL, 403))
 
-    async def refuse_the_nonce(self, request: bytes, writer: asyncio.StreamWriter) -> None:
+    async def refuse_nonce(self, request: bytes, writer: asyncio.StreamWriter) -> None:
         refusal = {"code": "rest_cookie_invalid_nonce", "message": "m", "data": {"status": 403}}
         writer.write(answer(json.dumps(refusal), 403))
 
-    async def send_away(self, request: bytes, writer: asyncio.StreamWriter) -> None:
+    async def redirect(self, request: bytes, writer: asyncio.StreamWriter) -> None:
         writer.write(answer("", 302, "Location: http://site.invalid/"))
 
     async def fail(self, request: bytes, writer: asyncio.StreamWriter) -> None:
@@ -149,14 +149,14 @@ class FaultyProxy:
 _Fault = Callable[[FaultyProxy, bytes, asyncio.StreamWriter], Awaitable[None]]
 FAULTS: dict[str, _Fault] = {
     "refused": FaultyProxy.refuse,
-    "answer lost": FaultyProxy.lose_the_answer,
+    "response lost": FaultyProxy.lose_the_response,
     "cut": FaultyProxy.cut,
     "reset": FaultyProxy.reset,
     "stall": FaultyProxy.stall,
     "garbage": FaultyProxy.send_garbage,
-    "503": FaultyProxy.be_busy,
-    "wall": FaultyProxy.put_up_a_wall,
-    "nonce refused": FaultyProxy.refuse_the_nonce,
-    "redirect": FaultyProxy.send_away,
+    "503": FaultyProxy.send_503,
+    "wall": FaultyProxy.send_wall,
+    "nonce refused": FaultyProxy.refuse_nonce,
+    "redirect": FaultyProxy.redirect,
     "500": FaultyProxy.fail,
 }

@@ -1,7 +1,7 @@
-"""``python -m tests.soak``: thousands of conversations with a site that often fails.
+"""``python -m tests.soak``: thousands of conversations with an unreliable site, on one client.
 
-Each conversation must end complete or with an exception, and the log of the site's model must
-agree with every reply. The same client serves all of them. Prints what came of it.
+Each conversation must be completed or end with a `ChatError`, and every reply must agree with the
+log of the site's bot. The exit code is 1 if not, or if memory or sockets leak.
 """
 
 from __future__ import annotations
@@ -35,16 +35,16 @@ CLIENT = {"retry": RetryPolicy(backoff=0.01), "timeout": Timeout(connect=10, idl
 
 @dataclass(frozen=True)
 class Result:
-    """What came of all conversations.
+    """The result of a run.
 
     Attributes:
-        complete: how many were.
-        turns: how many turns were complete.
-        errors: how many conversations ended by each kind of error.
-        memory: bytes at half of the run, and at its end.
-        sockets: how many were open before the client was made, and after it was closed.
-        faults: how often each was injected.
-        wrong: where a reply is not what the site's model gave.
+        complete: Number of completed conversations.
+        turns: Number of completed turns.
+        errors: Number of conversations that ended with each error.
+        memory: Bytes in use after half of the conversations, and at the end.
+        sockets: Open sockets before the client was created, and after it was closed.
+        faults: How often each fault was injected.
+        wrong: Replies that differ from what the site's bot said.
     """
 
     complete: int
@@ -57,16 +57,19 @@ class Result:
 
     @property
     def ended(self) -> int:
-        """How many conversations ended in one way or the other."""
+        """Number of conversations that were completed or failed."""
         return self.complete + sum(self.errors.values())
 
 
 @dataclass
 class Soak:
-    """What came of the conversations.
+    """Collects the outcomes of conversations.
 
     Attributes:
-        log: where each complete turn is written, as JSON with prompt, turn and reply.
+        log: Receives a line of JSON for each completed turn, with prompt, turn and reply.
+        complete: Number of completed conversations.
+        turns: Number of completed turns.
+        errors: Number of conversations that ended with each error.
     """
 
     log: IO[str]
@@ -77,7 +80,7 @@ class Soak:
     def prompt(self, number: int, turn: int) -> str:
         return f"Conversation {number:05d} turn {turn} says how it goes"
 
-    def took(self, number: int, turn: int, reply: str) -> None:
+    def completed(self, number: int, turn: int, reply: str) -> None:
         self.turns += 1
         line = {"prompt": self.prompt(number, turn), "turn": turn, "reply": reply}
         self.log.write(json.dumps(line) + "\n")
@@ -100,9 +103,9 @@ def converse(client: Client, number: int, soak: Soak) -> None:
     try:
         for turn in range(TURNS):
             prompt = soak.prompt(number, turn)
-            # Every other one is read as it comes.
+            # Every other conversation is streamed.
             text = "".join(chat.stream(prompt)) if number % 2 else chat.generate(prompt).text
-            soak.took(number, turn, text)
+            soak.completed(number, turn, text)
     except ChatError as error:
         soak.ended(error)
     else:
@@ -118,7 +121,7 @@ async def converse_async(client: AsyncClient, number: int, soak: Soak) -> None:
                 text = "".join([piece async for piece in chat.stream(prompt)])
             else:
                 text = (await chat.generate(prompt)).text
-            soak.took(number, turn, text)
+            soak.completed(number, turn, text)
     except ChatError as error:
         soak.ended(error)
     else:
@@ -144,7 +147,7 @@ async def run_async(client: AsyncClient, numbers: Sequence[int], at_once: int, s
 
 
 def memory() -> int:
-    """The memory of this process in bytes; 0 where the system does not tell."""
+    """Return the memory of this process in bytes; 0 if unknown."""
     gc.collect()
     status = Path("/proc/self/status")
     if not status.exists():
@@ -153,7 +156,7 @@ def memory() -> int:
 
 
 def sockets() -> int:
-    """How many sockets this process has open; 0 where the system does not tell."""
+    """Return the number of open sockets of this process; 0 if unknown."""
     folder = Path("/proc/self/fd")
     count = 0
     for entry in folder.iterdir() if folder.exists() else ():
@@ -165,7 +168,7 @@ def sockets() -> int:
 
 
 def client_main(kind: str, site: str, count: int, at_once: int, path: str) -> dict[str, object]:
-    """Run the conversations, in a process of its own; return what came of them."""
+    """Run the conversations in this process, and return the outcomes."""
     start_sockets = sockets()
     warm = max(count // 2, 1)
     with open(path, "w", encoding="utf-8", buffering=1) as log:
@@ -194,19 +197,19 @@ def client_main(kind: str, site: str, count: int, at_once: int, path: str) -> di
 
 
 def logging_bot(log: IO[str]) -> Bot:
-    """Return the offline bot, which writes down each conversation that it was asked about."""
+    """Return the offline bot, which logs each conversation that it is asked about."""
 
     def bot(messages: Sequence[Message]) -> Iterator[str]:
         pieces = list(offline_bot(messages))
-        said = {"prompt": messages[-1].content, "length": len(messages), "reply": "".join(pieces)}
-        log.write(json.dumps(said) + "\n")
+        entry = {"prompt": messages[-1].content, "length": len(messages), "reply": "".join(pieces)}
+        log.write(json.dumps(entry) + "\n")
         return iter(pieces)
 
     return bot
 
 
 def disagreements(client_log: Path, site_log: Path) -> list[str]:
-    """Return where the replies that a client got are not those that the site's model gave."""
+    """Return the replies that differ from what the site's bot said, and prompts that ran twice."""
     given: dict[str, list[dict[str, object]]] = {}
     for line in site_log.read_text(encoding="utf-8").splitlines():
         entry = json.loads(line)
@@ -218,12 +221,12 @@ def disagreements(client_log: Path, site_log: Path) -> list[str]:
         # A client that had to read the page knows its greeting, which is one message more.
         lengths = (2 * got["turn"] + 1, 2 * got["turn"] + 2)
         if len(runs) != 1 or runs[0]["reply"] != got["reply"] or runs[0]["length"] not in lengths:
-            wrong.append(f"{got['prompt']}: got {got['reply']!r}, the site gave {runs}")
+            wrong.append(f"{got['prompt']}: got {got['reply']!r}, the bot said {runs}")
     return wrong
 
 
 async def soak(kind: str, count: int, at_once: int, share: float, seed: int) -> Result:
-    """Run one client's conversations against a faulty site; return what came of them."""
+    """Run the conversations of one kind of client against an unreliable site."""
     with tempfile.TemporaryDirectory() as folder:
         site_log, client_log = Path(folder) / "site", Path(folder) / "client"
         with site_log.open("w", encoding="utf-8", buffering=1) as log:
@@ -233,21 +236,21 @@ async def soak(kind: str, count: int, at_once: int, share: float, seed: int) -> 
                     sys.executable, "-W", "error", "-m", "tests.soak", "--child", kind, proxy.url,
                     str(count), str(at_once), str(client_log),
                     stdout=subprocess.PIPE,
-                    # A hundred threads would each keep memory of their own that is in use no more.
+                    # Otherwise malloc keeps unused memory for each of a hundred threads.
                     env={**os.environ, "MALLOC_ARENA_MAX": "1"},
                 )  # fmt: skip
-                told, _ = await child.communicate()
+                output, _ = await child.communicate()
             assert child.returncode == 0
         wrong = disagreements(client_log, site_log)
-    return Result(**json.loads(told), faults=dict(proxy.faults), wrong=wrong)
+    return Result(**json.loads(output), faults=dict(proxy.faults), wrong=wrong)
 
 
 def main() -> int:
-    """Run the command; return 1 where something is wrong."""
+    """Run both clients and print the results."""
     parser = argparse.ArgumentParser(prog="python -m tests.soak", description=__doc__)
     parser.add_argument("--conversations", type=int, default=2000)
     parser.add_argument("--at-once", type=int, default=100)
-    parser.add_argument("--share", type=float, default=0.1, help="of the requests that fail")
+    parser.add_argument("--share", type=float, default=0.1, help="share of requests that fail")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     failed = False

@@ -1,4 +1,4 @@
-"""A small soak; the large one is ``python -m tests.soak``."""
+"""A short soak test; ``python -m tests.soak`` runs a long one."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .soak import TURNS, soak
 CONVERSATIONS = 60
 
 
-def test_conversations_with_a_site_that_often_fails(driver: Driver) -> None:
+def test_unreliable_site(driver: Driver) -> None:
     result = asyncio.run(soak(driver.name, CONVERSATIONS, at_once=20, share=0.1, seed=7))
     assert result.wrong == []
     assert result.ended == CONVERSATIONS
