@@ -97,6 +97,12 @@ def origin(url: str) -> str:
     return f"{parts.scheme}://{host}{port}"
 
 
+def move_to_origin(url: str, other: str) -> str:
+    """Return `url` on the scheme, host and port of another URL."""
+    target = urlsplit(other)
+    return urlunsplit(urlsplit(url)._replace(scheme=target.scheme, netloc=target.netloc))
+
+
 def announced_root(announced: str, page: str) -> str | None:
     """Return the REST root that a site announces, on the page's own origin, or None.
 

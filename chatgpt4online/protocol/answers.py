@@ -103,9 +103,16 @@ def _extras(kind: type[ExtraT], payload: Mapping[str, Any], key: str) -> tuple[E
 def _usage(raw: object) -> Usage | None:
     if not isinstance(raw, dict):
         return None
-    keys = ("prompt_tokens", "completion_tokens", "total_tokens")
-    prompt, completion, total = (raw[key] if isinstance(raw.get(key), int) else 0 for key in keys)
-    return Usage(prompt, completion, total, raw)
+
+    def count(*keys: str) -> int:
+        return next((raw[key] for key in keys if isinstance(raw.get(key), int)), 0)
+
+    return Usage(
+        count("prompt_tokens", "input_tokens"),  # image bots use the second names
+        count("completion_tokens", "output_tokens"),
+        count("total_tokens"),
+        raw,
+    )
 
 
 def read_failure(site: Site, response: Response) -> ChatError:
@@ -136,7 +143,8 @@ def explain_failure(
     """
     status, headers = response.status, response.headers
     if payload is not None:
-        message = site.redact(_plain(payload.get("message")))[:_MAX_MESSAGE]
+        said = _plain(payload.get("message"))
+        message = site.redact(said)[:_MAX_MESSAGE]
         code = payload.get("code")
         if isinstance(code, str) and "success" not in payload:
             code = site.redact(_plain(code))[:_MAX_MESSAGE]
@@ -145,7 +153,7 @@ def explain_failure(
             return route_not_found(status, message)
         failed = payload.get("success") is not True or status >= 300
         if failed and ("success" in payload or "message" in payload):
-            kind, text = _plugin_failure(status, payload, message)
+            kind, text = _plugin_failure(status, payload, said)
             text += f": {message}" if message else "."
             return kind(text, message=message, status=status, partial_text=partial_text)
     if status < 300:
@@ -177,11 +185,11 @@ def _wordpress_error(status: int, code: str, message: str, headers: Headers) -> 
 
 
 def _plugin_failure(
-    status: int, payload: Mapping[str, Any], message: str
+    status: int, payload: Mapping[str, Any], said: str
 ) -> tuple[type[ReplyError], str]:
-    if status == 429 or payload.get("overLimit") is True or _OVER_LIMIT.search(message):
+    if status == 429 or payload.get("overLimit") is True or _OVER_LIMIT.search(said):
         return LimitReached, "The site's usage limit is reached"
-    if status in (400, 403, 413, 422) or _REJECTED.search(message):
+    if status in (400, 403, 413, 422) or _REJECTED.search(said):
         return QueryRejected, "The site rejected the request"
     return ReplyError, "The site reported an error"
 

@@ -33,8 +33,8 @@ def send_with_nonce(
     Returns:
         The session that was used, and a successful response.
     """
-    for last in (False, True):
-        is_new = site.session is None
+    renewed = False
+    while True:
         session = yield from current_session(site)
         response = yield _with_nonce(build(session), session)
         if response.ok:
@@ -44,10 +44,9 @@ def send_with_nonce(
         if not isinstance(error, NonceRejected):
             raise error
         site.drop_session(session)
-        # A site that just handed out no nonce will not do so a moment later.
-        if last or (is_new and session.nonce is None):
+        if renewed:
             raise error
-    raise AssertionError("unreachable")
+        renewed = True
 
 
 def current_session(site: Site) -> Flow[Session]:

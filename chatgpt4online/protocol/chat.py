@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..errors import (
@@ -226,7 +226,7 @@ class ReplyReader:
         self.error: ChatError | None = None
         self._site = site
         self._turn = turn
-        self._response = response
+        self._response = replace(response, stream=None)  # whoever reads it holds it
         self._session = session
         self._unwrap = unwrap
         self._parser = EventParser(site.limits)

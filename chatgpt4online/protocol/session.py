@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..errors import ChatError, ProtocolError, RouteNotFound, StatusError
-from .address import follow_redirect, link_header_root, origin, route
+from .address import follow_redirect, link_header_root, move_to_origin, origin, route
 from .answers import NONCE_CODES, read_failure, route_not_found
 from .http import Flow, Request, Response
 from .jsontext import find_object
@@ -107,7 +107,7 @@ def _start_session(site: Site, root: str) -> Flow[tuple[str, Session | None]]:
             if not target.endswith(START_SESSION):
                 raise route_not_found(response.status)
             root = target.removesuffix(START_SESSION)
-            site.page_url = origin(root) + site.page_url.removeprefix(origin(site.page_url))
+            site.page_url = move_to_origin(site.page_url, root)
             continue
         answer = find_object(response.body.decode("utf-8", "replace"))
         if answer is not None:

@@ -9,6 +9,7 @@ import ssl
 import time
 import weakref
 from threading import Lock
+from typing import Any
 
 import requests
 import urllib3
@@ -41,6 +42,10 @@ _NEVER_CONNECTED = (
     urllib3.exceptions.NameResolutionError,
     urllib3.exceptions.ConnectTimeoutError,
 )
+
+_INVALID_REQUEST = (
+    requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema, UnicodeError,
+)  # fmt: skip
 
 
 class Transport:
@@ -144,7 +149,7 @@ class Transport:
             failure = connect_error(url, error, proxy=through_proxy)
         elif isinstance(cause, TimeoutError):
             failure = idle_timeout(url, timeout.idle)
-        elif isinstance(error, ValueError):
+        elif isinstance(error, _INVALID_REQUEST):
             return UsageError(f"The request cannot be sent: {self._reason(error)}.")
         else:
             failure = connection_lost(url, self._reason(error))
@@ -293,11 +298,28 @@ class _Session(requests.Session):
         """Return None, because requests reads the body of a redirect even if not following it."""
 
 
+class _Adapter(requests.adapters.HTTPAdapter):
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        """Turn TCP keep-alive on, as aiohttp does."""
+        keep_alive = (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        options = [*urllib3.connection.HTTPConnection.default_socket_options, keep_alive]
+        super().init_poolmanager(*args, **kwargs, socket_options=options)
+
+    def close(self) -> None:
+        """Close the idle connections, which urllib3 leaves to the garbage collector."""
+        for manager in (self.poolmanager, *self.proxy_manager.values()):
+            for key in manager.pools.keys():  # noqa: SIM118 - it is not a dict
+                pool = manager.pools.get(key)
+                if pool is not None:
+                    pool.close()
+        super().close()
+
+
 def _new_session() -> requests.Session:
     session = _Session()
     # The environment's proxies are read for both clients alike, and .netrc is not read at all.
     session.trust_env = False
-    adapter = requests.adapters.HTTPAdapter(pool_maxsize=POOL_SIZE)
+    adapter = _Adapter(pool_maxsize=POOL_SIZE)
     session.mount("https://", adapter)
     session.mount("http://", adapter)
     return session

@@ -112,13 +112,6 @@ def test_session_that_another_flow_has_opened_is_used() -> None:
     assert site.session == Session("new")
 
 
-def test_site_that_just_gave_no_nonce_is_not_asked_again() -> None:
-    script = Script(new_site(), NO_ROUTE, HTML_PAGE, NO_NONCE)
-    with pytest.raises(NonceRejected, match="the page that shows the chatbot"):
-        script.run(call(script.site, "mwai-ui/v1/x", {}))
-    assert script.sent == [START_SESSION, "GET http://a.b/", ROUTE]
-
-
 def test_site_that_needs_a_nonce_after_an_update_is_opened_again() -> None:
     script = Script(new_site(), NO_ROUTE, OLD_PAGE, DONE)
     script.run(call(script.site, "mwai-ui/v1/x", {}))

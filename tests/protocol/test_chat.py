@@ -267,13 +267,6 @@ def test_refused_nonce_is_renewed_once(refusal: Response) -> None:
         script.chat()
 
 
-def test_site_that_just_gave_no_nonce_is_not_asked_again() -> None:
-    script = Script(new_site(), NO_ROUTE, HTML_PAGE, NO_NONCE)
-    with pytest.raises(NonceRejected, match="the page that shows the chatbot"):
-        script.chat()
-    assert script.sent == [START_SESSION, "GET http://a.b/", SUBMIT]
-
-
 def test_site_without_the_plugin() -> None:
     script = Script(new_site(), NO_ROUTE, HTML_PAGE, NO_ROUTE)
     with pytest.raises(RouteNotFound):
