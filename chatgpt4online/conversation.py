@@ -131,8 +131,9 @@ class BaseConversation:
         saved = {"format": FORMAT, "version": VERSION, "chat_id": self._chat_id}
         return json.dumps({**saved, "messages": messages}, ensure_ascii=False)
 
-    def _load(self, text: str) -> Self:
-        """Take over what `to_json` has saved."""
+    @classmethod
+    def from_json(cls, settings: Settings, runner: Any, text: str) -> Self:
+        """Return the conversation that `to_json` has saved."""
         try:
             data = json.loads(text)
         except (ValueError, RecursionError, TypeError):
@@ -144,15 +145,13 @@ class BaseConversation:
         chat_id, messages = data.get("chat_id"), data.get("messages")
         if not isinstance(chat_id, str) or not isinstance(messages, list):
             raise UsageError("The saved conversation is damaged.")
-        ids = [item.get("response_id") if isinstance(item, dict) else None for item in messages]
-        self._chat_id = chat_id
-        self._entries = [
-            Entry(message, response_id if isinstance(response_id, str) else None)
-            for message, response_id in zip(
-                read_messages(messages) if messages else (), ids, strict=True
-            )
+        loaded = cls(settings, runner, chat_id, messages)
+        ids = [item.get("response_id") for item in messages]
+        loaded._entries = [
+            Entry(entry.message, response_id if isinstance(response_id, str) else None)
+            for entry, response_id in zip(loaded._entries, ids, strict=True)
         ]
-        return self
+        return loaded
 
     def _check_idle(self) -> None:
         stream = self._current() if self._current is not None else None

@@ -5,21 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .config import RetryPolicy
-from .errors import StatusError
+from .errors import ChatError, StatusError
+from .network import Deadline
 
 if TYPE_CHECKING:
     from tenacity import RetryCallState
 
 
-def retry_options(policy: RetryPolicy, seconds_left: float | None) -> dict[str, Any]:
+def retry_options(policy: RetryPolicy, first: ChatError, deadline: Deadline) -> dict[str, Any]:
     """Return the arguments for tenacity's `Retrying` and `AsyncRetrying`.
 
-    Args:
-        policy: The client's policy.
-        seconds_left: The time for the whole call; None for no limit. No retry is made that would
-            have to wait longer.
+    `first` is the error of the first attempt, about which the policy was asked already. No retry
+    is made that would have to wait beyond the deadline.
     """
-    import tenacity  # slow to import, and only needed once something is sent
+    import tenacity
 
     exponential = tenacity.wait_exponential(multiplier=policy.backoff, max=policy.max_backoff)
     backoff = exponential + tenacity.wait_random(0, policy.backoff)
@@ -30,11 +29,8 @@ def retry_options(policy: RetryPolicy, seconds_left: float | None) -> dict[str, 
         return max(backoff(state), retry_after or 0.0)
 
     stop: Any = tenacity.stop_after_attempt(policy.attempts)
-    if seconds_left is not None:
-        stop = stop | tenacity.stop_before_delay(seconds_left)
-    return {
-        "stop": stop,
-        "wait": wait,
-        "retry": tenacity.retry_if_exception(policy.retries),
-        "reraise": True,
-    }
+    left = deadline.left()
+    if left is not None:
+        stop = stop | tenacity.stop_before_delay(left)
+    retry = tenacity.retry_if_exception(lambda error: error is first or policy.retries(error))
+    return {"stop": stop, "wait": wait, "retry": retry, "reraise": True}

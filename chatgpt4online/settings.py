@@ -94,6 +94,11 @@ class Settings:
         check_turn(self.site, turn)
         return turn
 
+    def shortcut_turn(self, shortcut: Shortcut, options: Mapping[str, Any]) -> Turn:
+        """Return the turn that presses a shortcut outside a conversation."""
+        message, extra = shortcut_prompt(shortcut)
+        return self.turn_for(Prompt(message), (), {**extra, **options})
+
     def chat(self, turn: Turn) -> Flow[tuple[ReplyReader, Response]]:
         """Return the flow that sends a turn."""
         return (chat_by_api if self.uses_api else chat)(self.site, turn)

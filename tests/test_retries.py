@@ -6,6 +6,7 @@ import tenacity
 
 from chatgpt4online import RetryPolicy
 from chatgpt4online.errors import Blocked, ChatError, ConnectError, ReplyError
+from chatgpt4online.network import Deadline
 from chatgpt4online.retries import retry_options
 
 CONNECT = ConnectError("c", retryable=True)
@@ -21,12 +22,16 @@ def waits_of(
     """Raise `errors` in turn; return the waits between them and the last error."""
     left = list(errors)
     waits: list[float] = []
+    if not policy.retries(errors[0]):
+        return waits, errors[0]
 
     def fail() -> None:
         if left:
             raise left.pop(0)
 
-    retrying = tenacity.Retrying(**retry_options(policy, seconds_left), sleep=waits.append)
+    retrying = tenacity.Retrying(
+        **retry_options(policy, errors[0], Deadline(seconds_left)), sleep=waits.append
+    )
     try:
         retrying(fail)
     except ChatError as error:

@@ -24,12 +24,7 @@ T = TypeVar("T")
 
 
 class Runner:
-    """Runs the flows of one client.
-
-    Args:
-        settings: The settings of the client.
-        session: A session to use; it is not closed. Default: one of its own.
-    """
+    """Runs the flows of one client, with a given session or one of its own."""
 
     def __init__(self, settings: Settings, session: aiohttp.ClientSession | None) -> None:
         self._settings = settings
@@ -50,22 +45,31 @@ class Runner:
         return AsyncReplyStream(open)
 
     async def run(self, make_flow: Callable[[], Flow[T]]) -> T:
-        """Run a flow, and a new one for each retry.
-
-        Raises:
-            ChatError: What went wrong.
-        """
-        from tenacity import AsyncRetrying
-
+        """Run a flow, and a new one for each retry."""
         self._transport.check_usable()
         deadline = self._settings.deadline()
-        options = retry_options(self._settings.retry, deadline.left())
-        retrying = AsyncRetrying(sleep=self._sleep, **options)
+        try:
+            return await self._run_once(make_flow(), deadline)
+        except ChatError as error:
+            if not self._settings.retry.retries(error):
+                raise
+            first = error
+        return await self._retry(first, make_flow, deadline)
+
+    async def _retry(
+        self, first: ChatError, make_flow: Callable[[], Flow[T]], deadline: Deadline
+    ) -> T:
+        from tenacity import AsyncRetrying  # slow to import, and rarely needed
+
+        errors = [first]
 
         async def attempt() -> T:
+            if errors:  # the first attempt was made without tenacity
+                raise errors.pop()
             return await self._run_once(make_flow(), deadline)
 
-        return await retrying(attempt)
+        options = retry_options(self._settings.retry, first, deadline)
+        return await AsyncRetrying(sleep=self._sleep, **options)(attempt)
 
     async def _sleep(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):
@@ -88,9 +92,9 @@ class Runner:
 
     async def _open_session(self, deadline: Deadline) -> None:
         """Open a session, unless another task does. If that one fails, so does this one."""
-        failures = self._failures
+        failures, left = self._failures, deadline.left()
         try:
-            async with asyncio.timeout(deadline.left()):
+            async with asyncio.timeout(left):
                 await self._opening.acquire()
         except TimeoutError:
             raise deadline.error() from None
@@ -99,6 +103,7 @@ class Runner:
                 raise copy.copy(self._last_failure) from self._last_failure.__cause__
             if self._settings.site.session is None:
                 await self._run_once(open_session(self._settings.site), deadline)
+            self._last_failure = None
         except ChatError as error:
             # Those who wait have a deadline of their own.
             if self._failures == failures and not deadline.expired():

@@ -14,9 +14,11 @@ from ..protocol import discussions, files, public_api
 from ..protocol.address import origin
 from ..protocol.call import current_session
 from ..protocol.discovery import SiteInfo, discover
+from ..protocol.discussions import Discussion
 from ..protocol.files import NO_PURPOSE
-from ..protocol.prompt import Prompt, PromptInput, read_prompt
-from ..settings import read_settings, shortcut_prompt
+from ..protocol.prompt import PromptInput, read_prompt
+from ..protocol.public_api import Chatbot
+from ..settings import read_settings
 from ..uploads import AnyFile, FileInput, LocalFile, Progress
 from .conversation import Conversation
 from .runner import Runner
@@ -37,7 +39,7 @@ class Client:
     Args:
         site: The site's home page, its REST root, or the page that shows the chatbot. Default:
             the environment variable CHATGPT4ONLINE_SITE.
-        bot_id: The id of the chatbot. Default: the first one on the page if `site` is a page with
+        bot_id: The id of the chatbot. Default: the first on the page if `site` is a page with
             chatbots, otherwise the site's default chatbot.
         custom_id: The id of a chatbot that is defined on its page. Default: none.
         auth: A WordPress user name and one of the user's application passwords, to chat as that
@@ -80,9 +82,9 @@ class Client:
         session: requests.Session | None = None,
     ) -> None:
         self._settings = read_settings(
-            site, bot_id, custom_id, auth=auth, token=token,
-            allow_insecure_auth=allow_insecure_auth, proxy=proxy, timeout=timeout, retry=retry,
-            headers=headers, verify=verify, limits=limits,
+            site, bot_id, custom_id, auth=auth, token=token, proxy=proxy, timeout=timeout,
+            allow_insecure_auth=allow_insecure_auth, retry=retry, headers=headers, verify=verify,
+            limits=limits,
         )  # fmt: skip
         self._site = self._settings.site
         self._runner = Runner(self._settings, session)
@@ -98,16 +100,13 @@ class Client:
         Args:
             prompt: A string, or messages (`Message`, or dicts with role and content), oldest
                 first and the user's last.
-            files: Files that go with it: paths, bytes or open files, which are uploaded first, or
-                files that `upload` returned. Default: none.
+            files: Paths, bytes, open files or uploaded files that go with it. Default: none.
             options: Parameters of the chatbot: model, temperature, max_tokens, instructions, or
-                any other by the plugin's own name. With ``stream=False`` the site is asked for
-                one JSON answer instead of events.
+                any other by the plugin's own name. ``stream=False`` asks for one JSON answer.
 
         Raises:
             UsageError: An argument is invalid.
-            ConnectError: No connection could be made.
-            ChatTimeout: The site did not answer in time.
+            TransportError: There was no connection, or no answer in time.
             QueryRejected: The site rejected the message.
             LimitReached: The site's usage limit is reached.
             IncompleteReply: The reply broke off; `partial_text` has its beginning.
@@ -125,20 +124,16 @@ class Client:
         Args:
             prompt: A string, or messages (`Message`, or dicts with role and content), oldest
                 first and the user's last.
-            files: Files that go with it: paths, bytes or open files, which are uploaded first, or
-                files that `upload` returned. Default: none.
+            files: Paths, bytes, open files or uploaded files that go with it. Default: none.
             options: Parameters of the chatbot: model, temperature, max_tokens, instructions, or
-                any other by the plugin's own name. With ``stream=False`` the site is asked for
-                one JSON answer instead of events.
+                any other by the plugin's own name. ``stream=False`` asks for one JSON answer.
 
         Raises:
             UsageError: An argument is invalid.
-            ConnectError: No connection could be made.
-            ChatTimeout: The site did not answer in time.
+            TransportError: There was no connection, or no answer in time.
             QueryRejected: The site rejected the message.
             LimitReached: The site's usage limit is reached.
-            ChatError: Anything else that went wrong. Errors that come after the beginning of the
-                reply are raised by the stream.
+            ChatError: Anything else that went wrong. Later errors are raised by the stream.
         """
         return self._runner.stream(self._settings.turn(prompt, files, options))
 
@@ -147,21 +142,18 @@ class Client:
 
         Args:
             shortcut: The shortcut.
-            options: Parameters of the chatbot, as for `generate`.
+            options: Parameters of the chatbot, such as model, temperature or instructions.
 
         Raises:
-            QueryRejected: The shortcut has expired.
-            ChatError: Anything else that went wrong.
+            ChatError: What went wrong; `QueryRejected` if the shortcut has expired.
         """
-        message, extra = shortcut_prompt(shortcut)
-        turn = self._settings.turn_for(Prompt(message), (), {**extra, **options})
-        return self._runner.stream(turn).read()
+        return self._runner.stream(self._settings.shortcut_turn(shortcut, options)).read()
 
     def conversation(self, chat_id: str | None = None, messages: PromptInput = ()) -> Conversation:
         """Return a conversation, which keeps its history.
 
         Args:
-            chat_id: The id of the conversation to continue. Default: a new one.
+            chat_id: The id of a conversation to continue. Default: a new one.
             messages: What was said in it so far, oldest first. Default: nothing.
 
         Raises:
@@ -170,15 +162,12 @@ class Client:
         return Conversation(self._settings, self._runner, chat_id, messages)
 
     def load_conversation(self, text: str) -> Conversation:
-        """Return the conversation that its `to_json` has saved.
-
-        Args:
-            text: The JSON.
+        """Return a conversation from JSON that its `to_json` has saved.
 
         Raises:
             UsageError: It is not a saved conversation, or one of a later version.
         """
-        return Conversation(self._settings, self._runner)._load(text)
+        return Conversation.from_json(self._settings, self._runner, text)
 
     def upload(
         self,
@@ -188,7 +177,7 @@ class Client:
         purpose: str = NO_PURPOSE,
         progress: Progress | None = None,
     ) -> StoredFile:
-        """Upload a file. It is read while it is sent.
+        """Upload a file, which is read while it is sent.
 
         Args:
             file: A path, bytes, or a file open in binary mode, which is not closed.
@@ -198,8 +187,7 @@ class Client:
 
         Raises:
             UsageError: There is no such file, or it cannot be read.
-            QueryRejected: The site does not accept this type of file.
-            ChatError: Anything else that went wrong.
+            ChatError: What went wrong; `QueryRejected` if the site does not accept the file.
         """
         local, boundary = LocalFile(file, filename, progress), secrets.token_hex(16)
         return self._runner.run(lambda: files.upload(self._site, local, purpose, boundary))
@@ -215,83 +203,66 @@ class Client:
             purpose: Only files uploaded for this purpose. Default: all.
 
         Raises:
-            ChatError: The site refused, or did not answer.
+            ChatError: What went wrong.
         """
         return self._runner.run(lambda: files.list_files(self._site, limit, page, purpose))
 
     def delete_files(self, *stored: StoredFile | str) -> int:
-        """Delete files from the site.
-
-        Args:
-            stored: The files, or their ids.
+        """Delete files, given as such or by their ids, and return how many were deleted.
 
         Raises:
-            ChatError: The site refused, or did not answer.
+            ChatError: What went wrong.
         """
         ids = [file if isinstance(file, str) else file.id for file in stored]
         return self._runner.run(lambda: files.delete_files(self._site, ids))
 
-    def discussions(self, *, page_size: int = 10) -> Iterator[discussions.Discussion]:
+    def discussions(self, *, page_size: int = 10) -> Iterator[Discussion]:
         """Yield the discussions that the site keeps for a signed-in user, newest first.
 
-        They are requested page by page while you iterate.
-
         Args:
-            page_size: How many to request at once.
+            page_size: How many to request at once, while you iterate.
 
         Raises:
-            ReplyError: The user is a guest.
-            ChatError: Anything else that went wrong.
+            ChatError: What went wrong; `ReplyError` for a guest.
         """
-        paging = discussions.Paging(page_size)
+        paging, bot = discussions.Paging(page_size), self._settings.bot
         while not paging.done:
             page = self._runner.run(
-                lambda: discussions.list_discussions(
-                    self._site, self._settings.bot, paging.offset, page_size
-                )
+                lambda: discussions.list_discussions(self._site, bot, paging.offset, page_size)
             )
             yield from paging.add(page)
 
     def rename_discussion(self, chat_id: str, title: str) -> None:
         """Change the title of a signed-in user's discussion.
 
-        Args:
-            chat_id: The id of the discussion.
-            title: The new title.
-
         Raises:
-            ReplyError: The user is a guest, or there is no such discussion.
-            ChatError: Anything else that went wrong.
+            ChatError: What went wrong; `ReplyError` for a guest.
         """
         self._runner.run(lambda: discussions.rename_discussion(self._site, chat_id, title))
 
     def delete_discussions(self, *chat_ids: str) -> None:
         """Delete discussions of a signed-in user.
 
-        Args:
-            chat_ids: The ids of the discussions.
-
         Raises:
-            ReplyError: The user is a guest.
-            ChatError: Anything else that went wrong.
+            ChatError: What went wrong; `ReplyError` for a guest.
         """
         self._runner.run(lambda: discussions.delete_discussions(self._site, chat_ids))
 
-    def list_chatbots(self) -> tuple[public_api.Chatbot, ...]:
+    def list_chatbots(self) -> tuple[Chatbot, ...]:
         """Return the site's chatbots, by its public API.
 
         Raises:
-            StatusError: The site does not accept the credentials.
-            ChatError: Anything else that went wrong.
+            ChatError: What went wrong; `StatusError` if the site refuses the credentials.
         """
         return self._runner.run(lambda: public_api.list_chatbots(self._site))
 
     def check_auth(self) -> Mapping[str, Any]:
         """Return the identity that the site associates with the credentials, by its public API.
 
+        It is the site's own object, such as ``{"type": "user", "value": "ann"}``.
+
         Raises:
-            StatusError: The site does not accept the credentials.
-            ChatError: Anything else that went wrong.
+            ChatError: What went wrong; `StatusError` if the site refuses the credentials.
         """
         return self._runner.run(lambda: public_api.check_auth(self._site))
 
@@ -303,8 +274,7 @@ class Client:
             options: Parameters of the query, by the plugin's own names.
 
         Raises:
-            StatusError: The site does not accept the credentials.
-            ChatError: Anything else that went wrong.
+            ChatError: What went wrong; `StatusError` if the site refuses the credentials.
         """
         read_prompt(message)
         return self._runner.run(lambda: public_api.text_query(self._site, message, options))
@@ -313,16 +283,17 @@ class Client:
         """Find out about the site and the chatbots on its page, without sending a prompt.
 
         Raises:
-            RouteNotFound: There is no WordPress site.
-            ChatError: Anything else that went wrong.
+            ChatError: What went wrong; `RouteNotFound` if there is no WordPress site.
         """
         return self._runner.run(lambda: discover(self._site))
 
     def open_session(self) -> str | None:
-        """Open a session now rather than with the first prompt, if none is open.
+        """Open a session now rather than with the first prompt, and return the nonce in use.
+
+        It is None for a site that needs none.
 
         Raises:
-            ChatError: The site did not let the client in.
+            ChatError: What went wrong.
         """
         return self._runner.run(lambda: current_session(self._site)).nonce
 

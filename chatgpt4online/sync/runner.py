@@ -23,12 +23,7 @@ T = TypeVar("T")
 
 
 class Runner:
-    """Runs the flows of one client.
-
-    Args:
-        settings: The settings of the client.
-        session: A session to use; it is not closed. Default: one of its own.
-    """
+    """Runs the flows of one client, with a given session or one of its own."""
 
     def __init__(self, settings: Settings, session: requests.Session | None) -> None:
         self._settings = settings
@@ -44,18 +39,29 @@ class Runner:
         return ReplyStream(reader, response.stream)
 
     def run(self, make_flow: Callable[[], Flow[T]]) -> T:
-        """Run a flow, and a new one for each retry.
-
-        Raises:
-            ChatError: What went wrong.
-        """
-        from tenacity import Retrying
-
+        """Run a flow, and a new one for each retry."""
         self._transport.check_usable()
         deadline = self._settings.deadline()
-        options = retry_options(self._settings.retry, deadline.left())
-        retrying = Retrying(sleep=self._sleep, **options)
-        return retrying(lambda: self._run_once(make_flow(), deadline))
+        try:
+            return self._run_once(make_flow(), deadline)
+        except ChatError as error:
+            if not self._settings.retry.retries(error):
+                raise
+            first = error
+        return self._retry(first, make_flow, deadline)
+
+    def _retry(self, first: ChatError, make_flow: Callable[[], Flow[T]], deadline: Deadline) -> T:
+        from tenacity import Retrying  # slow to import, and rarely needed
+
+        errors = [first]
+
+        def attempt() -> T:
+            if errors:  # the first attempt was made without tenacity
+                raise errors.pop()
+            return self._run_once(make_flow(), deadline)
+
+        options = retry_options(self._settings.retry, first, deadline)
+        return Retrying(sleep=self._sleep, **options)(attempt)
 
     def _sleep(self, seconds: float) -> None:
         self._closing.wait(seconds)
@@ -84,6 +90,7 @@ class Runner:
                 raise copy.copy(self._last_failure) from self._last_failure.__cause__
             if self._settings.site.session is None:
                 self._run_once(open_session(self._settings.site), deadline)
+            self._last_failure = None
         except ChatError as error:
             # Those who wait have a deadline of their own.
             if self._failures == failures and not deadline.expired():

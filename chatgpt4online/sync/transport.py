@@ -205,10 +205,10 @@ class ResponseStream:
         """
         if self._closed:
             raise client_closed(self._url)
-        left, sock = self._deadline.cap(self._idle), self._socket()
+        left, sock = self._deadline.left(), self._socket()
         try:
-            if sock is not None:
-                sock.settimeout(left)
+            if left is not None and sock is not None:
+                sock.settimeout(self._deadline.cap(self._idle))
             with self._reading:
                 data = self._read()
         except _ERRORS as error:
