@@ -24,12 +24,9 @@ VERSION = 1
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A message of the history.
+    """A message of the history, with the model provider's id of a reply that has one.
 
-    Attributes:
-        message: The message.
-        response_id: The model provider's id, for a reply that has one.
-        plain: Whether the message was sent without files and not by a shortcut.
+    It is `plain` if it was sent without files and not by a shortcut.
     """
 
     message: Message
@@ -39,13 +36,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class NextTurn:
-    """A turn to send.
-
-    Attributes:
-        turn: The turn.
-        said: What enters the history as the user's message.
-        before: The entries that the turn follows.
-    """
+    """A turn to send: what enters the history as said by the user, and the entries before it."""
 
     turn: Turn
     said: str = field(repr=False)

@@ -29,11 +29,7 @@ _CERTIFICATE_VARIABLES = (
 
 
 class Deadline:
-    """The moment when the total time of a call is over.
-
-    Args:
-        seconds: From now; None for no deadline.
-    """
+    """When the total time of a call is over: in so many seconds, or never if that is None."""
 
     def __init__(self, seconds: float | None) -> None:
         self._seconds = seconds
@@ -44,11 +40,7 @@ class Deadline:
         return self._end is not None and time.monotonic() >= self._end
 
     def left(self) -> float | None:
-        """Return the seconds that are left, or None for no deadline.
-
-        Raises:
-            ChatTimeout: None are left.
-        """
+        """Return the seconds that are left, or None for no deadline; raise if none are left."""
         if self._end is None:
             return None
         left = self._end - time.monotonic()
@@ -57,11 +49,7 @@ class Deadline:
         return left
 
     def cap(self, seconds: float | None) -> float | None:
-        """Return `seconds`, or the seconds that are left if those are fewer.
-
-        Raises:
-            ChatTimeout: None are left.
-        """
+        """Return `seconds`, or the seconds that are left if those are fewer."""
         left = self.left()
         return min((value for value in (seconds, left) if value is not None), default=None)
 
@@ -72,18 +60,10 @@ class Deadline:
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """The network settings of a client.
+    """The network settings of a client, checked.
 
-    Attributes:
-        proxy: The proxy's URL; None for the environment's proxies, '' for none.
-        verify: Whether to verify TLS certificates, or a file or folder of trusted ones.
-        headers: Sent with each request.
-        cookies: Sent beside those of the site.
-        timeout: How long to wait.
-        guarded: Whether there are credentials that no proxy may read.
-
-    Raises:
-        UsageError: A setting is invalid.
+    `headers` are sent with each request, `cookies` beside those of the site. If `guarded`, there
+    are credentials among them that no proxy may read.
     """
 
     proxy: str | None = field(repr=False)
@@ -108,11 +88,8 @@ class Network:
     def find_proxy(self, url: str) -> str | None:
         """Return the proxy for a URL, or None.
 
-        Without a `proxy` of its own it is that of HTTP_PROXY, HTTPS_PROXY or ALL_PROXY, unless
-        NO_PROXY names the host, by the rules of requests.
-
-        Raises:
-            UsageError: It is not an http or https proxy, or it could read credentials.
+        Without a `proxy` it is that of HTTP_PROXY, HTTPS_PROXY or ALL_PROXY, unless NO_PROXY names
+        the host, by the rules of requests.
         """
         proxy = self._environment_proxy(url) if self.proxy is None else self.proxy
         self._check_secrecy(url, proxy)
@@ -145,11 +122,7 @@ class Network:
     def trusted_certificates(self, url: str) -> bool | str:
         """Return False, or the path of the trusted certificates.
 
-        They are those of `verify`, of REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE, SSL_CERT_FILE or
-        SSL_CERT_DIR, or else those of certifi.
-
-        Raises:
-            UsageError: The environment names certificates that cannot be read.
+        They are those of `verify`, of the environment variables, or else those of certifi.
         """
         if self.verify is not True or not url.startswith("https:"):
             return self.verify
@@ -167,12 +140,7 @@ class Network:
 def tls_context(path: str, named_by: str) -> ssl.SSLContext:
     """Return a TLS context that trusts the certificates in a file or in an OpenSSL folder.
 
-    Args:
-        path: The file or folder.
-        named_by: The start of the error's text.
-
-    Raises:
-        UsageError: There are no certificates.
+    `named_by` is the start of the error's text if there are none.
     """
     import ssl
 
@@ -210,11 +178,7 @@ def merge_headers(*parts: Mapping[str, str]) -> dict[str, str]:
 
 
 def checked_headers(headers: Mapping[str, str]) -> dict[str, str]:
-    """Return the headers as plain strings.
-
-    Raises:
-        UsageError: One cannot be sent.
-    """
+    """Return the headers as plain strings, or raise a `UsageError` for one that cannot be sent."""
     if not isinstance(headers, Mapping):
         raise UsageError("headers must be a mapping of strings.")
     for name, value in headers.items():

@@ -35,15 +35,7 @@ def new_id() -> str:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The settings of a client.
-
-    Attributes:
-        site: The site.
-        bot: The chatbot to talk to.
-        uses_api: Whether to use the site's public API.
-        network: How to reach the site.
-        retry: When to try again.
-    """
+    """The settings of a client. `uses_api` stands for the site's public API."""
 
     site: Site
     bot: Bot
@@ -61,11 +53,7 @@ class Settings:
         files: Sequence[AnyFile],
         options: Mapping[str, Any],
     ) -> Turn:
-        """Return the turn for a prompt outside a conversation.
-
-        Raises:
-            UsageError: The prompt, a file or an option is invalid.
-        """
+        """Return the turn for a prompt outside a conversation."""
         return self.turn_for(read_prompt(prompt, with_files=bool(files)), files, options)
 
     def turn_for(
@@ -77,11 +65,7 @@ class Settings:
         *,
         greet: bool = False,
     ) -> Turn:
-        """Return a turn, after checking it against what is known of the site.
-
-        Raises:
-            UsageError: A file or an option is invalid, or the site would reject the turn.
-        """
+        """Return a turn, after checking it against what is known of the site."""
         turn = Turn(
             prompt=prompt,
             bot=self.bot,
@@ -105,11 +89,7 @@ class Settings:
 
 
 def shortcut_prompt(shortcut: Shortcut) -> tuple[str, dict[str, Any]]:
-    """Return the message and the options that press a shortcut.
-
-    Raises:
-        UsageError: The shortcut has neither an id nor a text.
-    """
+    """Return the message and the options that press a shortcut."""
     if shortcut.shortcut_id:
         return "", {"shortcutId": shortcut.shortcut_id}
     if not shortcut.message:
@@ -132,11 +112,7 @@ def read_settings(
     verify: bool | str,
     limits: Limits,
 ) -> Settings:
-    """Check the arguments of a client.
-
-    Raises:
-        UsageError: No site is given, or an argument is invalid.
-    """
+    """Check the arguments of a client, which have no defaults here."""
     site = os.environ.get(SITE_VARIABLE) if site is None else site
     if not site or not isinstance(site, str):
         raise UsageError(f"No site is given: pass its URL, or set {SITE_VARIABLE}.")

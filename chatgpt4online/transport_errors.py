@@ -73,11 +73,7 @@ def connect_error(
 ) -> ConnectError:
     """Return the error for a connection that could not be made, so that nothing was sent.
 
-    Args:
-        url: The URL that was requested.
-        error: The HTTP library's error.
-        reason: Why, if the error does not say it well.
-        proxy: Whether the connection was made through a proxy.
+    `reason` is for errors that do not say it well themselves.
     """
     cause = find_cause(error)
     reason = reason or reason_of(error)

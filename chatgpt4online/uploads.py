@@ -30,19 +30,8 @@ CHUNK_SIZE = 65536
 class LocalFile:
     """A file to upload. It is opened for each try, so that a second one sends all of it.
 
-    Args:
-        file: A path, bytes, or an open file, which is read from its position and not closed.
-        filename: Its name on the site. Default: its own.
-        progress: Called after each chunk. Default: none.
-
-    Attributes:
-        filename: Its name on the site.
-        content_type: Its MIME type, guessed from its name.
-        size: Its length in bytes.
-        error: What failed while it was read. HTTP libraries would disguise it.
-
-    Raises:
-        UsageError: There is no such file, or it cannot be read.
+    An open file is read from its position and not closed. `error` is what failed while the file
+    was read, which HTTP libraries would disguise.
     """
 
     def __init__(
@@ -64,11 +53,7 @@ class LocalFile:
         self.content_type = guessed or "application/octet-stream"
 
     def chunks(self) -> Iterator[bytes]:
-        """Yield the content, from the start each time it is called.
-
-        Raises:
-            UsageError: The file cannot be read, or became shorter.
-        """
+        """Yield the content, from the start each time it is called."""
         self.error = None
         try:
             yield from self._read()
@@ -109,11 +94,7 @@ class LocalFile:
 
 
 def attach(files: Sequence[AnyFile]) -> tuple[Attachment, ...]:
-    """Return the attachments for files. All of them are checked before any is uploaded.
-
-    Raises:
-        UsageError: A file does not exist, or cannot be read.
-    """
+    """Return the attachments for files. All of them are checked before any is uploaded."""
     return tuple(
         Attachment(stored=file)
         if isinstance(file, StoredFile)

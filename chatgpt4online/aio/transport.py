@@ -38,13 +38,7 @@ _NEVER_CONNECTED = (aiohttp.ClientConnectorError, aiohttp.ClientConnectorCertifi
 
 
 class Transport:
-    """Sends the requests of one client.
-
-    Args:
-        network: The network settings.
-        site: The site, which remembers the cookies that are sent.
-        session: A session to use; it is not closed. Default: one of its own.
-    """
+    """Sends the requests of one client, with a given session or one of its own."""
 
     def __init__(self, network: Network, site: Site, session: aiohttp.ClientSession | None) -> None:
         if session is not None and not isinstance(session, aiohttp.ClientSession):
@@ -74,10 +68,7 @@ class Transport:
     async def send(self, request: Request, deadline: Deadline) -> Response:
         """Send a request and return the response.
 
-        Raises:
-            TransportError: There is no response. `retryable` says whether it is safe to retry.
-            ProtocolError: The response is longer than allowed.
-            UsageError: The URL, the proxy or a header is invalid.
+        A `TransportError` is retryable if nothing was sent, or if the request is repeatable.
         """
         self.check_usable()
         received = await self._send(request, deadline)
@@ -223,14 +214,7 @@ class Transport:
 
 
 class ResponseStream:
-    """The body of a response, which is read while it arrives.
-
-    Args:
-        response: The response.
-        site: The site.
-        idle: The longest silence in seconds; None for no limit.
-        deadline: The deadline of the call.
-    """
+    """The body of a response, which is read while it arrives."""
 
     def __init__(
         self, response: aiohttp.ClientResponse, site: Site, idle: float | None, deadline: Deadline
@@ -244,11 +228,7 @@ class ResponseStream:
         self._closed = False
 
     async def read(self) -> bytes:
-        """Return bytes as soon as there are any, decompressed; b'' at the end of the body.
-
-        Raises:
-            TransportError: The connection failed, time ran out, or the stream was closed.
-        """
+        """Return bytes as soon as there are any, decompressed; b'' at the end of the body."""
         if self._closed:
             raise client_closed(self._url)
         if self._failure is not None:
@@ -287,9 +267,7 @@ class ResponseStream:
     async def read_all(self, *, must_be_complete: bool) -> bytes:
         """Read the rest of the body and close.
 
-        Args:
-            must_be_complete: Whether a body that is cut or too long is an error. If not, its
-                beginning is returned.
+        If it need not be complete, the beginning of a body that is cut or too long is enough.
         """
         limit = self._site.limits.page
         body = bytearray()
