@@ -335,11 +335,11 @@ def test_half_a_character_can_be_printed() -> None:
     assert (done.returncode, done.stdout) == (1, b"a?\n")
 
 
-def test_the_help_is_the_one_in_the_readme(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_help_is_the_one_in_the_docs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     done = subprocess.run(
         [*COMMAND, "ask", "--help"], capture_output=True, text=True, check=True, timeout=60
     )
-    readme = (Path(__file__).parent.parent / "README.rst").read_text(encoding="utf-8")
+    usage = (Path(__file__).parent.parent / "docs" / "usage.rst").read_text(encoding="utf-8")
     lines = [f"    {line}".rstrip() for line in done.stdout.splitlines()]
-    assert "\n".join(lines) in readme
+    assert "\n".join(lines) in usage
