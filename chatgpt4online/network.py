@@ -63,7 +63,8 @@ class Network:
     """The network settings of a client, checked.
 
     `headers` are sent with each request, `cookies` beside those of the site. If `guarded`, there
-    are credentials among them that no proxy may read.
+    are credentials among them that no proxy may read. `environment` has the proxies of the
+    environment when the client was made.
     """
 
     proxy: str | None = field(repr=False)
@@ -72,6 +73,7 @@ class Network:
     cookies: Mapping[str, str] = field(repr=False)
     timeout: Timeout
     guarded: bool = False
+    environment: Mapping[str, str] = field(default_factory=urllib.request.getproxies, repr=False)
 
     def __post_init__(self) -> None:
         if not isinstance(self.timeout, Timeout):
@@ -108,12 +110,12 @@ class Network:
             )
 
     def _environment_proxy(self, url: str) -> str | None:
-        if not urllib.request.getproxies():
+        if not self.environment:
             return None
-        from requests.utils import get_environ_proxies, select_proxy
+        from requests.utils import select_proxy, should_bypass_proxies
 
-        proxy = select_proxy(url, get_environ_proxies(url))
-        if not proxy:
+        proxy = select_proxy(url, self.environment)
+        if not proxy or should_bypass_proxies(url, self.environment.get("no")):
             return None
         proxy = proxy if "://" in proxy else f"http://{proxy}"
         _check_proxy(proxy, "The proxy in HTTP_PROXY, HTTPS_PROXY or ALL_PROXY")

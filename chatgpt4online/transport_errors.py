@@ -65,6 +65,7 @@ def reason_of(error: BaseException) -> str:
         return os.strerror(number) if number and number in errno.errorcode else cause.strerror
     # The errors of aiohttp's parser have a message apart from their number.
     text = str(getattr(cause, "message", "") or cause) or type(cause).__name__
+    text = "".join(character if character.isprintable() else " " for character in text)
     return " ".join(text.split())[:_MAX_REASON].rstrip(".")
 
 

@@ -1,4 +1,4 @@
-"""Proxies and certificates, named by the caller or by the environment."""
+"""Proxies and certificates, from arguments and from the environment."""
 
 from __future__ import annotations
 
@@ -13,22 +13,25 @@ import urllib3
 
 from chatgpt4online.errors import ConnectError, TransportError, UsageError
 
-from .drivers import Driver
-from .elsewhere import AT_ONCE, CERTIFICATE, HELLO, ONCE, proxy_server, tls_context
+from .drivers import NO_BACKOFF, NO_RETRY, Driver
 from .loopback import (
+    CERTIFICATE,
+    HELLO_SITE,
     Connection,
     LoopbackServer,
     Received,
-    answer,
+    proxy_server,
+    response,
+    tls_context,
 )
 
 
 @pytest.mark.parametrize(
     "variable", ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy", "argument"]
 )
-def test_proxies(variable: str, driver: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
-    seen: list[str] = []
-    with LoopbackServer(proxy_server(seen)) as proxy:
+def test_proxy(variable: str, driver: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
+    targets: list[str] = []
+    with LoopbackServer(proxy_server(targets)) as proxy:
         options: dict[str, Any] = {}
         if variable == "argument":
             options["proxy"] = proxy.url
@@ -37,13 +40,13 @@ def test_proxies(variable: str, driver: Driver, monkeypatch: pytest.MonkeyPatch)
             monkeypatch.setenv(variable, proxy.url)
         with driver.client("http://site.invalid/", **options) as client:
             assert client.generate("Hi").text == "Hello"
-    assert seen == [
+    assert targets == [
         "http://site.invalid/wp-json/mwai/v1/start_session",
         "http://site.invalid/wp-json/mwai-ui/v1/chats/submit",
     ]
 
 
-def test_a_proxy_of_the_environment_may_lack_its_scheme(
+def test_proxy_in_environment_without_scheme(
     driver: Driver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with LoopbackServer(proxy_server([])) as proxy:
@@ -52,63 +55,63 @@ def test_a_proxy_of_the_environment_may_lack_its_scheme(
             assert client.generate("Hi").text == "Hello"
 
 
-def test_a_proxy_that_the_environment_names_for_a_while(
+def test_proxy_in_environment_is_read_for_each_call(
     driver: Driver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    seen: list[str] = []
+    targets: list[str] = []
     with (
-        LoopbackServer(proxy_server(seen)) as proxy,
-        LoopbackServer(HELLO) as server,
+        LoopbackServer(proxy_server(targets)) as proxy,
+        LoopbackServer(HELLO_SITE) as server,
         driver.client(server.url) as client,
     ):
         client.generate("Hi")
-        assert seen == []
+        assert targets == []
         monkeypatch.setenv("HTTP_PROXY", proxy.url)
         client.generate("Hi")
-        assert seen == [f"{server.url}/wp-json/mwai-ui/v1/chats/submit"]
+        assert targets == [f"{server.url}/wp-json/mwai-ui/v1/chats/submit"]
         monkeypatch.delenv("HTTP_PROXY")
         client.generate("Hi")
-        assert len(seen) == 1
+        assert len(targets) == 1
         assert len(server.prompts) == 2
 
 
 @pytest.mark.parametrize("way", ["NO_PROXY", "no_proxy", "other scheme", "empty argument"])
 def test_no_proxy(way: str, driver: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
-    seen: list[str] = []
-    with LoopbackServer(proxy_server(seen)) as proxy, LoopbackServer(HELLO) as server:
+    targets: list[str] = []
+    with LoopbackServer(proxy_server(targets)) as proxy, LoopbackServer(HELLO_SITE) as server:
         monkeypatch.setenv("HTTPS_PROXY" if way == "other scheme" else "HTTP_PROXY", proxy.url)
         if "PROXY" in way.upper():
             monkeypatch.setenv(way, "other.example,127.0.0.1")
         options: dict[str, Any] = {"proxy": ""} if way == "empty argument" else {}
         with driver.client(server.url, **options) as client:
             assert client.generate("Hi").text == "Hello"
-    assert seen == []
+    assert targets == []
 
 
-def test_a_proxy_that_refuses_a_tunnel(driver: Driver) -> None:
-    seen: list[str] = []
+def test_proxy_refuses_tunnel(driver: Driver) -> None:
+    targets: list[str] = []
     with (
-        LoopbackServer(proxy_server(seen)) as proxy,
-        driver.client("https://site.invalid/", proxy=proxy.url, retry=ONCE) as client,
+        LoopbackServer(proxy_server(targets)) as proxy,
+        driver.client("https://site.invalid/", proxy=proxy.url, retry=NO_RETRY) as client,
     ):
         with pytest.raises(ConnectError, match="through the proxy"):
             client.generate("Hi")
-    assert seen == ["site.invalid:443"]
+    assert targets == ["site.invalid:443"]
 
 
-def test_a_proxy_that_is_not_there(dead_port: int, driver: Driver) -> None:
+def test_proxy_refuses_connection(dead_port: int, driver: Driver) -> None:
     proxy = f"http://user:secret@127.0.0.1:{dead_port}"
-    with driver.client("http://site.invalid/", proxy=proxy, retry=ONCE) as client:
+    with driver.client("http://site.invalid/", proxy=proxy, retry=NO_RETRY) as client:
         with pytest.raises(ConnectError, match="through the proxy") as caught:
             client.generate("Hi")
     assert "secret" not in str(caught.value)
 
 
 @pytest.mark.parametrize("reset", [True, False])
-def test_a_proxy_that_loses_a_prompt_is_not_given_it_again(reset: bool, driver: Driver) -> None:
+def test_prompt_lost_by_a_proxy_is_not_sent_again(reset: bool, driver: Driver) -> None:
     def handle(connection: Connection, request: Received) -> None:
         if "submit" not in request.target:
-            HELLO(connection, request)
+            HELLO_SITE(connection, request)
         elif reset:
             connection.reset()
         else:
@@ -116,7 +119,7 @@ def test_a_proxy_that_loses_a_prompt_is_not_given_it_again(reset: bool, driver: 
 
     with (
         LoopbackServer(handle) as proxy,
-        driver.client("http://site.invalid/", proxy=proxy.url, retry=AT_ONCE) as client,
+        driver.client("http://site.invalid/", proxy=proxy.url, retry=NO_BACKOFF) as client,
     ):
         with pytest.raises(TransportError) as caught:
             client.generate("Hi")
@@ -126,17 +129,17 @@ def test_a_proxy_that_loses_a_prompt_is_not_given_it_again(reset: bool, driver: 
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
-def test_a_proxy_that_wants_a_password(scheme: str, driver: Driver) -> None:
+def test_proxy_with_password(scheme: str, driver: Driver) -> None:
     def handle(connection: Connection, request: Received) -> None:
         if request.method == "CONNECT":
-            connection.send(answer("", 407))
+            connection.send(response("", 407))
             connection.close()
         else:
-            HELLO(connection, request)
+            HELLO_SITE(connection, request)
 
     with LoopbackServer(handle) as proxy:
         address = proxy.url.replace("//", "//us%20er:p%3Aw@")
-        with driver.client(f"{scheme}://site.invalid/", proxy=address, retry=ONCE) as client:
+        with driver.client(f"{scheme}://site.invalid/", proxy=address, retry=NO_RETRY) as client:
             if scheme == "http":
                 assert client.generate("Hi").text == "Hello"
             else:
@@ -153,12 +156,12 @@ def test_a_proxy_that_wants_a_password(scheme: str, driver: Driver) -> None:
 @pytest.mark.parametrize(
     "proxy", ["socks5://127.0.0.1:1", "127.0.0.1:8080", "http://", "http://a:b"]
 )
-def test_what_is_no_proxy(proxy: str, driver: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_invalid_proxy(proxy: str, driver: Driver) -> None:
     with pytest.raises(UsageError, match="proxy"):
         driver.client("http://site.invalid/", proxy=proxy)
 
 
-def test_a_proxy_of_the_environment_that_cannot_be_used(
+def test_unsupported_proxy_in_environment(
     driver: Driver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ALL_PROXY", "socks5://127.0.0.1:1")
@@ -167,9 +170,9 @@ def test_a_proxy_of_the_environment_that_cannot_be_used(
             client.generate("Hi")
 
 
-def test_an_untrusted_certificate(driver: Driver) -> None:
+def test_untrusted_certificate(driver: Driver) -> None:
     with (
-        LoopbackServer(HELLO, tls_context()) as server,
+        LoopbackServer(HELLO_SITE, tls_context()) as server,
         driver.client(server.url) as client,
     ):
         with pytest.raises(ConnectError, match="TLS certificate"):
@@ -181,7 +184,7 @@ def test_an_untrusted_certificate(driver: Driver) -> None:
 @pytest.mark.parametrize(
     "variable", [None, "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"]
 )
-def test_a_certificate_that_the_caller_trusts(
+def test_trusted_certificate(
     variable: str | None, driver: Driver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     options: dict[str, Any] = {}
@@ -190,7 +193,7 @@ def test_a_certificate_that_the_caller_trusts(
     else:
         monkeypatch.setenv(variable, CERTIFICATE)
     with (
-        LoopbackServer(HELLO, tls_context()) as server,
+        LoopbackServer(HELLO_SITE, tls_context()) as server,
         driver.client(server.url, **options) as client,
     ):
         for _ in range(2):
@@ -198,10 +201,10 @@ def test_a_certificate_that_the_caller_trusts(
         assert server.connections == 1
 
 
-def test_a_certificate_that_is_not_checked(driver: Driver) -> None:
+def test_verification_disabled(driver: Driver) -> None:
     with (
         warnings.catch_warnings(),
-        LoopbackServer(HELLO, tls_context()) as server,
+        LoopbackServer(HELLO_SITE, tls_context()) as server,
         driver.client(server.url, verify=False) as client,
     ):
         warnings.simplefilter("ignore", urllib3.exceptions.InsecureRequestWarning)
@@ -209,17 +212,17 @@ def test_a_certificate_that_is_not_checked(driver: Driver) -> None:
 
 
 @pytest.mark.parametrize("verify", [os.devnull + "/none", __file__, 1, None])
-def test_verify_names_certificates(verify: Any, driver: Driver) -> None:
+def test_invalid_verify(verify: Any, driver: Driver) -> None:
     with pytest.raises(UsageError, match="verify"):
         driver.client("https://site.invalid/", verify=verify)
 
 
-def test_certificates_that_the_environment_names_for_a_while(
+def test_certificates_in_environment_are_read_for_each_call(
     driver: Driver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with (
-        LoopbackServer(HELLO, tls=tls_context()) as server,
-        driver.client(server.url, retry=ONCE) as client,
+        LoopbackServer(HELLO_SITE, tls=tls_context()) as server,
+        driver.client(server.url, retry=NO_RETRY) as client,
     ):
         monkeypatch.setenv("REQUESTS_CA_BUNDLE", CERTIFICATE)
         assert client.generate("Hi").text == "Hello"
@@ -230,12 +233,12 @@ def test_certificates_that_the_environment_names_for_a_while(
 
 
 @pytest.mark.parametrize("variable", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"])
-def test_the_environment_names_certificates(
+def test_missing_certificates_in_environment(
     variable: str, driver: Driver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(variable, "/nothing/there.pem")
+    monkeypatch.setenv(variable, "/missing/file.pem")
     with driver.client("https://site.invalid/") as client:
         with pytest.raises(UsageError, match=variable):
             client.generate("Hi")
-    with LoopbackServer(HELLO) as server, driver.client(server.url) as client:
+    with LoopbackServer(HELLO_SITE) as server, driver.client(server.url) as client:
         assert client.generate("Hi").text == "Hello"

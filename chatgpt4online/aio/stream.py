@@ -40,7 +40,8 @@ class AsyncReplyStream(BaseReplyStream, AsyncIterator[str]):
         return self._opened().__await__()
 
     async def __anext__(self) -> str:
-        await self._opened()
+        if self._open is not None:
+            await self._opened()
         while True:
             for piece in self._pieces:
                 if isinstance(piece, str):

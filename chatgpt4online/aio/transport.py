@@ -77,9 +77,9 @@ class Transport:
         stream = ResponseStream(received, self._site, self._network.timeout.idle, deadline)
         self._open.add(stream)
         status = received.status
-        if self._closed:
+        if self._closed or deadline.expired():
             stream.close()
-            raise client_closed(request.url)
+            raise client_closed(request.url) if self._closed else deadline.error()
         headers = {
             name.lower(): ", ".join(received.headers.getall(name)) for name in received.headers
         }
@@ -126,7 +126,7 @@ class Transport:
             if file_error is not None:
                 raise file_error from None
             failure = self._translate(error, request, deadline, through_proxy=bool(proxy))
-            raise failure from system_cause(error)
+            raise failure from None if self._closed else system_cause(error)
         finally:
             self._in_flight.discard(waiting)
 

@@ -82,9 +82,9 @@ class Transport:
             # The final response is still to come. The next request must not get it.
             stream.close()
             raise connection_lost(request.url, f"unexpected HTTP status {status}")
-        if self._closed:
+        if self._closed or deadline.expired():
             stream.close()
-            raise client_closed(request.url)
+            raise client_closed(request.url) if self._closed else deadline.error()
         headers = {name.lower(): value for name, value in received.headers.items()}
         if request.stream and status < 300:
             return Response(status, headers, stream=stream)
@@ -117,7 +117,7 @@ class Transport:
             if file_error is not None:
                 raise file_error from None
             failure = self._translate(error, request, deadline, through_proxy=bool(proxy))
-            raise failure from system_cause(error)
+            raise failure from None if self._closed else system_cause(error)
 
     def _certificates(self, url: str) -> bool | str | None:
         if self._owned:
