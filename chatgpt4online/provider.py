@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, ClassVar
 
 from .errors import ChatError, UsageError
@@ -11,82 +12,55 @@ from .models import Message
 Messages = Sequence[Message | Mapping[str, Any]]
 
 
-class _InstanceOrClassMethod:
-    """A method with one form for instances and another for the class."""
+class _OnInstanceOrClass:
+    """A method that can be called on an instance, with its settings, or on the class."""
 
-    def __init__(self, on_instance: Any, on_class: Any) -> None:
-        self._on_instance = on_instance
-        self._on_class = on_class
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self._function = function
+        self.__doc__ = function.__doc__
 
-    def __get__(self, instance: object | None, owner: type) -> Any:
-        form = self._on_class if instance is None else self._on_instance
-        return form.__get__(owner if instance is None else instance)
-
-
-async def _generate_on_instance(provider: Chatgpt4Online) -> AsyncIterator[str | None]:
-    """Yield the whole reply once, or None if the site failed.
-
-    Raises:
-        UsageError: No site is given, or the messages are invalid.
-    """
-    try:
-        text = await _ask(provider.messages, provider.proxy, provider.site)
-    except UsageError:
-        raise
-    except ChatError:
-        yield None
-    else:
-        yield text
+    def __get__(self, instance: Chatgpt4Online | None, owner: type) -> Any:
+        return partial(self._function, instance)
 
 
-async def _generate_on_class(
-    provider: type[Chatgpt4Online],
-    model: str,
-    messages: Messages,
+async def _create_async_generator(
+    provider: Chatgpt4Online | None,
+    model: str = "",
+    messages: Messages = (),
     proxy: str | None = None,
     site: str | None = None,
     **ignored: Any,
-) -> AsyncIterator[str]:
-    """Yield the whole reply once.
+) -> AsyncIterator[str | None]:
+    """Yield the whole reply once. On an instance, yield None if the site failed.
 
     Provider frameworks pass many more arguments, among them keys and cookies for other providers.
     They are not sent.
-
-    Raises:
-        ChatError: What went wrong.
     """
-    yield await _ask(messages, proxy, site)
+    from .aio.client import AsyncClient
+
+    if provider is not None:
+        messages, proxy, site = provider.messages, provider.proxy, provider.site
+    try:
+        async with AsyncClient(site, proxy=proxy) as client:
+            text: str | None = (await client.generate(messages)).text
+    except ChatError as error:
+        if provider is None or isinstance(error, UsageError):
+            raise
+        text = None
+    yield text
 
 
-async def _nonce_on_instance(
-    provider: Chatgpt4Online, headers: Mapping[str, str] | None = None
-) -> str | None:
-    """Return a nonce of the provider's site, or None if it needs none."""
-    return await _fetch_nonce(headers, provider.proxy, provider.site)
-
-
-async def _nonce_on_class(
-    provider: type[Chatgpt4Online],
+async def _get_nonce(
+    provider: Chatgpt4Online | None,
     headers: Mapping[str, str] | None = None,
     proxy: str | None = None,
     site: str | None = None,
 ) -> str | None:
-    """Return a nonce of a site, or None if it needs none."""
-    return await _fetch_nonce(headers, proxy, site)
-
-
-async def _ask(messages: Messages, proxy: str | None, site: str | None) -> str:
+    """Return a nonce of the site, or None if it needs none."""
     from .aio.client import AsyncClient
 
-    async with AsyncClient(site, proxy=proxy) as client:
-        return (await client.generate(messages)).text
-
-
-async def _fetch_nonce(
-    headers: Mapping[str, str] | None, proxy: str | None, site: str | None
-) -> str | None:
-    from .aio.client import AsyncClient
-
+    if provider is not None:
+        proxy, site = provider.proxy, provider.site
     async with AsyncClient(site, proxy=proxy, headers=headers) as client:
         return await client.open_session()
 
@@ -110,8 +84,8 @@ class Chatgpt4Online:
     models: ClassVar[list[str]] = [default_model]
     supports_message_history: ClassVar[bool] = True
 
-    create_async_generator = _InstanceOrClassMethod(_generate_on_instance, _generate_on_class)
-    get_nonce = _InstanceOrClassMethod(_nonce_on_instance, _nonce_on_class)
+    create_async_generator = _OnInstanceOrClass(_create_async_generator)
+    get_nonce = _OnInstanceOrClass(_get_nonce)
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""Settings and fixtures for all tests."""
+"""Settings and fixtures shared by all tests."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hypothesis import settings
 
 from .drivers import AsyncDriver, Driver, SyncDriver
 
-# No deadline: nothing is timed in a test.
+# Tests do not measure time.
 settings.register_profile("tests", deadline=None, max_examples=150)
 settings.load_profile("tests")
 
@@ -22,7 +22,7 @@ _DESCRIPTORS = Path("/proc/self/fd")
 
 
 def _open_sockets() -> set[str]:
-    """The sockets of this process, where the system can tell."""
+    """Return the open sockets of this process. Empty on systems without /proc."""
     found = set()
     for entry in _DESCRIPTORS.iterdir() if _DESCRIPTORS.exists() else ():
         try:
@@ -35,25 +35,25 @@ def _open_sockets() -> set[str]:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _old_objects_stay() -> None:
-    # A collection after every test then looks at what the test made, not at all modules.
+def _freeze_existing_objects() -> None:
+    # The garbage collection after each test then skips everything that was imported before.
     gc.collect()
     gc.freeze()
 
 
 @pytest.fixture(autouse=True)
-def _nothing_leaks() -> Iterator[None]:
+def _no_leaks() -> Iterator[None]:
     threads, sockets = set(threading.enumerate()), _open_sockets()
     yield
     gc.collect()
     for thread in set(threading.enumerate()) - threads:
-        thread.join(5)  # one that was told to end may be about to
+        thread.join(5)  # it may be about to end
     assert set(threading.enumerate()) <= threads
     assert _open_sockets() <= sockets
 
 
 @pytest.fixture(autouse=True)
-def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     names = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "REQUESTS_CA_BUNDLE")
     for name in (*names, "CURL_CA_BUNDLE", "SSL_CERT_FILE", "CHATGPT4ONLINE_SITE"):
         monkeypatch.delenv(name, raising=False)
@@ -61,16 +61,16 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(params=[SyncDriver, AsyncDriver], ids=["sync", "async"])
-def driver(request: pytest.FixtureRequest, _nothing_leaks: None) -> Iterator[Driver]:
-    """Each kind of client in turn."""
-    made: Driver = request.param()
-    yield made
-    made.close()
+def driver(request: pytest.FixtureRequest, _no_leaks: None) -> Iterator[Driver]:
+    """The sync client, then the async one."""
+    driver: Driver = request.param()
+    yield driver
+    driver.close()
 
 
 @pytest.fixture
 def dead_port() -> Iterator[int]:
-    """A port on which nothing listens."""
+    """A port that refuses connections."""
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
         yield bound.getsockname()[1]

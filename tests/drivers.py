@@ -1,4 +1,4 @@
-"""Both clients behind one blocking face, so that each behaviour is tested once for both."""
+"""Both clients behind one blocking interface, so that each test is written only once."""
 
 from __future__ import annotations
 
@@ -9,21 +9,24 @@ from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol, Self
 
-from chatgpt4online import AsyncClient, AsyncConversation, AsyncReplyStream, Client
+from chatgpt4online import AsyncClient, AsyncConversation, AsyncReplyStream, Client, RetryPolicy
 from chatgpt4online.models import Event, Reply
+
+NO_RETRY = RetryPolicy(attempts=1)
+NO_BACKOFF = RetryPolicy(backoff=0)
 
 
 class Driver(Protocol):
-    """Makes clients of one kind."""
+    """Creates sync or async clients."""
 
     name: str
 
     def client(self, *arguments: Any, **options: Any) -> Any:
-        """Return a client, or what looks like a sync one."""
+        """Return a sync client, or an async one with the interface of a sync one."""
         ...
 
     def together(self, client: Any, count: int) -> list[Reply]:
-        """Ask `count` prompts at once on one client."""
+        """Send `count` prompts concurrently on one client."""
         ...
 
     def close(self) -> None: ...
@@ -53,28 +56,28 @@ class AsyncDriver:
         self.runner = asyncio.Runner()
 
     def client(self, *arguments: Any, **options: Any) -> Any:
-        return _AsyncFace(self.runner, AsyncClient(*arguments, **options))
+        return _BlockingWrapper(self.runner, AsyncClient(*arguments, **options))
 
     def together(self, client: Any, count: int) -> list[Reply]:
         inner = client.inner
 
-        async def ask_all() -> list[Reply]:
-            asked = (inner.generate(f"Prompt {n}") for n in range(count))
-            return list(await asyncio.gather(*asked))
+        async def send_all() -> list[Reply]:
+            calls = (inner.generate(f"Prompt {n}") for n in range(count))
+            return list(await asyncio.gather(*calls))
 
-        replies: list[Reply] = self.runner.run(ask_all())
+        replies: list[Reply] = self.runner.run(send_all())
         return replies
 
     def close(self) -> None:
         loop = self.runner.get_loop()
-        self.runner.run(_ended())
+        self.runner.run(_finish_cancelled_tasks())
         leaked = asyncio.all_tasks(loop)
         self.runner.close()
-        assert not leaked, f"tasks are left: {leaked}"
+        assert not leaked, f"leaked tasks: {leaked}"
 
 
-class _AsyncFace:
-    """An async client or conversation that looks like a sync one."""
+class _BlockingWrapper:
+    """An async client or conversation with the interface of a sync one."""
 
     def __init__(self, runner: asyncio.Runner, inner: Any) -> None:
         self.inner = inner
@@ -92,34 +95,36 @@ class _AsyncFace:
     def __exit__(self, *exc_info: object) -> None:
         self._runner.run(self.inner.close())
 
-    def _adapt(self, made: Any) -> Any:
-        if inspect.iscoroutine(made):
-            return self._adapt(self._runner.run(made))
-        if inspect.isasyncgen(made):
-            return iter(self._runner.run(_collected(made)))
-        if isinstance(made, AsyncReplyStream):
-            return _AsyncStreamFace(self._runner, self._runner.run(_opened(made)))
-        if isinstance(made, AsyncConversation):
-            return _AsyncFace(self._runner, made)
-        return made
+    def _adapt(self, value: Any) -> Any:
+        if inspect.iscoroutine(value):
+            return self._adapt(self._runner.run(value))
+        if inspect.isasyncgen(value):
+            return iter(self._runner.run(_collect(value)))
+        if isinstance(value, AsyncReplyStream):
+            return _BlockingStream(self._runner, self._runner.run(_open(value)))
+        if isinstance(value, AsyncConversation):
+            return _BlockingWrapper(self._runner, value)
+        return value
 
 
-async def _ended() -> None:
-    """Let what was cancelled last come to its end."""
+async def _finish_cancelled_tasks() -> None:
+    """Let tasks that were cancelled just now end."""
     tasks = asyncio.all_tasks() - {asyncio.current_task()}
     if tasks:
         await asyncio.wait(tasks, timeout=5)
 
 
-async def _opened(stream: AsyncReplyStream) -> AsyncReplyStream:
+async def _open(stream: AsyncReplyStream) -> AsyncReplyStream:
     return await stream
 
 
-async def _collected(items: AsyncIterator[Any]) -> list[Any]:
+async def _collect(items: AsyncIterator[Any]) -> list[Any]:
     return [item async for item in items]
 
 
-class _AsyncStreamFace:
+class _BlockingStream:
+    """An async stream with the interface of a sync one."""
+
     def __init__(self, runner: asyncio.Runner, inner: AsyncReplyStream) -> None:
         self._inner = inner
         self._runner = runner

@@ -1,4 +1,4 @@
-"""A site that fails: each fault by name, at each phase of a call."""
+"""A local site with a fault: each fault by name, in each phase of a call."""
 
 from __future__ import annotations
 
@@ -9,143 +9,143 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from .elsewhere import tls_context
 from .loopback import (
     CHUNKED,
-    HELLO,
-    PATIENCE,
+    HELLO_SITE,
+    WAIT_LIMIT,
     Connection,
-    Handler,
     LoopbackServer,
     Received,
-    ai_site,
-    answer,
     chunk,
     end,
     live,
+    response,
+    tls_context,
 )
 
-SILENCE, TOTAL = 0.3, 1.0
-"""The longest silence, and the longest call, of a client that meets a fault; seconds."""
-LINE = PAGE = 100_000
-"""The limits of that client; bytes."""
-NONCE_REFUSED = {"code": "rest_cookie_invalid_nonce", "message": "m", "data": {"status": 403}}
-WALL = "<!DOCTYPE html><html><title>Just a moment...</title>"
+IDLE_TIMEOUT, TOTAL_TIMEOUT = 0.3, 1.0
+"""Timeouts of the client in the tests, in seconds."""
+LINE_LIMIT = PAGE_LIMIT = 100_000
+"""Limits of the client in the tests, in bytes."""
+NONCE_REJECTED = {"code": "rest_cookie_invalid_nonce", "message": "m", "data": {"status": 403}}
+BOT_WALL = "<!DOCTYPE html><html><title>Just a moment...</title>"
 
 
-class Gone(Exception):
-    """The client has closed the connection, as the fault means it to."""
+class Disconnected(Exception):
+    """The client has closed the connection, as expected."""
 
 
 @dataclass
-class Scene:
-    """What a fault has to work with.
+class Context:
+    """Where a fault occurs.
 
     Attributes:
-        connection: the server's side of the connection.
-        request: what the client asked.
-        seen: set when the client has got all that was sent before the fault.
+        connection: The server's side of the connection.
+        request: The request that the fault affects.
+        received: Set when the client has received everything that was sent before the fault.
     """
 
     connection: Connection
     request: Received
-    seen: threading.Event
+    received: threading.Event
 
     def send(self, data: bytes) -> None:
         try:
             self.connection.send(data)
         except OSError as error:
-            raise Gone from error
+            raise Disconnected from error
 
-    def pause(self) -> None:
-        assert self.seen.wait(PATIENCE)
+    def wait_until_received(self) -> None:
+        assert self.received.wait(WAIT_LIMIT)
 
 
-HALF_A_CHARACTER = b'data: {"type":"live","data":"\xd0'
-# What was sent before the fault, and the text in it.
+PARTIAL_CHARACTER = b'data: {"type":"live","data":"\xd0'
+# What is sent before the fault, and the text in it.
 PHASES = {
     "session": (b"", ""),
     "prompt sent": (b"", ""),
     "within the head": (b"HTTP/1.1 200 OK\r\nContent-Ty", ""),
     "head received": (CHUNKED, ""),
     "first bytes": (CHUNKED + chunk(live("Hello")[:9]), ""),
-    "later": (CHUNKED + chunk(live("Hel")) + chunk(live("lo")) + chunk(HALF_A_CHARACTER), "Hello"),
+    "later": (CHUNKED + chunk(live("Hel")) + chunk(live("lo")) + chunk(PARTIAL_CHARACTER), "Hello"),
     "after the end": (CHUNKED + chunk(live("Hello")) + chunk(end()), "Hello"),
 }  # fmt: skip
-_HEADLESS = ("session", "prompt sent", "within the head")
+_BEFORE_BODY = ("session", "prompt sent", "within the head")
 
 
-def close(scene: Scene, phase: str) -> None:
-    scene.connection.close()
+def close(context: Context, phase: str) -> None:
+    context.connection.close()
 
 
-def reset(scene: Scene, phase: str) -> None:
-    scene.connection.reset()
+def reset(context: Context, phase: str) -> None:
+    context.connection.reset()
 
 
-def silence(scene: Scene, phase: str) -> None:
-    scene.connection.wait_closed()
-    scene.connection.close()
+def silence(context: Context, phase: str) -> None:
+    context.connection.wait_closed()
+    context.connection.close()
 
 
-def trickle(scene: Scene, phase: str) -> None:
-    """A byte now and then, so that no wait between two is long, without end."""
+def trickle(context: Context, phase: str) -> None:
+    """Send single bytes without end, so that the client never waits long."""
     if phase in ("session", "prompt sent"):
-        scene.send(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+        context.send(b"HTTP/1.1 200 OK\r\nX-Slow: ")
     tick = threading.Event()
     while not tick.wait(0.02):
-        scene.send(b"x" if phase in _HEADLESS else chunk(b"x"))
+        context.send(b"x" if phase in _BEFORE_BODY else chunk(b"x"))
 
 
-def flood(scene: Scene, phase: str) -> None:
-    """One line as fast as it goes, without end."""
+def flood(context: Context, phase: str) -> None:
+    """Send a line without end, as fast as possible."""
     if phase in ("session", "prompt sent"):
-        scene.send(b"HTTP/1.1 200 OK\r\nX-Long: ")
+        context.send(b"HTTP/1.1 200 OK\r\nX-Long: ")
     while True:
-        scene.send(b"x" * 65536 if phase in _HEADLESS else chunk(b"x" * 65536))
+        context.send(b"x" * 65536 if phase in _BEFORE_BODY else chunk(b"x" * 65536))
 
 
-def garbage(scene: Scene, phase: str) -> None:
-    scene.send(b"\x00\xff?\r\n\r\n" if phase in _HEADLESS else b"no size\r\n\r\n")
-    scene.connection.close()
+def garbage(context: Context, phase: str) -> None:
+    context.send(b"\x00\xff?\r\n\r\n" if phase in _BEFORE_BODY else b"no size\r\n\r\n")
+    context.connection.close()
 
 
-BREAKS: dict[str, Callable[[Scene, str], None]] = {
+CONNECTION_FAULTS: dict[str, Callable[[Context, str], None]] = {
     "closed": close,
     "reset": reset,
     "silence": silence,
-    "trickles on": trickle,
+    "endless trickle": trickle,
     "endless line": flood,
     "garbage": garbage,
 }
 
 
-def _answers(make: Callable[[Received], bytes]) -> Callable[[Scene], None]:
-    return lambda scene: scene.send(make(scene.request))
+def _respond(make: Callable[[Received], bytes]) -> Callable[[Context], None]:
+    return lambda context: context.send(make(context.request))
 
 
-def _fixed(data: bytes) -> Callable[[Scene], None]:
-    return lambda scene: scene.send(data)
+def _fixed(data: bytes) -> Callable[[Context], None]:
+    return lambda context: context.send(data)
 
 
-def _redirect(status: int, location: str) -> Callable[[Scene], None]:
+def _redirect(status: int, location: str) -> Callable[[Context], None]:
     def make(request: Received) -> bytes:
-        target = location.format(port=request.headers["host"].rpartition(":")[2], at=request.target)
-        return answer("", status, f"Location: {target}")
+        port = request.headers["host"].rpartition(":")[2]
+        target = location.format(port=port, path=request.target)
+        return response("", status, f"Location: {target}")
 
-    return _answers(make)
+    return _respond(make)
 
 
-def _fine(text: str = "Hello") -> bytes:
+def _complete(text: str = "Hello") -> bytes:
+    """Return the body of a complete reply."""
     return live(text) + end(text)
 
 
-def _short(scene: Scene) -> None:
-    """Fewer bytes than were announced: the last event is not there."""
-    body = _fine()
-    whole = answer(body)
-    scene.send(whole[: len(whole) - len(end())])
-    scene.connection.close()
+def _short(context: Context) -> None:
+    """Send fewer bytes than announced: the end event is missing."""
+    body = _complete()
+    whole = response(body)
+    context.send(whole[: len(whole) - len(end())])
+    context.connection.close()
 
 
 def _deep(levels: int) -> bytes:
@@ -153,89 +153,92 @@ def _deep(levels: int) -> bytes:
     return b'data: {"type":"live","data":"Hello","metadata":' + nested + b"}\n\n"
 
 
-# 256 MiB that weigh a thousandth of it.
-BOMB = answer(gzip.compress(b"\n" * 32 * 2**20) * 8, 200, "Content-Encoding: gzip")
-DATE = "Retry-After: Wed, 21 Oct 2015 07:28:00 GMT\r\nDate: Wed, 21 Oct 2015 07:28:00 GMT"
-ANSWERS: dict[str, Callable[[Scene], None]] = {
-    "redirect, same host": _redirect(302, "/elsewhere"),
-    "redirect 301, same host": _redirect(301, "/elsewhere"),
-    "redirect 303, same host": _redirect(303, "/elsewhere"),
-    "redirect 307, same host": _redirect(307, "/elsewhere"),
-    "redirect 308, same host": _redirect(308, "/elsewhere"),
-    "redirect, other host": _redirect(302, "http://localhost:{port}{at}"),
-    "redirect 301, other host": _redirect(301, "http://localhost:{port}{at}"),
-    "redirect 303, other host": _redirect(303, "http://localhost:{port}{at}"),
-    "redirect 307, other host": _redirect(307, "http://localhost:{port}{at}"),
-    "redirect 308, other host": _redirect(308, "http://localhost:{port}{at}"),
-    "redirect, other scheme": _redirect(302, "https://127.0.0.1:{port}{at}"),
-    "redirect, loop": _redirect(302, "{at}"),
-    "401, JSON": _fixed(answer({"code": "rest_not_logged_in", "message": "m"}, 401)),
-    "403, nonce refused": _fixed(answer(NONCE_REFUSED, 403)),
-    "401, nonce refused": _fixed(answer(NONCE_REFUSED, 401)),
-    "403, wall": _fixed(answer(WALL, 403)),
-    "200, wall": _fixed(answer(WALL, 200, "CF-Ray: 1")),
-    "404, page": _fixed(answer("<html>not found", 404)),
-    "429, Retry-After: 0": _fixed(answer("", 429, "Retry-After: 0")),
-    "429, Retry-After: date": _fixed(answer("", 429, DATE)),
-    "503, Retry-After: 0": _fixed(answer(WALL, 503, "Retry-After: 0")),
-    "503, Retry-After: date": _fixed(answer(WALL, 503, DATE)),
-    "503, Retry-After: 3600": _fixed(answer(WALL, 503, "Retry-After: 3600")),
-    "503, maintenance": _fixed(answer("<html>Briefly unavailable for maintenance", 503)),
-    "500, no JSON": _fixed(answer("<b>Fatal error</b>", 500)),
-    "502, page": _fixed(answer("<html>Bad gateway", 502)),
-    "200, empty": _fixed(answer(b"")),
-    "200, zero bytes": _fixed(answer(b"\0" * 1000)),
-    "200, binary": _fixed(answer(bytes(range(256)) * 9)),
-    "200, half of the JSON": _fixed(answer('{"success": true, "reply": "Hel')),
-    "200, JSON of lists": _fixed(answer("[" * 50_000)),
+# 256 MiB, a thousandth of that when compressed.
+BOMB = response(gzip.compress(b"\n" * 32 * 2**20) * 8, 200, "Content-Encoding: gzip")
+RETRY_AFTER_DATE = "Retry-After: Wed, 21 Oct 2015 07:28:00 GMT\r\nDate: Wed, 21 Oct 2015 07:28:00 GMT"
+RESPONSE_FAULTS: dict[str, Callable[[Context], None]] = {
+    "redirect, same host": _redirect(302, "/other"),
+    "redirect 301, same host": _redirect(301, "/other"),
+    "redirect 303, same host": _redirect(303, "/other"),
+    "redirect 307, same host": _redirect(307, "/other"),
+    "redirect 308, same host": _redirect(308, "/other"),
+    "redirect, other host": _redirect(302, "http://localhost:{port}{path}"),
+    "redirect 301, other host": _redirect(301, "http://localhost:{port}{path}"),
+    "redirect 303, other host": _redirect(303, "http://localhost:{port}{path}"),
+    "redirect 307, other host": _redirect(307, "http://localhost:{port}{path}"),
+    "redirect 308, other host": _redirect(308, "http://localhost:{port}{path}"),
+    "redirect, other scheme": _redirect(302, "https://127.0.0.1:{port}{path}"),
+    "redirect, loop": _redirect(302, "{path}"),
+    "401, JSON": _fixed(response({"code": "rest_not_logged_in", "message": "m"}, 401)),
+    "403, nonce rejected": _fixed(response(NONCE_REJECTED, 403)),
+    "401, nonce rejected": _fixed(response(NONCE_REJECTED, 401)),
+    "403, bot wall": _fixed(response(BOT_WALL, 403)),
+    "200, bot wall": _fixed(response(BOT_WALL, 200, "CF-Ray: 1")),
+    "404, HTML page": _fixed(response("<html>not found", 404)),
+    "429, Retry-After: 0": _fixed(response("", 429, "Retry-After: 0")),
+    "429, Retry-After: date": _fixed(response("", 429, RETRY_AFTER_DATE)),
+    "503, Retry-After: 0": _fixed(response(BOT_WALL, 503, "Retry-After: 0")),
+    "503, Retry-After: date": _fixed(response(BOT_WALL, 503, RETRY_AFTER_DATE)),
+    "503, Retry-After: 3600": _fixed(response(BOT_WALL, 503, "Retry-After: 3600")),
+    "503, maintenance": _fixed(response("<html>Briefly unavailable for maintenance", 503)),
+    "500, not JSON": _fixed(response("<b>Fatal error</b>", 500)),
+    "502, HTML page": _fixed(response("<html>Bad gateway", 502)),
+    "200, empty": _fixed(response(b"")),
+    "200, zero bytes": _fixed(response(b"\0" * 1000)),
+    "200, binary": _fixed(response(bytes(range(256)) * 9)),
+    "200, truncated JSON": _fixed(response('{"success": true, "reply": "Hel')),
+    "200, nested lists": _fixed(response("[" * 50_000)),
     "gzip bomb": _fixed(BOMB),
-    "gzip that is none": _fixed(answer(_fine(), 200, "Content-Encoding: gzip")),
-    "unknown encoding": _fixed(answer(b"\x1b\x02 nothing", 200, "Content-Encoding: zip")),
+    "invalid gzip": _fixed(response(_complete(), 200, "Content-Encoding: gzip")),
+    "unknown encoding": _fixed(response(b"\x1b\x02 nothing", 200, "Content-Encoding: zip")),
 }
-PROMPT_ONLY: dict[str, Callable[[Scene], None]] = {
-    "deep JSON in an event": _fixed(answer(_deep(50_000) + end())),
-    "deep JSON alone": _fixed(answer('{"a":' * 50_000)),
-    "huge numbers": _fixed(
-        answer(b'data: {"type":"live","data":"x","timestamp":' + b"9" * 5000 + b"}\n\n" + _fine())
+REPLY_FAULTS: dict[str, Callable[[Context], None]] = {
+    "deeply nested event": _fixed(response(_deep(50_000) + end())),
+    "deeply nested JSON": _fixed(response('{"a":' * 50_000)),
+    "huge number": _fixed(
+        response(b'data: {"type":"live","data":"x","timestamp":' + b"9" * 5000 + b"}\n\n" + _complete())
     ),
-    "numbers beyond floats": _fixed(
-        answer(b'data: {"type":"status","data":"","timestamp":-1e999}\n\n' + _fine())
+    "number out of range": _fixed(
+        response(b'data: {"type":"status","data":"","timestamp":-1e999}\n\n' + _complete())
     ),
-    "length too short": _fixed(answer(_fine()).replace(b"Length: ", b"Length: 1\r\nX: ")),
-    "length too long": _short,
-    "length of two kinds": _fixed(
-        answer(_fine()).replace(b"Content-Length", b"Content-Length: 5\r\nContent-Length")
+    "Content-Length too short": _fixed(response(_complete()).replace(b"Length: ", b"Length: 1\r\nX: ")),
+    "Content-Length too long": _short,
+    "two Content-Lengths": _fixed(
+        response(_complete()).replace(b"Content-Length", b"Content-Length: 5\r\nContent-Length")
     ),
-    "two answers": _fixed(answer(_fine()) + answer(_fine("Another"))),
-    "an answer to nothing later": _fixed(answer(_fine()) + b"HTTP/1.1 500 Oops\r\n"),
-    "no end event": _fixed(answer(live("Hello"))),
-    "an error event": _fixed(answer(live("Hello") + b'data: {"type":"error","data":"m"}\n\n')),
-    "end without success": _fixed(answer(live("Hello") + end(success=False, message="m"))),
-    "a refusal": _fixed(answer({"success": False, "message": "m"}, 400)),
-    "a limit": _fixed(answer({"success": False, "message": "m"}, 429)),
+    "two responses": _fixed(response(_complete()) + response(_complete("Another"))),
+    "unrequested response": _fixed(response(_complete()) + b"HTTP/1.1 500 Oops\r\n"),
+    "no end event": _fixed(response(live("Hello"))),
+    "error event": _fixed(response(live("Hello") + b'data: {"type":"error","data":"m"}\n\n')),
+    "failed end event": _fixed(response(live("Hello") + end(success=False, message="m"))),
+    "rejected": _fixed(response({"success": False, "message": "m"}, 400)),
+    "limit reached": _fixed(response({"success": False, "message": "m"}, 429)),
 }
 ONCE = " once"
+"""The suffix of faults that affect only the first request."""
 
 
 @dataclass
 class FaultySite:
-    """A site that has one fault, and none any more once `mended`.
+    """A site with one fault, until it is `fixed`.
 
     Attributes:
-        where: the phase, or ``session`` and ``prompt`` for a whole answer.
-        fault: its name; one that ends in " once" happens to the first request only.
-        seen: to be set when the client has got all that was sent before the fault.
+        phase: The phase of the call, one of `PHASES`, or which response is faulty.
+        fault: The name of the fault. With the suffix " once" it affects only the first request.
+        received: For the test to set when the client has received everything that was sent
+            before the fault.
+        fixed: Whether the fault is gone.
     """
 
-    where: str
+    phase: str
     fault: str
-    seen: threading.Event = field(default_factory=threading.Event)
-    mended: bool = False
+    received: threading.Event = field(default_factory=threading.Event)
+    fixed: bool = False
 
     @property
     def text(self) -> str:
-        """The text that the client gets before the fault."""
-        return PHASES[self.where][1] if self.where in PHASES else ""
+        """The text that the client receives before the fault."""
+        return PHASES[self.phase][1] if self.phase in PHASES else ""
 
     @contextlib.contextmanager
     def serve(self) -> Iterator[LoopbackServer]:
@@ -244,54 +247,54 @@ class FaultySite:
 
     def _handle(self, connection: Connection, request: Received) -> None:
         of_session = "start_session" in request.target or request.method == "GET"
-        healthy: Handler = ai_site(HELLO)
-        if self.mended or of_session is not self.where.startswith("session"):
+        healthy: Handler = ai_site(HELLO_SITE)
+        if self.fixed or of_session is not self.phase.startswith("session"):
             return healthy(connection, request)
-        scene = Scene(connection, request, self.seen)
+        context = Context(connection, request, self.received)
         name = self.fault.removesuffix(ONCE)
-        self.mended = name != self.fault
-        with contextlib.suppress(Gone):
-            if name in BREAKS:
-                self._break_off(scene, BREAKS[name])
+        self.fixed = name != self.fault
+        with contextlib.suppress(Disconnected):
+            if name in CONNECTION_FAULTS:
+                self._fail(context, CONNECTION_FAULTS[name])
             else:
-                {**ANSWERS, **PROMPT_ONLY}[name](scene)
+                {**RESPONSE_FAULTS, **REPLY_FAULTS}[name](context)
         return None
 
-    def _break_off(self, scene: Scene, break_off: Callable[[Scene, str], None]) -> None:
-        before, _ = PHASES[self.where]
-        scene.send(before)
-        if self.where not in _HEADLESS:
-            scene.pause()
-        break_off(scene, self.where)
+    def _fail(self, context: Context, fail: Callable[[Context, str], None]) -> None:
+        data, _ = PHASES[self.phase]
+        context.send(data)
+        if self.phase not in _BEFORE_BODY:
+            context.wait_until_received()
+        fail(context, self.phase)
 
 
 @contextlib.contextmanager
-def nowhere(fault: str) -> Iterator[str]:
-    """Serve an address to which no connection can be made; return it."""
+def unreachable_site(fault: str) -> Iterator[str]:
+    """Yield the address of a site to which no connection can be made."""
     if fault == "no such host":
         yield "http://site.invalid"
     elif fault == "refused":
         with socket.socket() as bound:
             bound.bind(("127.0.0.1", 0))
             yield f"http://127.0.0.1:{bound.getsockname()[1]}"
-    elif fault == "certificate not trusted":
-        with LoopbackServer(HELLO, tls_context()) as server:
+    elif fault == "untrusted certificate":
+        with LoopbackServer(HELLO_SITE, tls_context()) as server:
             yield server.url
-    elif fault == "no TLS there":
-        with socket.create_server(("127.0.0.1", 0)) as listener, _plain(listener):
+    elif fault == "plain HTTP server":
+        with socket.create_server(("127.0.0.1", 0)) as listener, _plain_http_server(listener):
             yield f"https://127.0.0.1:{listener.getsockname()[1]}"
     elif fault == "silence in the TLS handshake":
         with socket.create_server(("127.0.0.1", 0)) as listener:
             yield f"https://127.0.0.1:{listener.getsockname()[1]}"
     else:
         assert fault == "silence"
-        with socket.create_server(("127.0.0.1", 0), backlog=0) as listener, _filled(listener):
+        with socket.create_server(("127.0.0.1", 0), backlog=0) as listener, _full_backlog(listener):
             yield f"http://127.0.0.1:{listener.getsockname()[1]}"
 
 
 @contextlib.contextmanager
-def _plain(listener: socket.socket) -> Iterator[None]:
-    """Answer in plain HTTP whatever comes, as a server does on the wrong port."""
+def _plain_http_server(listener: socket.socket) -> Iterator[None]:
+    """Respond in plain HTTP to any data, like a server on the wrong port."""
 
     def serve() -> None:
         with contextlib.suppress(OSError):
@@ -299,7 +302,7 @@ def _plain(listener: socket.socket) -> Iterator[None]:
                 sock, _ = listener.accept()
                 with sock:
                     sock.recv(65536)
-                    sock.sendall(answer("", 400))
+                    sock.sendall(response("", 400))
 
     thread = threading.Thread(target=serve, daemon=True)
     thread.start()
@@ -309,12 +312,12 @@ def _plain(listener: socket.socket) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _filled(listener: socket.socket) -> Iterator[None]:
-    """Fill the backlog, so that the next connection waits."""
-    filling = [socket.socket() for _ in range(4)]
-    for sock in filling:
+def _full_backlog(listener: socket.socket) -> Iterator[None]:
+    """Fill the backlog, so that the next connection has to wait."""
+    sockets = [socket.socket() for _ in range(4)]
+    for sock in sockets:
         sock.setblocking(False)
         sock.connect_ex(listener.getsockname())
     yield
-    for sock in filling:
+    for sock in sockets:
         sock.close()

@@ -13,7 +13,7 @@ from socket import SO_LINGER, SOL_SOCKET
 from typing import Self
 from urllib.parse import urlsplit
 
-from .loopback import answer
+from .loopback import response
 
 SILENCE = 30.0
 """How long a stalling fault lasts, in seconds. The client gives up earlier."""
@@ -130,20 +130,20 @@ class FaultyProxy:
         raise Gone
 
     async def send_503(self, request: bytes, writer: asyncio.StreamWriter) -> None:
-        writer.write(answer(WALL, 503, "Retry-After: 0"))
+        writer.write(response(WALL, 503, "Retry-After: 0"))
 
     async def send_wall(self, request: bytes, writer: asyncio.StreamWriter) -> None:
-        writer.write(answer(WALL, 403))
+        writer.write(response(WALL, 403))
 
     async def refuse_nonce(self, request: bytes, writer: asyncio.StreamWriter) -> None:
         refusal = {"code": "rest_cookie_invalid_nonce", "message": "m", "data": {"status": 403}}
-        writer.write(answer(json.dumps(refusal), 403))
+        writer.write(response(json.dumps(refusal), 403))
 
     async def redirect(self, request: bytes, writer: asyncio.StreamWriter) -> None:
-        writer.write(answer("", 302, "Location: http://site.invalid/"))
+        writer.write(response("", 302, "Location: http://site.invalid/"))
 
     async def fail(self, request: bytes, writer: asyncio.StreamWriter) -> None:
-        writer.write(answer("<b>Fatal error</b>", 500))
+        writer.write(response("<b>Fatal error</b>", 500))
 
 
 _Fault = Callable[[FaultyProxy, bytes, asyncio.StreamWriter], Awaitable[None]]

@@ -1,4 +1,4 @@
-"""A real HTTP server on loopback, written byte by byte, for what is about time and cuts."""
+"""An HTTP server on loopback that controls every byte, delay and disconnect."""
 
 from __future__ import annotations
 
@@ -12,17 +12,19 @@ import threading
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Self
 
-PATIENCE = 20.0
-"""How long a server waits for a test before it gives up; seconds. No test waits as long."""
+WAIT_LIMIT = 20.0
+"""Seconds after which a wait fails a test. No passing test waits that long."""
 
+CERTIFICATE = str(Path(__file__).parent / "tls" / "cert.pem")
 SESSION = {"success": True, "sessionId": "s1", "restNonce": "n000000001"}
 
 
 @dataclass(frozen=True)
 class Received:
-    """A request as the server received it."""
+    """A request, as received by the server."""
 
     method: str
     target: str
@@ -43,7 +45,7 @@ class Connection:
         self.open = True
 
     def read_request(self) -> Received | None:
-        """Return the next request; None where the client has closed the connection."""
+        """Return the next request, or None if the client closed the connection."""
         head = b""
         while not head.endswith(b"\r\n\r\n"):
             line = self._file.readline()
@@ -63,7 +65,7 @@ class Connection:
         self._sock.sendall(data)
 
     def wait_closed(self) -> None:
-        """Wait until the client closes the connection."""
+        """Wait until the client has closed the connection."""
         with contextlib.suppress(ConnectionError):
             assert self._sock.recv(1) == b""
 
@@ -75,7 +77,7 @@ class Connection:
         self._sock.close()
 
     def reset(self) -> None:
-        """End the connection with a reset, not with a close."""
+        """Close the connection with a TCP reset."""
         self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.open = False
         self._file.close()
@@ -86,11 +88,11 @@ Handler = Callable[[Connection, Received], None]
 
 
 class LoopbackServer:
-    """Serve `handler` on a free port, a thread for each connection.
+    """Serves a handler on a free port, with a thread per connection.
 
     Attributes:
-        requests: all requests, in the order of their arrival.
-        connections: how many connections were accepted.
+        requests: All requests, in order of arrival.
+        connections: Number of accepted connections.
     """
 
     def __init__(self, handler: Handler, tls: ssl.SSLContext | None = None) -> None:
@@ -107,7 +109,7 @@ class LoopbackServer:
 
     @property
     def prompts(self) -> list[Received]:
-        """The requests that held a prompt."""
+        """The requests that sent a prompt."""
         return [request for request in self.requests if "chats/submit" in request.target]
 
     def __enter__(self) -> Self:
@@ -138,7 +140,7 @@ class LoopbackServer:
                 sock, _ = self._listener.accept()
             except OSError:
                 return
-            sock.settimeout(PATIENCE)
+            sock.settimeout(WAIT_LIMIT)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self.connections += 1
             self._start(self._serve, sock)
@@ -164,10 +166,10 @@ class LoopbackServer:
             connection.close()
 
 
-def answer(
+def response(
     body: bytes | str | dict[str, Any] = b"", status: int = 200, *headers: str, length: bool = True
 ) -> bytes:
-    """Return a whole HTTP answer."""
+    """Return a complete HTTP response."""
     if isinstance(body, dict):
         body = json.dumps(body)
     body = body.encode() if isinstance(body, str) else body
@@ -178,17 +180,17 @@ def answer(
 
 
 def chunk(data: bytes) -> bytes:
-    """Return bytes as an HTTP chunk; the last one for no bytes."""
+    """Return an HTTP chunk. Without data, it is the last chunk."""
     return f"{len(data):x}\r\n".encode() + data + b"\r\n"
 
 
 def live(text: str) -> bytes:
-    """Return the event of a piece of the reply."""
+    """Return an event with a piece of the reply text."""
     return b"data: " + json.dumps({"type": "live", "data": text}).encode() + b"\n\n"
 
 
 def end(text: str = "Hello", **fields: Any) -> bytes:
-    """Return the event that ends a reply."""
+    """Return the event that completes a reply."""
     data = json.dumps({"success": True, "reply": text, **fields})
     return b"data: " + json.dumps({"type": "end", "data": data}).encode() + b"\n\n"
 
@@ -204,11 +206,11 @@ CHUNKED = events_head("Transfer-Encoding: chunked")
 
 
 def ai_site(submit: Handler, cookie: str = "mwai_session_id=s1") -> Handler:
-    """Return a handler that opens sessions with a cookie, and leaves the prompts to `submit`."""
+    """Return a handler that opens sessions and passes prompts to `submit`."""
 
     def handle(connection: Connection, request: Received) -> None:
         if "start_session" in request.target:
-            connection.send(answer(SESSION, 200, f"Set-Cookie: {cookie}; path=/; HttpOnly"))
+            connection.send(response(SESSION, 200, f"Set-Cookie: {cookie}; path=/; HttpOnly"))
         else:
             submit(connection, request)
 
@@ -216,7 +218,7 @@ def ai_site(submit: Handler, cookie: str = "mwai_session_id=s1") -> Handler:
 
 
 class Framing:
-    """One way in which a server frames and encodes the body of an answer."""
+    """How a server frames and encodes a response body."""
 
     def __init__(self, name: str, *, chunked: bool, gzipped: bool, version: str = "1.1") -> None:
         self.name = name
@@ -226,19 +228,19 @@ class Framing:
         self.head = events_head(*headers).replace(b"HTTP/1.1", f"HTTP/{version}".encode())
         self._encoder = zlib.compressobj(wbits=31) if gzipped else None
 
-    def fresh(self) -> Framing:
-        """Return the same for a new answer."""
+    def new(self) -> Framing:
+        """Return the same framing for another response."""
         gzipped, version = self._encoder is not None, self.head[5:8].decode()
         return Framing(self.name, chunked=self.chunked, gzipped=gzipped, version=version)
 
-    def piece(self, data: bytes) -> bytes:
-        """Return bytes as they go over the wire, so that the client can have them at once."""
+    def encode(self, data: bytes) -> bytes:
+        """Return the bytes on the wire, flushed so that the client can decode all of them."""
         if self._encoder is not None:
             data = self._encoder.compress(data) + self._encoder.flush(zlib.Z_SYNC_FLUSH)
         return chunk(data) if self.chunked else data
 
-    def last(self) -> bytes:
-        """Return what ends the body, save for the close of the connection."""
+    def finish(self) -> bytes:
+        """Return the end of the body. Close-delimited bodies also need a closed connection."""
         data = self._encoder.flush() if self._encoder is not None else b""
         framed = chunk(data) if self.chunked and data else data
         return framed + chunk(b"") if self.chunked else framed
@@ -253,14 +255,13 @@ FRAMINGS = [
 ]
 
 
-def reply_with(*pieces: bytes) -> Handler:
-    """Return a submit handler that sends a complete chunked answer."""
-    whole = CHUNKED + b"".join(map(chunk, pieces)) + chunk(b"")
-    return lambda connection, request: connection.send(whole)
+def reply_with(*chunks: bytes) -> Handler:
+    """Return a submit handler that sends a complete chunked response."""
+    return send(CHUNKED + b"".join(map(chunk, chunks)) + chunk(b""))
 
 
-def in_turn(*handlers: Handler) -> Handler:
-    """Handle the first prompt by the first handler, and so on; the last handles the rest."""
+def sequence(*handlers: Handler) -> Handler:
+    """Handle each prompt with the next handler. The last one also handles all further prompts."""
     left = list(handlers)
 
     def submit(connection: Connection, request: Received) -> None:
@@ -270,11 +271,12 @@ def in_turn(*handlers: Handler) -> Handler:
 
 
 def send(data: bytes) -> Handler:
+    """Return a handler that sends `data` to every request."""
     return lambda connection, request: connection.send(data)
 
 
 def stall(data: bytes = b"") -> Handler:
-    """Send something, then nothing until the client gives up."""
+    """Return a handler that sends `data`, then nothing until the client disconnects."""
 
     def submit(connection: Connection, request: Received) -> None:
         connection.send(data)
@@ -285,6 +287,7 @@ def stall(data: bytes = b"") -> Handler:
 
 
 def cut(data: bytes = b"", *, reset: bool = False) -> Handler:
+    """Return a handler that sends `data`, then closes or resets the connection."""
     def submit(connection: Connection, request: Received) -> None:
         connection.send(data)
         (connection.reset if reset else connection.close)()
@@ -293,3 +296,28 @@ def cut(data: bytes = b"", *, reset: bool = False) -> Handler:
 
 
 HELLO = reply_with(live("Hello"), end())
+HELLO_SITE = ai_site(HELLO)
+
+
+def tls_context() -> ssl.SSLContext:
+    """Return the TLS settings of a server whose self-signed certificate is `CERTIFICATE`."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(CERTIFICATE, CERTIFICATE.replace("cert", "key"))
+    return context
+
+
+def proxy_server(targets: list[str]) -> Handler:
+    """Return the handler of a proxy that refuses tunnels and replies in place of the site.
+
+    The target of each request is appended to `targets`.
+    """
+
+    def handle(connection: Connection, request: Received) -> None:
+        targets.append(request.target)
+        if request.method == "CONNECT":
+            connection.send(response("", 403))
+            connection.close()
+        else:
+            HELLO_SITE(connection, request)
+
+    return handle

@@ -85,7 +85,7 @@ class Recording:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a client should make of a response to a prompt.
+    """The expected outcome of a prompt.
 
     Attributes:
         text: The reply, or the part of it that arrived before the error.
@@ -159,7 +159,7 @@ OUTCOMES = {
     "no-nonce": Outcome(error=NonceRejected),
     "stream-no-nonce": Outcome(error=NonceRejected),
     "stream-auth-page-nonce": Outcome(error=NonceRejected),
-    # Answers to other requests. None of them may be taken for a reply.
+    # Responses to other requests. None of them may be taken for a reply.
     "api-unauthorized": Outcome(error=NonceRejected),
     "api-auth_check": Outcome(error=ProtocolError),
     "api-list_chatbots": Outcome(error=ProtocolError),
@@ -203,7 +203,7 @@ _SETUP_CASES = (
 
 
 def outcome_of(recording: Recording) -> Outcome:
-    """Return what a client should make of a recording that answers a prompt."""
+    """Return the expected outcome of a prompt that gets this recording as its response."""
     return _BY_VERSION.get((recording.version, recording.case)) or OUTCOMES[recording.case]
 
 
@@ -212,7 +212,7 @@ ALL = [
     for path in sorted(WIRE.glob("**/*.response"))
 ]
 SUBMITS = [recording for recording in ALL if recording.case not in _SETUP_CASES]
-"""All recordings that can be given to a prompt, whatever they answered."""
+"""All recordings that can be served as the response to a prompt, whatever their request was."""
 
 
 def names(recordings: list[Recording]) -> list[str]:

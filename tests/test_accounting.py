@@ -1,6 +1,6 @@
-"""Each fault at each phase: what is raised, what text had arrived, how often the prompt was sent.
+"""Each fault in each phase: the error, the partial text, and how often the prompt was sent.
 
-The table of `docs/faults.rst` is the table of these tests.
+The expected results are read from the tables in `docs/faults.rst`.
 """
 
 from __future__ import annotations
@@ -12,27 +12,27 @@ from typing import Any
 
 import pytest
 
-from chatgpt4online import ChatError, Limits, RetryPolicy, Timeout
+from chatgpt4online import ChatError, Limits, Timeout
 
-from .drivers import Driver
+from .drivers import NO_BACKOFF, Driver
 from .faults import (
-    ANSWERS,
-    BREAKS,
-    LINE,
+    RESPONSE_FAULTS,
+    CONNECTION_FAULTS,
+    LINE_LIMIT,
     ONCE,
-    PAGE,
+    PAGE_LIMIT,
     PHASES,
-    PROMPT_ONLY,
-    SILENCE,
-    TOTAL,
+    REPLY_FAULTS,
+    IDLE_TIMEOUT,
+    TOTAL_TIMEOUT,
     FaultySite,
-    nowhere,
-)  # fmt: skip
+    unreachable_site,
+)
 
 DOCUMENT = Path(__file__).parent.parent / "docs" / "faults.rst"
-CLIENT: dict[str, Any] = {
-    "retry": RetryPolicy(backoff=0),
-    "limits": Limits(line=LINE, reply=4 * LINE, page=PAGE),
+OPTIONS: dict[str, Any] = {
+    "retry": NO_BACKOFF,
+    "limits": Limits(line=LINE_LIMIT, reply=4 * LINE_LIMIT, page=PAGE_LIMIT),
 }
 REPLY = "(the reply)"
 ENDLESS = "(no end)"
@@ -40,107 +40,107 @@ ENDLESS = "(no end)"
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the table."""
+    """One row of a table."""
 
-    where: str
+    phase: str
     fault: str
     raised: str
     text: str
     prompts: int
 
     def __str__(self) -> str:
-        return f"{self.where}: {self.fault}"
+        return f"{self.phase}: {self.fault}"
 
 
-def times(where: str, fault: str) -> Timeout:
-    """Short times only where they are waited for in full."""
-    if fault == "trickles on":
-        return Timeout(total=TOTAL)
+def timeout_for(phase: str, fault: str) -> Timeout:
+    """Return short timeouts only if the test waits for them."""
+    if fault == "endless trickle":
+        return Timeout(total=TOTAL_TIMEOUT)
     if fault == "garbage":
-        return Timeout(idle=SILENCE)
+        return Timeout(idle=IDLE_TIMEOUT)
     if not fault.startswith("silence"):
         return Timeout()
-    return Timeout(connect=SILENCE) if where == "connect" else Timeout(idle=SILENCE)
+    return Timeout(connect=IDLE_TIMEOUT) if phase == "connect" else Timeout(idle=IDLE_TIMEOUT)
 
 
-def ask(driver: Driver, site: str, timeout: Timeout, faulty: FaultySite) -> tuple[str, str]:
-    """Ask a prompt; return what was raised, and the text that had arrived."""
+def send_prompt(driver: Driver, url: str, timeout: Timeout, site: FaultySite) -> tuple[str, str]:
+    """Send a prompt. Return the name of the error, and the text received before it."""
     pieces: list[str] = []
-    with driver.client(site, timeout=timeout, **CLIENT) as client:
+    with driver.client(url, timeout=timeout, **OPTIONS) as client:
         try:
             with client.stream("Hi") as stream:
-                if not faulty.text:
-                    faulty.seen.set()
+                if not site.text:
+                    site.received.set()
                 for piece in stream:
                     pieces.append(piece)
-                    if "".join(pieces) == faulty.text:
-                        faulty.seen.set()
+                    if "".join(pieces) == site.text:
+                        site.received.set()
                 assert stream.reply.text == "Hello"
             raised = REPLY
         except ChatError as error:
             raised = type(error).__name__
             assert getattr(error, "partial_text", "") == "".join(pieces)
-        if faulty.where != "connect":
-            faulty.mended = True
+        if site.phase != "connect":
+            site.fixed = True
             assert client.generate("Hi again").text == "Hello"
     return raised, "".join(pieces)
 
 
-def run(driver: Driver, where: str, fault: str) -> Row:
-    timeout, faulty = times(where, fault), FaultySite(where, fault)
-    if where == "connect":
-        with nowhere(fault) as site:
-            return Row(where, fault, *ask(driver, site, timeout, faulty), 0)
-    with faulty.serve() as server:
-        raised, text = ask(driver, server.url, timeout, faulty)
+def run(driver: Driver, phase: str, fault: str) -> Row:
+    timeout, site = timeout_for(phase, fault), FaultySite(phase, fault)
+    if phase == "connect":
+        with unreachable_site(fault) as url:
+            return Row(phase, fault, *send_prompt(driver, url, timeout, site), 0)
+    with site.serve() as server:
+        raised, text = send_prompt(driver, server.url, timeout, site)
         prompts = [prompt for prompt in server.prompts if prompt.json["newMessage"] == "Hi"]
-    return Row(where, fault, raised, text, len(prompts))
+    return Row(phase, fault, raised, text, len(prompts))
 
 
-def documented() -> list[Row]:
-    """The rows of all tables in the document."""
+def documented_rows() -> list[Row]:
+    """Return the rows of all tables in the document."""
     rows, widths = [], None
     for line in DOCUMENT.read_text(encoding="utf-8").splitlines():
         if re.fullmatch(r"=+(  =+){4}", line):
             starts = [match.start() for match in re.finditer(r"=+", line)]
             widths = list(zip(starts, [*starts[1:], None], strict=True))
         elif widths and line:
-            where, fault, raised, text, prompts = (line[a:b].strip() for a, b in widths)
+            phase, fault, raised, text, prompts = (line[a:b].strip() for a, b in widths)
             if prompts.isdigit():
-                rows.append(Row(where, fault, raised, text.strip("-"), int(prompts)))
+                rows.append(Row(phase, fault, raised, text.strip("-"), int(prompts)))
         else:
             widths = None
     return rows
 
 
-ROWS = documented()
+ROWS = documented_rows()
 
 
 @pytest.mark.parametrize("row", ROWS, ids=str)
-def test_what_a_fault_comes_to(row: Row, driver: Driver) -> None:
+def test_fault(row: Row, driver: Driver) -> None:
     sync, _, other = row.raised.partition(" / ")
     expected = other if other and driver.name == "async" else sync
     if expected == ENDLESS:
-        pytest.skip("the client waits for as long as the site goes on")
-    assert run(driver, row.where, row.fault) == replace(row, raised=expected)
+        pytest.skip("the client waits without end")
+    assert run(driver, row.phase, row.fault) == replace(row, raised=expected)
 
 
-def test_every_fault_is_in_the_table() -> None:
-    done = {(row.where, row.fault) for row in ROWS}
-    wanted = {(where, fault) for where in PHASES for fault in BREAKS}
-    wanted |= {("session answer", fault) for fault in ANSWERS}
-    wanted |= {("prompt answer", fault) for fault in (*ANSWERS, *PROMPT_ONLY)}
-    assert not wanted - done
-    assert len(ROWS) == len(done)
+def test_every_fault_is_documented() -> None:
+    documented = {(row.phase, row.fault) for row in ROWS}
+    expected = {(phase, fault) for phase in PHASES for fault in CONNECTION_FAULTS}
+    expected |= {("session response", fault) for fault in RESPONSE_FAULTS}
+    expected |= {("prompt response", fault) for fault in (*RESPONSE_FAULTS, *REPLY_FAULTS)}
+    assert not expected - documented
+    assert len(ROWS) == len(documented)
 
 
-def test_a_prompt_is_sent_again_only_where_it_cannot_have_run() -> None:
-    """Each row with more than one prompt is named here, with the reason."""
-    again = {row.fault.removesuffix(ONCE) for row in ROWS if row.prompts > 1}
-    assert again == {
-        "401, nonce refused",  # WordPress itself refuses, before any plugin
-        "403, nonce refused",
-        "429, Retry-After: 0",  # something before the plugin asks to come back
+def test_prompt_is_sent_again_only_if_it_cannot_have_run() -> None:
+    """Every row with more than one prompt is listed here, with the reason."""
+    repeated = {row.fault.removesuffix(ONCE) for row in ROWS if row.prompts > 1}
+    assert repeated == {
+        "401, nonce rejected",  # WordPress rejects these before the plugin runs
+        "403, nonce rejected",
+        "429, Retry-After: 0",  # something in front of the plugin asks to retry
         "429, Retry-After: date",
         "503, Retry-After: 0",
         "503, Retry-After: date",

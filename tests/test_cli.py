@@ -25,7 +25,7 @@ from chatgpt4online.server import LocalSite
 
 from .loopback import (
     CHUNKED,
-    PATIENCE,
+    WAIT_LIMIT,
     Connection,
     LoopbackServer,
     Received,
@@ -54,7 +54,7 @@ def site() -> Iterator[LocalSite]:
         yield running
 
 
-def test_the_reply_goes_to_stdout_and_all_else_to_stderr(
+def test_ask(
     site: LocalSite, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["ask", "--site", site.url, "Привет! Как дела?"]) == 0
@@ -90,7 +90,7 @@ def test_json(site: LocalSite, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.parametrize("tty", [True, False])
-def test_the_prompt_from_stdin(
+def test_prompt_from_stdin(
     tty: bool,
     site: LocalSite,
     capsys: pytest.CaptureFixture[str],
@@ -104,14 +104,14 @@ def test_the_prompt_from_stdin(
     assert err == ("chatgpt4online: Type your question, then press Ctrl-D.\n" if tty else "")
 
 
-def test_an_error(dead_port: int, capsys: pytest.CaptureFixture[str]) -> None:
+def test_error(dead_port: int, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["ask", "--site", f"http://127.0.0.1:{dead_port}", "Hi"]) == 1
     out, err = capsys.readouterr()
     assert out == ""
     assert err.startswith(f"chatgpt4online: Could not connect to http://127.0.0.1:{dead_port}: ")
 
 
-def test_an_error_after_some_text(capsys: pytest.CaptureFixture[str]) -> None:
+def test_incomplete_reply(capsys: pytest.CaptureFixture[str]) -> None:
     def submit(connection: Connection, request: Received) -> None:
         connection.send(CHUNKED + chunk(live("Hel")) + chunk(live("lo")) + chunk(b""))
 
@@ -125,13 +125,13 @@ def test_an_error_after_some_text(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     "arguments", [["ask", "Hi"], ["ask", "--demo", " "], ["ask", "--site", "x", "Hi"]]
 )
-def test_a_mistake(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_usage_errors(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(arguments) == 2
     assert "chatgpt4online: " in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("arguments", [[], ["tell"], ["ask", "--demo", "--site", "x"], ["--bad"]])
-def test_wrong_arguments(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_invalid_arguments(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         main(arguments)
     assert caught.value.code == 2
@@ -154,29 +154,29 @@ def test_ctrl_c(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPa
     assert capsys.readouterr() == ("", "chatgpt4online: Interrupted.\n")
 
 
-def _heed_ctrl_c() -> None:
-    # A test run in the background ignores it, and what it starts would too.
+def _default_sigint_handler() -> None:
+    # Children of a background job inherit its ignored SIGINT.
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def test_ctrl_c_in_a_demo_shows_nothing_of_the_site() -> None:
+def test_ctrl_c_in_demo() -> None:
     with subprocess.Popen(
         [*COMMAND, "ask", "--demo", "word " * 80],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        preexec_fn=_heed_ctrl_c,
+        preexec_fn=_default_sigint_handler,
     ) as process:
         assert process.stdout is not None
         assert process.stdout.read(3) == b"You"
         process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=PATIENCE)
+        _, err = process.communicate(timeout=WAIT_LIMIT)
     assert process.returncode == 130
     assert len(err.splitlines()) == 2
     assert err.endswith(b"chatgpt4online: Interrupted.\n")
 
 
 @pytest.mark.parametrize(
-    ("redirection", "code", "said"),
+    ("redirection", "code", "message"),
     [
         (">&-", 1, "stdout is closed"),
         (">/dev/full", 1, "No space left on device"),
@@ -185,9 +185,9 @@ def test_ctrl_c_in_a_demo_shows_nothing_of_the_site() -> None:
         ("<&- --no-prompt", 2, "No question is given"),
     ],
 )
-def test_streams_that_are_closed_or_full(redirection: str, code: int, said: str) -> None:
-    asked = "" if "--no-prompt" in redirection else "Hi"
-    command = shlex.join([*COMMAND, "ask", "--demo", *([asked] if asked else [])])
+def test_closed_or_full_streams(redirection: str, code: int, message: str) -> None:
+    prompt = [] if "--no-prompt" in redirection else ["Hi"]
+    command = shlex.join([*COMMAND, "ask", "--demo", *prompt])
     done = subprocess.run(
         ["sh", "-c", f"{command} {redirection.removesuffix(' --no-prompt')}"],
         capture_output=True,
@@ -195,14 +195,12 @@ def test_streams_that_are_closed_or_full(redirection: str, code: int, said: str)
         timeout=60,
     )
     assert done.returncode == code
-    assert said in done.stderr.decode()
+    assert message in done.stderr.decode()
     assert b"Traceback" not in done.stderr
     assert done.stdout == (b"" if code else b"You said: Hi (1 word)\n")
 
 
-def test_a_reply_that_the_site_changed_and_one_of_images(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
+def test_filtered_reply_with_image(capsys: pytest.CaptureFixture[str]) -> None:
     def submit(connection: Connection, request: Received) -> None:
         body = live("raw") + end("[filtered]", images=["data:image/png;base64,x"])
         connection.send(CHUNKED + chunk(body) + chunk(b""))
@@ -217,13 +215,13 @@ def test_a_reply_that_the_site_changed_and_one_of_images(
         assert capsys.readouterr().out == "[filtered]\n"
 
 
-def test_ctrl_c_in_the_midst_of_a_reply() -> None:
-    shown = threading.Event()
+def test_ctrl_c_during_reply() -> None:
+    disconnected = threading.Event()
 
     def submit(connection: Connection, request: Received) -> None:
         connection.send(CHUNKED + chunk(live("Hello")))
         connection.wait_closed()
-        shown.set()
+        disconnected.set()
 
     with (
         LoopbackServer(ai_site(submit)) as server,
@@ -231,24 +229,24 @@ def test_ctrl_c_in_the_midst_of_a_reply() -> None:
             [*COMMAND, "ask", "--site", server.url, "Hi"],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            preexec_fn=_heed_ctrl_c,
+            preexec_fn=_default_sigint_handler,
         ) as process,
     ):
         assert process.stdout is not None
         assert process.stdout.read(5) == b"Hello"
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=PATIENCE)
+        out, err = process.communicate(timeout=WAIT_LIMIT)
         assert (out, err) == (b"\n", b"chatgpt4online: Interrupted.\n")
         assert process.returncode == 130
-        assert shown.wait(PATIENCE)
+        assert disconnected.wait(WAIT_LIMIT)
 
 
-def test_a_reader_that_goes_away() -> None:
+def test_broken_pipe() -> None:
     def bot(messages: Sequence[Message]) -> Iterator[str]:
-        while not gone.is_set():
+        while not finished.is_set():
             yield "x" * 1000
 
-    gone = threading.Event()
+    finished = threading.Event()
     with (
         LocalSite(bot=bot) as site,
         subprocess.Popen(
@@ -261,14 +259,14 @@ def test_a_reader_that_goes_away() -> None:
         assert process.stderr is not None
         assert process.stdout.read(1) == b"x"
         process.stdout.close()
-        assert process.wait(PATIENCE) == 1
-        gone.set()
+        assert process.wait(WAIT_LIMIT) == 1
+        finished.set()
         assert process.stderr.read() == b""
 
 
 @pytest.mark.parametrize("flags", [[], ["--no-stream"], ["--json"]])
-def test_a_terminal_is_not_steered_by_the_site(flags: list[str]) -> None:
-    """On a real terminal, with escape sequences cut at every character."""
+def test_escape_sequences_on_a_terminal(flags: list[str]) -> None:
+    """The site sends each sequence one character at a time."""
     parent, child = pty.openpty()
     with LocalSite(bot=hostile_bot) as site:
         done = subprocess.run(
@@ -295,7 +293,7 @@ def test_a_terminal_is_not_steered_by_the_site(flags: list[str]) -> None:
         assert text == "\u241b[2J\u241b]0;title\u2407\ufffd31m\u2421over\ttab\nline\n"
 
 
-def test_a_pipe_gets_the_text_as_it_is() -> None:
+def test_escape_sequences_in_a_pipe() -> None:
     with LocalSite(bot=hostile_bot) as site:
         done = subprocess.run(
             [*COMMAND, "ask", "--site", site.url, "Hi"],
@@ -306,9 +304,7 @@ def test_a_pipe_gets_the_text_as_it_is() -> None:
     assert done.stdout.decode() == ESCAPES + "\n"
 
 
-def test_an_error_of_the_site_does_not_steer_the_terminal_either(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_escape_sequences_in_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     def submit(connection: Connection, request: Received) -> None:
         event = b'data: {"type":"error","data":"no \\u001b[2J \\u009b2J"}\n\n'
         connection.send(CHUNKED + chunk(event) + chunk(b""))
@@ -320,7 +316,7 @@ def test_an_error_of_the_site_does_not_steer_the_terminal_either(
     assert terminal.getvalue().endswith("error: no [2J 2J\n")
 
 
-def test_half_a_character_can_be_printed() -> None:
+def test_unpaired_surrogate() -> None:
     def submit(connection: Connection, request: Received) -> None:
         event = b'data: {"type":"live","data":"a\\ud83d"}\n\n'
         connection.send(CHUNKED + chunk(event) + chunk(b""))

@@ -28,7 +28,7 @@ from chatgpt4online.server import LocalSite
 from .drivers import Driver
 from .loopback import (
     CHUNKED,
-    PATIENCE,
+    WAIT_LIMIT,
     Connection,
     LoopbackServer,
     Received,
@@ -58,30 +58,30 @@ def site() -> Iterator[LocalSite]:
 
 def test_a_conversation_keeps_its_history_and_its_ids(site: LocalSite, driver: Driver) -> None:
     with driver.client(site.url) as client:
-        talk = client.conversation()
-        assert talk.generate("one").text == "1: one"
-        assert list(talk.stream("two")) == ["3: ", "two"]
-        assert contents(talk) == [
+        chat = client.conversation()
+        assert chat.generate("one").text == "1: one"
+        assert list(chat.stream("two")) == ["3: ", "two"]
+        assert contents(chat) == [
             ("user", "one"), ("assistant", "1: one"), ("user", "two"), ("assistant", "3: two"),
         ]  # fmt: skip
         first, second = site.app.submissions
-        assert first["chatId"] == second["chatId"] == talk.chat_id
-        assert len(talk.chat_id) == 32
+        assert first["chatId"] == second["chatId"] == chat.chat_id
+        assert len(chat.chat_id) == 32
         assert "previousResponseId" not in first
         assert second["previousResponseId"].startswith("local-")
         assert [item["content"] for item in second["messages"]] == ["one", "1: one"]
-        assert client.conversation().chat_id != talk.chat_id
-        assert "one" not in repr(getattr(talk, "inner", talk))
+        assert client.conversation().chat_id != chat.chat_id
+        assert "one" not in repr(getattr(talk, "inner", chat))
 
 
 def test_the_chatbots_first_sentence_begins_the_history(site: LocalSite, driver: Driver) -> None:
     greeting = ("assistant", "Hi! How can I help you?")
     with driver.client(site.url + "/chat/") as client:
-        talk = client.conversation()
-        assert talk.generate("one").text == "2: one"
-        assert contents(talk) == [greeting, ("user", "one"), ("assistant", "2: one")]
-        assert talk.generate("two").text == "4: two"
-        assert contents(talk)[:2] == [greeting, ("user", "one")]
+        chat = client.conversation()
+        assert chat.generate("one").text == "2: one"
+        assert contents(chat) == [greeting, ("user", "one"), ("assistant", "2: one")]
+        assert chat.generate("two").text == "4: two"
+        assert contents(chat)[:2] == [greeting, ("user", "one")]
         given = client.conversation(messages=[Message("user", "a"), Message("assistant", "b")])
         given.generate("c")
         assert contents(given)[0] == ("user", "a")
@@ -91,8 +91,8 @@ def test_the_chatbots_first_sentence_begins_the_history(site: LocalSite, driver:
 def test_a_conversation_can_be_gone_on_with(site: LocalSite, driver: Driver) -> None:
     with driver.client(site.url) as client:
         said = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "a"}]
-        talk = client.conversation("chat-1", [*said, {"role": "assistant", "content": "b"}])
-        assert talk.generate("c").text == "4: c"
+        chat = client.conversation("chat-1", [*said, {"role": "assistant", "content": "b"}])
+        assert chat.generate("c").text == "4: c"
         assert site.app.submissions[0]["chatId"] == "chat-1"
         with pytest.raises(UsageError, match="Message 0"):
             client.conversation(messages=["no"])
@@ -106,15 +106,15 @@ def test_a_failed_turn_leaves_the_conversation_as_it_was(answer: bytes, driver: 
         connection.send(CHUNKED + chunk(answers[len(server.prompts) - 1]) + chunk(b""))
 
     with LoopbackServer(ai_site(submit)) as server, driver.client(server.url) as client:
-        talk = client.conversation()
+        chat = client.conversation()
         with pytest.raises((IncompleteReply, ReplyError)):
-            talk.generate("Hi")
-        assert contents(talk) == []
-        assert talk.generate("Hi").text == "Hello"
+            chat.generate("Hi")
+        assert contents(chat) == []
+        assert chat.generate("Hi").text == "Hello"
         with pytest.raises((IncompleteReply, ReplyError)):
-            list(talk.stream("And?"))
-        assert contents(talk) == [("user", "Hi"), ("assistant", "Hello")]
-        assert talk.generate("And?").text == "Again"
+            list(chat.stream("And?"))
+        assert contents(chat) == [("user", "Hi"), ("assistant", "Hello")]
+        assert chat.generate("And?").text == "Again"
         assert [prompt.json.get("previousResponseId") for prompt in server.prompts] == [
             None, None, "r1", "r1",
         ]  # fmt: skip
@@ -129,19 +129,19 @@ def test_an_abandoned_turn_does_not_enter_the_history(driver: Driver) -> None:
         if len(server.prompts) == 1:
             connection.wait_closed()
         else:
-            assert taken.wait(PATIENCE)
+            assert taken.wait(WAIT_LIMIT)
             connection.send(chunk(end("one two")) + chunk(b""))
 
     with LoopbackServer(ai_site(submit)) as server, driver.client(server.url) as client:
-        talk = client.conversation()
-        with talk.stream("Hi") as stream:
+        chat = client.conversation()
+        with chat.stream("Hi") as stream:
             assert next(stream) == "one "
             with pytest.raises(UsageError, match="still arriving"):
-                talk.generate("Too early")
-        assert contents(talk) == []
+                chat.generate("Too early")
+        assert contents(chat) == []
         taken.set()
-        assert talk.generate("Hi").text == "one two"
-        assert len(contents(talk)) == 2
+        assert chat.generate("Hi").text == "one two"
+        assert len(contents(chat)) == 2
 
 
 def test_regenerate_replaces_the_last_reply(driver: Driver) -> None:
@@ -152,13 +152,13 @@ def test_regenerate_replaces_the_last_reply(driver: Driver) -> None:
         )
 
     with LoopbackServer(ai_site(submit)) as server, driver.client(server.url) as client:
-        talk = client.conversation()
+        chat = client.conversation()
         with pytest.raises(UsageError, match="does not end with a reply"):
-            talk.regenerate()
-        talk.generate("one")
-        talk.generate("two")
-        assert talk.regenerate().text == "reply 3"
-        assert contents(talk)[2:] == [("user", "two"), ("assistant", "reply 3")]
+            chat.regenerate()
+        chat.generate("one")
+        chat.generate("two")
+        assert chat.regenerate().text == "reply 3"
+        assert contents(chat)[2:] == [("user", "two"), ("assistant", "reply 3")]
         second, third = (prompt.json for prompt in server.prompts[1:])
         for name in ("newMessage", "previousResponseId", "chatId"):
             assert second[name] == third[name]
@@ -167,14 +167,14 @@ def test_regenerate_replaces_the_last_reply(driver: Driver) -> None:
 
 def test_forks_go_their_own_ways(site: LocalSite, driver: Driver) -> None:
     with driver.client(site.url) as client:
-        talk = client.conversation()
-        talk.generate("one")
-        fork = talk.fork()
-        assert fork.chat_id != talk.chat_id
-        assert contents(fork) == contents(talk)
+        chat = client.conversation()
+        chat.generate("one")
+        fork = chat.fork()
+        assert fork.chat_id != chat.chat_id
+        assert contents(fork) == contents(chat)
         fork.generate("two")
         assert len(contents(fork)) == 4
-        assert len(contents(talk)) == 2
+        assert len(contents(chat)) == 2
         assert site.app.submissions[1]["previousResponseId"]
 
 
@@ -197,19 +197,19 @@ def test_trimming(budget: dict[str, int], left: list[str], driver: Driver) -> No
         Message("user", "cc"), Message("assistant", "dd"),
     ]  # fmt: skip
     with driver.client("http://127.0.0.1:1") as client:
-        talk = client.conversation(messages=said)
-        talk.trim(**budget)
-        assert [message.content for message in talk.messages] == left
+        chat = client.conversation(messages=said)
+        chat.trim(**budget)
+        assert [message.content for message in chat.messages] == left
         with pytest.raises(UsageError, match="negative"):
-            talk.trim(messages=-1)
+            chat.trim(messages=-1)
 
 
 THIRTY = """
 import sys, chatgpt4online as c
 with c.Client(sys.argv[1]) as client:
-    talk = client.load_conversation(sys.stdin.read())
-    talk.generate("turn 30")
-    print(talk.to_json())
+    chat = client.load_conversation(sys.stdin.read())
+    chat.generate("turn 30")
+    print(chat.to_json())
 """
 
 
@@ -217,10 +217,10 @@ def test_a_conversation_of_thirty_turns_goes_on_in_another_process(
     site: LocalSite, driver: Driver
 ) -> None:
     with driver.client(site.url) as client:
-        talk = client.conversation()
+        chat = client.conversation()
         for number in range(30):
-            talk.generate(f"turn {number}")
-        saved = talk.to_json()
+            chat.generate(f"turn {number}")
+        saved = chat.to_json()
     done = subprocess.run(
         [sys.executable, "-X", "utf8", "-W", "error", "-c", THIRTY, site.url],
         input=saved, capture_output=True, encoding="utf-8", check=True, timeout=60,
@@ -256,8 +256,8 @@ def test_what_is_no_saved_conversation(text: str, match: str, driver: Driver) ->
 
 def test_an_empty_conversation_is_saved_too(driver: Driver) -> None:
     with driver.client("http://127.0.0.1:1") as client:
-        talk = client.conversation("c")
-        assert contents(client.load_conversation(talk.to_json())) == []
+        chat = client.conversation("c")
+        assert contents(client.load_conversation(chat.to_json())) == []
 
 
 @pytest.mark.parametrize("prompt", ["", [Message("user", "a")], None])
@@ -270,7 +270,7 @@ def test_a_conversation_takes_a_text_alone(prompt: Any, driver: Driver) -> None:
 def test_two_conversations_side_by_side_never_mix(site: LocalSite, driver: Driver) -> None:
     with driver.client(site.url) as client:
         talks = [client.conversation() for _ in range(2)]
-        streams = [talk.stream(f"from {number}") for number, talk in enumerate(talks)]
+        streams = [chat.stream(f"from {number}") for number, talk in enumerate(talks)]
         pieces: list[list[str]] = [[], []]
         for _ in range(2):
             for number, stream in enumerate(streams):
@@ -278,30 +278,30 @@ def test_two_conversations_side_by_side_never_mix(site: LocalSite, driver: Drive
         assert [list(stream) for stream in streams] == [[], []]
         assert pieces == [["1: ", "from 0"], ["1: ", "from 1"]]
         for number, talk in enumerate(talks):
-            assert talk.generate("more").text == "3: more"
-            assert contents(talk)[0] == ("user", f"from {number}")
+            assert chat.generate("more").text == "3: more"
+            assert contents(chat)[0] == ("user", f"from {number}")
         assert site.app.sessions_opened == 1
 
 
 def test_two_turns_at_once_are_a_mistake(site: LocalSite, driver: Driver) -> None:
     """Neither is lost: the second is not sent."""
     with driver.client(site.url) as client:
-        talk = client.conversation()
+        chat = client.conversation()
         if driver.name == "sync":
             with ThreadPoolExecutor(8) as pool:
-                asked = [pool.submit(talk.generate, f"p{number}") for number in range(8)]
+                asked = [pool.submit(chat.generate, f"p{number}") for number in range(8)]
             outcomes = [item.exception() for item in asked]
         else:
 
             async def ask_all() -> list[Any]:
-                asked = (talk.inner.generate(f"p{number}") for number in range(8))
+                asked = (chat.inner.generate(f"p{number}") for number in range(8))
                 return await asyncio.gather(*asked, return_exceptions=True)
 
             outcomes = driver.runner.run(ask_all())  # type: ignore[attr-defined]
         refused = [item for item in outcomes if isinstance(item, UsageError)]
         done = 8 - len(refused)
         assert done >= 1
-        assert len(talk.messages) == 2 * done
+        assert len(chat.messages) == 2 * done
         assert len(site.app.submissions) == done
 
 
@@ -312,33 +312,33 @@ def test_replies_of_images_or_with_half_a_character_can_be_saved(text: str, driv
         connection.send(CHUNKED + chunk(body) + chunk(b""))
 
     with LoopbackServer(ai_site(submit)) as server, driver.client(server.url) as client:
-        talk = client.conversation()
+        chat = client.conversation()
         for _ in range(2):
-            talk.generate("Hi")
-        saved = talk.to_json()
+            chat.generate("Hi")
+        saved = chat.to_json()
         assert saved.encode()
         loaded = client.load_conversation(saved)
-        assert loaded.messages == talk.messages
+        assert loaded.messages == chat.messages
         assert loaded.generate("more").images
         assert len(server.prompts[-1].json["messages"]) == 4
 
 
 def test_a_turn_that_was_read_to_its_end_event_is_over(site: LocalSite, driver: Driver) -> None:
     with driver.client(site.url) as client:
-        talk = client.conversation()
-        for event in talk.stream("one").events():
+        chat = client.conversation()
+        for event in chat.stream("one").events():
             if isinstance(event, EndEvent):
                 break
-        assert talk.generate("two").text == "3: two"
+        assert chat.generate("two").text == "3: two"
 
 
 def test_a_forgotten_stream_is_no_garbage_that_waits(site: LocalSite) -> None:
     """Its connection must be given up at once, not at some later collection."""
     with Client(site.url) as client:
-        talk = client.conversation()
+        chat = client.conversation()
         gc.disable()
         try:
-            stream = talk.stream("one")
+            stream = chat.stream("one")
             next(stream)
             forgotten = weakref.ref(stream)
             del stream
@@ -349,23 +349,23 @@ def test_a_forgotten_stream_is_no_garbage_that_waits(site: LocalSite) -> None:
 
 def test_what_regenerate_could_not_send_again_is_a_mistake(site: LocalSite, driver: Driver) -> None:
     with driver.client(site.url) as client:
-        talk = client.conversation()
-        talk.generate("look", files=[b"x"])
+        chat = client.conversation()
+        chat.generate("look", files=[b"x"])
         with pytest.raises(UsageError, match="cannot be regenerated"):
-            talk.regenerate()
-        (shortcut,) = talk.generate("one").shortcuts
-        talk.send_shortcut(shortcut)
+            chat.regenerate()
+        (shortcut,) = chat.generate("one").shortcuts
+        chat.send_shortcut(shortcut)
         with pytest.raises(UsageError, match="cannot be regenerated"):
-            talk.regenerate()
+            chat.regenerate()
 
 
 def test_a_greeting_that_was_not_sent_is_not_kept(site: LocalSite, driver: Driver) -> None:
     with driver.client(site.url) as client:
-        talk = client.conversation()
-        stream = talk.stream("one")
+        chat = client.conversation()
+        stream = chat.stream("one")
         client.discover()
         assert "".join(stream) == "1: one"
-        assert contents(talk) == [("user", "one"), ("assistant", "1: one")]
+        assert contents(chat) == [("user", "one"), ("assistant", "1: one")]
 
 
 def test_trimming_waits_for_the_reply(driver: Driver) -> None:
@@ -375,9 +375,9 @@ def test_trimming_waits_for_the_reply(driver: Driver) -> None:
         connection.close()
 
     with LoopbackServer(ai_site(submit)) as server, driver.client(server.url) as client:
-        talk = client.conversation()
-        with talk.stream("Hi") as stream:
+        chat = client.conversation()
+        with chat.stream("Hi") as stream:
             next(stream)
             with pytest.raises(UsageError, match="still arriving"):
-                talk.trim(messages=0)
-        talk.trim(messages=0)
+                chat.trim(messages=0)
+        chat.trim(messages=0)

@@ -1,4 +1,4 @@
-"""What can be found out without a prompt."""
+"""`discover`: what is known about a site without sending a prompt."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from chatgpt4online import Era, RouteNotFound, SiteInfo, StatusError, UsageError
 from chatgpt4online.server import LocalSite
 
 from .drivers import Driver
-from .loopback import Connection, Handler, LoopbackServer, Received, answer
+from .loopback import Connection, Handler, LoopbackServer, Received, response
 from .recordings import Recording
 
 
 @pytest.mark.parametrize("era", Era)
 @pytest.mark.parametrize("address", ["", "/chat/", "/wp-json/", "/?rest_route=/"])
-def test_a_local_site(era: Era, address: str, driver: Driver) -> None:
+def test_discover(era: Era, address: str, driver: Driver) -> None:
     with LocalSite(era=era, max_length=99) as site, driver.client(site.url + address) as client:
         info = client.discover()
         assert client.discover() == info
@@ -28,7 +28,8 @@ def test_a_local_site(era: Era, address: str, driver: Driver) -> None:
     assert (bot.uploads, bot.max_uploads, bot.streaming) == (True, 3, True)
 
 
-def site_of(version: str, front: str) -> Handler:
+def recorded_site(version: str, front: str) -> Handler:
+    """Return a handler that serves the recorded page and session of a site."""
     def handle(connection: Connection, request: Received) -> None:
         folder = Recording(f"{version}/{front}/x")
         found = folder.sibling("page", "page-chat")
@@ -51,7 +52,7 @@ def site_of(version: str, front: str) -> Handler:
     ],
 )
 def test_recorded_sites(version: str, front: str, era: Era, bots: int, driver: Driver) -> None:
-    with LoopbackServer(site_of(version, front)) as server:
+    with LoopbackServer(recorded_site(version, front)) as server:
         with driver.client(server.url + "/chat/") as client:
             info = client.discover()
         assert isinstance(info, SiteInfo)
@@ -62,15 +63,15 @@ def test_recorded_sites(version: str, front: str, era: Era, bots: int, driver: D
 
 
 def wordpress(namespaces: str, status: int = 200) -> Handler:
-    """A WordPress without chatbots on its page."""
+    """Return the handler of a WordPress site whose pages have no chatbot."""
 
     def handle(connection: Connection, request: Received) -> None:
         if "_fields=namespaces" in request.target:
-            connection.send(answer(namespaces, status))
+            connection.send(response(namespaces, status))
         elif request.method == "GET":
-            connection.send(answer('<link rel="https://api.w.org/" href="/wp-json/">'))
+            connection.send(response('<link rel="https://api.w.org/" href="/wp-json/">'))
         else:
-            connection.send(answer('{"code":"rest_no_route","data":{"status":404}}', 404))
+            connection.send(response('{"code":"rest_no_route","data":{"status":404}}', 404))
 
     return handle
 
@@ -80,7 +81,7 @@ def wordpress(namespaces: str, status: int = 200) -> Handler:
     [('{"namespaces":["wp/v2"]}', False), ('{"namespaces":["wp/v2","mwai-ui/v1"]}', True)],
 )
 @pytest.mark.parametrize("address", ["/", "/page/", "/?rest_route=/"])
-def test_a_wordpress_whose_page_shows_no_chatbot(
+def test_page_without_chatbot(
     address: str, namespaces: str, has_plugin: bool, driver: Driver
 ) -> None:
     with LoopbackServer(wordpress(namespaces)) as server:
@@ -90,22 +91,22 @@ def test_a_wordpress_whose_page_shows_no_chatbot(
     assert server.prompts == []
 
 
-def test_a_wordpress_that_does_not_tell(driver: Driver) -> None:
+def test_failing_rest_index(driver: Driver) -> None:
     with LoopbackServer(wordpress("no", 500)) as server, driver.client(server.url) as client:
         with pytest.raises(StatusError):
             client.discover()
 
 
-def test_no_wordpress(driver: Driver) -> None:
+def test_not_wordpress(driver: Driver) -> None:
     def handle(connection: Connection, request: Received) -> None:
-        connection.send(answer("<html>", 404))
+        connection.send(response("<html>", 404))
 
     with LoopbackServer(handle) as server, driver.client(server.url) as client:
         with pytest.raises(RouteNotFound):
             client.discover()
 
 
-def test_a_limit_that_the_page_told_is_kept_to(driver: Driver) -> None:
+def test_discovered_limit_is_checked(driver: Driver) -> None:
     with LocalSite(max_length=5) as site, driver.client(site.url) as client:
         client.discover()
         assert client.generate("\U0001f469" * 5).text

@@ -1,4 +1,4 @@
-"""Broken connections, time that runs out, and what is sent again."""
+"""Broken connections, timeouts and malformed responses."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from chatgpt4online.errors import (
     TransportError,
 )
 
-from .drivers import AsyncDriver, Driver
+from .drivers import NO_BACKOFF, NO_RETRY, AsyncDriver, Driver
 from .loopback import (
     CHUNKED,
     FRAMINGS,
-    PATIENCE,
+    WAIT_LIMIT,
     Connection,
     Framing,
     Handler,
     LoopbackServer,
     Received,
     ai_site,
-    answer,
+    response,
     chunk,
     cut,
     live,
@@ -37,28 +37,24 @@ from .loopback import (
     stall,
 )
 
-AT_ONCE = RetryPolicy(backoff=0)
-ONCE = RetryPolicy(attempts=1)
 SHORT = 0.15
-ENOUGH = 1.0
-"""For a request to arrive on a machine that is busy; seconds."""
-"""A time that is waited for in full; seconds."""
+"""A timeout that tests wait for, in seconds."""
+TOTAL = 1.0
+"""The same, but long enough for a request to arrive on a busy machine."""
 
 
 @pytest.mark.parametrize("framing", FRAMINGS, ids=lambda framing: framing.name)
-@pytest.mark.parametrize("how", ["cut", "cut inside an event", "ended without end"])
-def test_a_cut_stream_is_incomplete_after_what_had_arrived(
-    how: str, framing: Framing, driver: Driver
-) -> None:
-    framed = framing.fresh()
-    data = framed.head + framed.piece(live("Hel") + live("lo"))
-    if how == "cut inside an event":
-        data += framed.piece(live("never")[:-9])
-    if how == "ended without end":
-        data += framed.last()
+@pytest.mark.parametrize("how", ["closed", "closed inside an event", "finished without end event"])
+def test_truncated_stream(how: str, framing: Framing, driver: Driver) -> None:
+    framing = framing.new()
+    data = framing.head + framing.encode(live("Hel") + live("lo"))
+    if how == "closed inside an event":
+        data += framing.encode(live("never")[:-9])
+    if how == "finished without end event":
+        data += framing.finish()
     with (
         LoopbackServer(ai_site(cut(data))) as server,
-        driver.client(server.url, retry=AT_ONCE) as client,
+        driver.client(server.url, retry=NO_BACKOFF) as client,
     ):
         pieces: list[str] = []
         stream = client.stream("Hi")
@@ -73,31 +69,31 @@ def test_a_cut_stream_is_incomplete_after_what_had_arrived(
         assert len(server.prompts) == 1
 
 
-def test_a_reset_stream_is_raised_from_the_librarys_own_error(driver: Driver) -> None:
-    seen = threading.Event()
+def test_reset_stream(driver: Driver) -> None:
+    received = threading.Event()
 
     def submit(connection: Connection, request: Received) -> None:
         connection.send(CHUNKED + chunk(live("Hello")))
-        assert seen.wait(PATIENCE)
+        assert received.wait(WAIT_LIMIT)
         connection.reset()
 
     with LoopbackServer(ai_site(submit)) as server, driver.client(server.url) as client:
         stream = client.stream("Hi")
         assert next(stream) == "Hello"
-        seen.set()
+        received.set()
         with pytest.raises(IncompleteReply, match="after 5 characters") as caught:
             next(stream)
         assert caught.value.partial_text == "Hello"
-        if driver.name == "sync":  # aiohttp does not pass the system's error on
+        if driver.name == "sync":  # aiohttp hides the system's error
             assert isinstance(caught.value.__cause__, ConnectionResetError)
         assert len(server.prompts) == 1
 
 
 @pytest.mark.parametrize("how", [cut(), cut(reset=True), cut(b"HTTP/1.1 2"), send(b"?\r\n\r\n")])
-def test_no_answer_at_all_is_not_asked_again(how: Handler, driver: Driver) -> None:
+def test_no_response(how: Handler, driver: Driver) -> None:
     with (
         LoopbackServer(ai_site(how)) as server,
-        driver.client(server.url, retry=AT_ONCE) as client,
+        driver.client(server.url, retry=NO_BACKOFF) as client,
     ):
         with pytest.raises(TransportError) as caught:
             client.generate("Hi")
@@ -107,10 +103,10 @@ def test_no_answer_at_all_is_not_asked_again(how: Handler, driver: Driver) -> No
 
 
 @pytest.mark.parametrize("head", [b"", CHUNKED, CHUNKED + chunk(live("Hello"))])
-def test_a_silent_site_is_given_up(head: bytes, driver: Driver) -> None:
+def test_idle_timeout(head: bytes, driver: Driver) -> None:
     with (
         LoopbackServer(ai_site(stall(head))) as server,
-        driver.client(server.url, retry=AT_ONCE, timeout=Timeout(idle=SHORT)) as client,
+        driver.client(server.url, retry=NO_BACKOFF, timeout=Timeout(idle=SHORT)) as client,
     ):
         with pytest.raises(
             IncompleteReply if head else ChatTimeout, match=r"0\.15 seconds"
@@ -122,10 +118,10 @@ def test_a_silent_site_is_given_up(head: bytes, driver: Driver) -> None:
 
 
 @pytest.mark.parametrize("head", [b"", CHUNKED, CHUNKED + chunk(live("Hello"))])
-def test_the_total_time_ends_a_call(head: bytes, driver: Driver) -> None:
+def test_total_timeout(head: bytes, driver: Driver) -> None:
     with (
         LoopbackServer(ai_site(stall(head))) as server,
-        driver.client(server.url, timeout=Timeout(total=ENOUGH)) as client,
+        driver.client(server.url, timeout=Timeout(total=TOTAL)) as client,
     ):
         with pytest.raises(IncompleteReply if head else ChatTimeout, match=r"total"):
             client.generate("Hi")
@@ -135,14 +131,14 @@ def test_the_total_time_ends_a_call(head: bytes, driver: Driver) -> None:
 @pytest.mark.parametrize(
     "piece", [b"HTTP/1.1 103 X\r\nLink: x\r\n\r\n", b"HTTP/1.1 100 Continue\r\n\r\n", b"x"]
 )
-def test_a_head_that_never_ends_is_given_up_without_a_total_time(piece: bytes) -> None:
-    """By the async client: whatever comes starts the time of aiohttp anew."""
-    driver, gone = AsyncDriver(), threading.Event()
+def test_idle_timeout_of_an_endless_head(piece: bytes) -> None:
+    """In the async client only. aiohttp restarts its own timeout whenever data arrives."""
+    driver, stopped = AsyncDriver(), threading.Event()
 
     def submit(connection: Connection, request: Received) -> None:
         connection.send(b"HTTP/1.1 200 OK\r\nX-Slow: " if piece == b"x" else piece)
         try:
-            while not gone.wait(0.02):
+            while not stopped.wait(0.02):
                 connection.send(piece)
         finally:
             connection.close()
@@ -150,36 +146,36 @@ def test_a_head_that_never_ends_is_given_up_without_a_total_time(piece: bytes) -
     timeout = Timeout(connect=SHORT, idle=SHORT)
     with (
         LoopbackServer(ai_site(submit)) as server,
-        driver.client(server.url, retry=ONCE, timeout=timeout) as client,
+        driver.client(server.url, retry=NO_RETRY, timeout=timeout) as client,
     ):
         with pytest.raises(ChatTimeout, match=r"0\.15 seconds"):
             client.generate("Hi")
-        gone.set()
+        stopped.set()
     driver.close()
 
 
-def test_the_total_time_ends_a_reply_that_trickles_on(driver: Driver) -> None:
-    gone = threading.Event()
+def test_total_timeout_of_an_endless_reply(driver: Driver) -> None:
+    stopped = threading.Event()
 
     def submit(connection: Connection, request: Received) -> None:
         connection.send(CHUNKED)
         try:
-            while not gone.wait(0.01):
+            while not stopped.wait(0.01):
                 connection.send(chunk(live("x")))
         finally:
             connection.close()
 
     with (
         LoopbackServer(ai_site(submit)) as server,
-        driver.client(server.url, timeout=Timeout(total=ENOUGH)) as client,
+        driver.client(server.url, timeout=Timeout(total=TOTAL)) as client,
     ):
         with pytest.raises(IncompleteReply, match="total") as caught:
             client.generate("Hi")
-        gone.set()
+        stopped.set()
         assert set(caught.value.partial_text) == {"x"}
 
 
-def test_the_total_time_leaves_no_room_for_a_long_backoff(dead_port: int, driver: Driver) -> None:
+def test_no_retry_beyond_the_total_timeout(dead_port: int, driver: Driver) -> None:
     site = f"http://127.0.0.1:{dead_port}"
     policy = RetryPolicy(backoff=3600)
     with driver.client(site, retry=policy, timeout=Timeout(total=60)) as client:
@@ -187,8 +183,8 @@ def test_the_total_time_leaves_no_room_for_a_long_backoff(dead_port: int, driver
             client.generate("Hi")
 
 
-def test_a_connection_that_is_not_made_in_time(driver: Driver) -> None:
-    """A full backlog leaves the next connection waiting."""
+def test_connect_timeout(driver: Driver) -> None:
+    """A full backlog makes the next connection wait."""
     with socket.create_server(("127.0.0.1", 0), backlog=0) as listener:
         address = listener.getsockname()
         filling = [socket.socket() for _ in range(4)]
@@ -196,7 +192,7 @@ def test_a_connection_that_is_not_made_in_time(driver: Driver) -> None:
             sock.setblocking(False)
             sock.connect_ex(address)
         timeout = Timeout(connect=SHORT, idle=60)
-        with driver.client(f"http://127.0.0.1:{address[1]}", retry=ONCE, timeout=timeout) as client:
+        with driver.client(f"http://127.0.0.1:{address[1]}", retry=NO_RETRY, timeout=timeout) as client:
             with pytest.raises(ChatTimeout, match=r"Timeout\.connect") as caught:
                 client.generate("Hi")
         assert caught.value.retryable
@@ -212,7 +208,7 @@ def test_a_connection_that_is_not_made_in_time(driver: Driver) -> None:
         b"HTTP/1.1 500 X\r\nConnection: close\r\n\r\n",
     ],
 )
-def test_an_endless_answer_that_is_no_reply(head: bytes, driver: Driver) -> None:
+def test_endless_error_response(head: bytes, driver: Driver) -> None:
     def submit(connection: Connection, request: Received) -> None:
         connection.send(head)
         while True:
@@ -227,9 +223,9 @@ def test_an_endless_answer_that_is_no_reply(head: bytes, driver: Driver) -> None
         assert len(server.prompts) == 1
 
 
-def test_a_redirect_that_leads_nowhere_is_no_mistake_of_the_caller(driver: Driver) -> None:
+def test_invalid_redirect(driver: Driver) -> None:
     for location in ("http://[bad", "/\xff", ""):
-        reply = answer("", 302, f"Location: {location}")
+        reply = response("", 302, f"Location: {location}")
         with (
             LoopbackServer(ai_site(send(reply))) as server,
             driver.client(server.url) as client,
@@ -238,10 +234,10 @@ def test_a_redirect_that_leads_nowhere_is_no_mistake_of_the_caller(driver: Drive
                 client.generate("Hi")
 
 
-def test_text_in_an_answer_that_is_an_error_is_kept(driver: Driver) -> None:
+def test_partial_text_of_an_error_response(driver: Driver) -> None:
     body = live("Hello") + b'data: {"type":"error","data":"no"}\n\n'
     with (
-        LoopbackServer(ai_site(send(answer(body, 500)))) as server,
+        LoopbackServer(ai_site(send(response(body, 500)))) as server,
         driver.client(server.url) as client,
     ):
         with pytest.raises(ReplyError) as caught:
@@ -249,9 +245,9 @@ def test_text_in_an_answer_that_is_an_error_is_kept(driver: Driver) -> None:
         assert caught.value.partial_text == "Hello"
 
 
-@pytest.mark.parametrize("stop", [KeyboardInterrupt, SystemExit])
-def test_what_interrupts_a_read_closes_the_connection(
-    stop: type[BaseException], driver: Driver, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("interruption", [KeyboardInterrupt, SystemExit])
+def test_interrupted_read_closes_the_connection(
+    interruption: type[BaseException], driver: Driver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     closed = threading.Event()
 
@@ -261,18 +257,18 @@ def test_what_interrupts_a_read_closes_the_connection(
         closed.set()
 
     def interrupt(*arguments: Any) -> Any:
-        raise stop
+        raise interruption
 
     with LoopbackServer(ai_site(submit)) as server, driver.client(server.url) as client:
         stream = client.stream("Hi")
         assert next(stream) == "Hello"
         monkeypatch.setattr("chatgpt4online.sync.transport.ResponseStream.read", interrupt)
         monkeypatch.setattr("chatgpt4online.aio.transport.ResponseStream.read", interrupt)
-        with pytest.raises(stop):
+        with pytest.raises(interruption):
             next(stream)
         monkeypatch.undo()
         with pytest.raises(IncompleteReply, match="closed after 5 characters"):
             next(stream)
         client.open_session()
         client.close()
-        assert closed.wait(PATIENCE)
+        assert closed.wait(WAIT_LIMIT)

@@ -26,7 +26,7 @@ from chatgpt4online.protocol.site import Era
 from chatgpt4online.server import LocalSite
 
 from .drivers import Driver
-from .loopback import PATIENCE, SESSION, Connection, LoopbackServer, Received, ai_site, answer
+from .loopback import WAIT_LIMIT, SESSION, Connection, LoopbackServer, Received, ai_site, response
 
 
 @pytest.fixture
@@ -75,8 +75,8 @@ def test_an_open_file_keeps_its_name_and_stays_open(
 
 
 def test_a_file_is_sent_whole_again_after_a_refused_nonce(picture: Path, driver: Driver) -> None:
-    refused = answer({"code": "rest_cookie_invalid_nonce", "message": "m"}, 403)
-    good = answer({"success": True, "data": {"id": "f1", "url": "u"}})
+    refused = response({"code": "rest_cookie_invalid_nonce", "message": "m"}, 403)
+    good = response({"success": True, "data": {"id": "f1", "url": "u"}})
 
     def upload(connection: Connection, request: Received) -> None:
         connection.send(refused if len(server.requests) < 3 else good)
@@ -150,9 +150,9 @@ def test_files_go_with_a_prompt(site: LocalSite, picture: Path, driver: Driver) 
         client.generate("Hi", files=[stored, picture])
         list(client.stream("Hi", files=[picture]))
         client.generate("", files=[picture])
-        talk = client.conversation()
-        talk.generate("", files=[stored])
-        talk.generate("Hi", files=[stored])
+        chat = client.conversation()
+        chat.generate("", files=[stored])
+        chat.generate("Hi", files=[stored])
     one, two, three, four, five, six = site.app.submissions
     ids = list(site.app.files.uploads)
     assert (one["newFileId"], "newFileIds" in one) == (stored.id, False)
@@ -268,8 +268,8 @@ def test_an_early_refusal_and_the_second_try_do_not_mix(driver: Driver) -> None:
 
     pause = threading.Event()
     content = bytes(range(256)) * 4096
-    refused = answer({"code": "rest_cookie_invalid_nonce", "message": "m"}, 403)
-    good = answer({"success": True, "data": {"id": "f1"}})
+    refused = response({"code": "rest_cookie_invalid_nonce", "message": "m"}, 403)
+    good = response({"success": True, "data": {"id": "f1"}})
 
     def upload(connection: Connection, request: Received) -> None:
         connection.send(refused if len(server.requests) < 3 else good)
@@ -283,8 +283,8 @@ def test_an_upload_that_the_site_stops_reading_is_given_up(driver: Driver) -> No
     given_up = threading.Event()
 
     def handle(connection: Connection, request: Received) -> None:
-        connection.send(answer(SESSION))
-        given_up.wait(PATIENCE)
+        connection.send(response(SESSION))
+        given_up.wait(WAIT_LIMIT)
         connection.close()
 
     timeout = Timeout(connect=0.2, idle=0.2)
@@ -297,9 +297,9 @@ def test_an_upload_that_the_site_stops_reading_is_given_up(driver: Driver) -> No
 def test_the_total_time_is_that_of_prompt_and_files_together(driver: Driver) -> None:
     def handle(connection: Connection, request: Received) -> None:
         if "start_session" in request.target:
-            connection.send(answer(SESSION))
+            connection.send(response(SESSION))
         elif len(server.requests) == 2:
-            connection.send(answer({"success": True, "data": {"id": "f1"}}))
+            connection.send(response({"success": True, "data": {"id": "f1"}}))
         else:
             connection.wait_closed()
             connection.close()

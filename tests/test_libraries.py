@@ -31,8 +31,17 @@ from chatgpt4online.errors import ChatError, QueryRejected, ReplyError, RouteNot
 from chatgpt4online.models import Reply
 
 from .drivers import AsyncDriver, Driver, SyncDriver
-from .elsewhere import HELLO
-from .loopback import CHUNKED, SESSION, LoopbackServer, ai_site, answer, end, live, reply_with
+from .loopback import (
+    CHUNKED,
+    HELLO_SITE,
+    SESSION,
+    LoopbackServer,
+    ai_site,
+    end,
+    live,
+    reply_with,
+    response,
+)
 
 SITE = "https://site.example"
 SESSION_ROUTE = "/wp-json/mwai/v1/start_session"
@@ -137,7 +146,7 @@ def test_mocked_failures(body: bytes, status: int, kind: type[ChatError], ask: A
 
 
 def test_a_mock_without_the_sites_routes_keeps_the_client_off_the_network() -> None:
-    with LoopbackServer(HELLO) as server, SyncDriver().client(server.url) as client:
+    with LoopbackServer(HELLO_SITE) as server, SyncDriver().client(server.url) as client:
         with requests_mock.Mocker(), pytest.raises(requests_mock.exceptions.NoMockAddress):
             client.generate("Hi")
         with responses.RequestsMock(), pytest.raises(ChatError):
@@ -148,7 +157,7 @@ def test_a_mock_without_the_sites_routes_keeps_the_client_off_the_network() -> N
 @pytest.mark.parametrize("chunked", [True, False], ids=["chunked", "length"])
 def test_vcrpy_records_and_replays(chunked: bool, tmp_path: Path, driver: Driver) -> None:
     events = live("Hel") + live("lo") + end("Hello")
-    whole = answer(events, 200, "Content-Type: text/event-stream")
+    whole = response(events, 200, "Content-Type: text/event-stream")
     submit = (
         reply_with(live("Hel"), live("lo"), end("Hello"))
         if chunked
@@ -173,7 +182,7 @@ def test_vcrpy_records_and_replays(chunked: bool, tmp_path: Path, driver: Driver
 
 def test_requests_cache_sees_an_injected_sessions_requests() -> None:
     with (
-        LoopbackServer(HELLO) as server,
+        LoopbackServer(HELLO_SITE) as server,
         requests_cache.CachedSession(
             backend="memory", allowable_methods=["GET", "POST"], ignored_parameters=["chatId"]
         ) as session,
@@ -188,7 +197,7 @@ def test_requests_cache_sees_an_injected_sessions_requests() -> None:
 
 
 def test_requests_cache_lets_prompts_through_by_default() -> None:
-    with LoopbackServer(HELLO) as server, requests_cache.CachedSession(backend="memory") as session:
+    with LoopbackServer(HELLO_SITE) as server, requests_cache.CachedSession(backend="memory") as session:
         with SyncDriver().client(server.url, session=session) as client:
             assert [client.generate("Hi").text for _ in range(2)] == ["Hello", "Hello"]
         assert len(server.prompts) == 2
@@ -213,7 +222,7 @@ def spans(driver: Driver) -> Iterator[InMemorySpanExporter]:
 
 
 def test_opentelemetry_traces_each_request(spans: InMemorySpanExporter, driver: Driver) -> None:
-    with LoopbackServer(HELLO) as server, driver.client(server.url) as client:
+    with LoopbackServer(HELLO_SITE) as server, driver.client(server.url) as client:
         assert client.generate("Hi").text == "Hello"
         found = [dict(span.attributes or {}) for span in spans.get_finished_spans()]
         assert [(span["http.url"], span["http.status_code"]) for span in found] == [
@@ -225,7 +234,7 @@ def test_opentelemetry_traces_each_request(spans: InMemorySpanExporter, driver: 
 
 
 def test_opentelemetry_traces_failures(spans: InMemorySpanExporter, driver: Driver) -> None:
-    refuse = ai_site(lambda connection, request: connection.send(answer("{}", 500)))
+    refuse = ai_site(lambda connection, request: connection.send(response("{}", 500)))
     with LoopbackServer(refuse) as server, driver.client(server.url) as client:
         with pytest.raises(ChatError):
             client.generate("Hi")
@@ -260,7 +269,7 @@ def test_a_subclass_of_requests_session_sees_each_request() -> None:
             seen.append(f"send {request.path_url}")
             return super().send(request, **options)
 
-    with LoopbackServer(HELLO) as server, Session() as session:
+    with LoopbackServer(HELLO_SITE) as server, Session() as session:
         session.hooks["response"].append(lambda response, **options: seen.append("response"))
         with SyncDriver().client(server.url, session=session) as client:
             assert client.generate("Hi").text == "Hello"
@@ -289,7 +298,7 @@ def test_a_middleware_of_an_aiohttp_session_sees_each_request() -> None:
         ):
             return await client.generate("Hi")
 
-    with LoopbackServer(HELLO) as server:
+    with LoopbackServer(HELLO_SITE) as server:
         assert asyncio.run(ask(server.url)).text == "Hello"
     assert seen == [f"POST {SESSION_ROUTE}: 200", f"POST {PROMPT_ROUTE}: 200"]
 

@@ -17,7 +17,7 @@ from .loopback import (
     Connection,
     LoopbackServer,
     Received,
-    answer,
+    response,
     chunk,
     events_head,
     live,
@@ -111,7 +111,7 @@ def test_a_hostile_answer_costs_little_memory(driver: Driver) -> None:
     def handle(connection: Connection, request: Received) -> None:
         call, make = cases[int(request.target.split("/")[1])]
         if "start_session" in request.target and call != "open_session":
-            connection.send(answer(SESSION))
+            connection.send(response(SESSION))
         else:
             for data in make():
                 connection.send(data)

@@ -1,4 +1,4 @@
-"""How a site is reached: headers, cookies, redirects, proxies, TLS and injected sessions."""
+"""Requests on the wire: headers, cookies, redirects and injected sessions."""
 
 from __future__ import annotations
 
@@ -15,21 +15,24 @@ from chatgpt4online.protocol.site import Era
 from chatgpt4online.server import LocalSite
 
 from . import loopback
-from .drivers import AsyncDriver, Driver, SyncDriver
-from .elsewhere import CERTIFICATE, HELLO, ONCE, proxy_server, tls_context
+from .drivers import NO_RETRY, AsyncDriver, Driver, SyncDriver
 from .loopback import (
+    CERTIFICATE,
+    HELLO_SITE,
     SESSION,
     Connection,
     LoopbackServer,
     Received,
     ai_site,
-    answer,
+    proxy_server,
+    response,
+    tls_context,
 )
 
 
-def test_what_is_sent(driver: Driver) -> None:
+def test_requests(driver: Driver) -> None:
     with (
-        LoopbackServer(HELLO) as server,
+        LoopbackServer(HELLO_SITE) as server,
         driver.client(server.url, "b1", headers={"X-Mine": "1", "Accept": "mine"}) as client,
     ):
         client.generate("Привет", model="m", max_tokens=7)
@@ -53,10 +56,10 @@ def test_what_is_sent(driver: Driver) -> None:
 
 
 @pytest.mark.parametrize("names", [("Accept",), ("accept",), ("accept", "Accept", "ACCEPT")])
-def test_headers_of_the_protocol_stand_in_any_case(names: tuple[str, ...], driver: Driver) -> None:
+def test_protocol_headers_cannot_be_overridden(names: tuple[str, ...], driver: Driver) -> None:
     mine = dict.fromkeys((*names, "content-type", "x-wp-nonce"), "mine")
     with (
-        LoopbackServer(HELLO) as server,
+        LoopbackServer(HELLO_SITE) as server,
         driver.client(server.url, headers=mine) as client,
     ):
         client.generate("Hi")
@@ -67,19 +70,19 @@ def test_headers_of_the_protocol_stand_in_any_case(names: tuple[str, ...], drive
 
 
 @pytest.mark.parametrize("name", ["User-Agent", "user-agent"])
-def test_a_user_agent_of_the_callers_own(name: str, driver: Driver) -> None:
+def test_custom_user_agent(name: str, driver: Driver) -> None:
     with (
-        LoopbackServer(HELLO) as server,
+        LoopbackServer(HELLO_SITE) as server,
         driver.client(server.url, headers={name: "mine"}) as client,
     ):
         client.generate("Hi")
         assert {request.headers["user-agent"] for request in server.requests} == {"mine"}
 
 
-def test_the_last_spelling_of_a_header_stands_and_credentials_before_any(driver: Driver) -> None:
+def test_credentials_override_headers_and_last_duplicate_wins(driver: Driver) -> None:
     mine = {"X-Mine": "1", "x-mine": "2", "Authorization": "Basic a", "authorization": "Basic b"}
     with (
-        LoopbackServer(HELLO) as server,
+        LoopbackServer(HELLO_SITE) as server,
         driver.client(server.url, headers=mine, auth=("ann", "pw")) as client,
     ):
         client.generate("Hi")
@@ -88,7 +91,7 @@ def test_the_last_spelling_of_a_header_stands_and_credentials_before_any(driver:
     assert prompt.headers["authorization"] == "Basic YW5uOnB3"
 
 
-def test_a_member_of_an_enumeration_is_the_text_that_it_is(driver: Driver) -> None:
+def test_string_enum_headers(driver: Driver) -> None:
     class Name(str, Enum):  # noqa: UP042 - str() of a StrEnum is its text
         AUTHORIZATION = "Authorization"
 
@@ -98,12 +101,12 @@ def test_a_member_of_an_enumeration_is_the_text_that_it_is(driver: Driver) -> No
     with pytest.raises(UsageError, match="plain http"):
         driver.client("http://site.invalid", headers={Name.AUTHORIZATION: "mine"})
     mine = {Name.AUTHORIZATION: Value.MINE}
-    with LoopbackServer(HELLO) as server, driver.client(server.url, headers=mine) as client:
+    with LoopbackServer(HELLO_SITE) as server, driver.client(server.url, headers=mine) as client:
         client.generate("Hi")
         assert server.prompts[0].headers["authorization"] == "Bearer mine"
 
 
-def test_a_cookie_goes_back_as_the_site_has_set_it(driver: Driver) -> None:
+def test_cookie_is_returned_unchanged(driver: Driver) -> None:
     site = ai_site(loopback.HELLO, cookie="padded=abc==")
     with LoopbackServer(site) as server, driver.client(server.url) as client:
         client.generate("Hi")
@@ -115,28 +118,28 @@ def cookies_of(request: Received) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    ("given", "kept"),
+    ("own", "sent"),
     [
         ("mine=1", "mine=1"),
         ("mine=1;", "mine=1"),
         ("mine=1; yours=a=b", "mine=1; yours=a=b"),
     ],
 )
-def test_cookies_of_the_caller_go_beside_those_of_the_site(
-    given: str, kept: str, driver: Driver
+def test_own_cookies_are_merged_with_those_of_the_site(
+    own: str, sent: str, driver: Driver
 ) -> None:
     with (
-        LoopbackServer(HELLO) as server,
-        driver.client(server.url, headers={"cookie": given}) as client,
+        LoopbackServer(HELLO_SITE) as server,
+        driver.client(server.url, headers={"cookie": own}) as client,
     ):
         client.generate("Hi")
         opening, prompt = server.requests
-    assert cookies_of(opening) == set(given.removesuffix(";").split("; "))
-    assert cookies_of(prompt) == {*kept.split("; "), "mwai_session_id=s1"}
+    assert cookies_of(opening) == set(own.removesuffix(";").split("; "))
+    assert cookies_of(prompt) == {*sent.split("; "), "mwai_session_id=s1"}
 
 
-def test_cookies_are_kept_even_of_a_bare_address(driver: Driver) -> None:
-    with LoopbackServer(HELLO) as server, driver.client(server.url) as client:
+def test_cookies_of_an_ip_address(driver: Driver) -> None:
+    with LoopbackServer(HELLO_SITE) as server, driver.client(server.url) as client:
         client.generate("Hi")
         client.generate("Hi")
         cookies = [request.headers.get("cookie") for request in server.requests]
@@ -144,9 +147,9 @@ def test_cookies_are_kept_even_of_a_bare_address(driver: Driver) -> None:
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_a_prompt_is_never_redirected(status: int, driver: Driver) -> None:
-    with LoopbackServer(HELLO) as other:
-        redirect = answer("", status, f"Location: {other.url}/wp-json/mwai-ui/v1/chats/submit")
+def test_prompt_is_never_redirected(status: int, driver: Driver) -> None:
+    with LoopbackServer(HELLO_SITE) as other:
+        redirect = response("", status, f"Location: {other.url}/wp-json/mwai-ui/v1/chats/submit")
         with (
             LoopbackServer(ai_site(lambda connection, _: connection.send(redirect))) as server,
             driver.client(server.url) as client,
@@ -158,31 +161,31 @@ def test_a_prompt_is_never_redirected(status: int, driver: Driver) -> None:
         assert other.requests == []
 
 
-def test_discovery_follows_a_redirect_on_the_same_host_only(driver: Driver) -> None:
-    with LoopbackServer(HELLO) as other:
+def test_page_redirects_are_followed_on_the_same_host_only(driver: Driver) -> None:
+    with LoopbackServer(HELLO_SITE) as other:
 
         def handle(connection: Connection, request: Received) -> None:
             if request.target == "/chat":
-                connection.send(answer("", 301, "Location: /chat/"))
+                connection.send(response("", 301, "Location: /chat/"))
             elif request.target == "/chat/":
-                link = 'Link: <http://elsewhere/wp-json/>; rel="https://api.w.org/"'
-                connection.send(answer("<html>", 200, link))
-            elif request.target == "/away":
-                connection.send(answer("", 301, f"Location: {other.url}/"))
+                link = 'Link: <http://other.example/wp-json/>; rel="https://api.w.org/"'
+                connection.send(response("<html>", 200, link))
+            elif request.target == "/moved":
+                connection.send(response("", 301, f"Location: {other.url}/"))
             else:
-                HELLO(connection, request)
+                HELLO_SITE(connection, request)
 
         with LoopbackServer(handle) as server:
             with driver.client(server.url + "/chat") as client:
                 assert client.generate("Hi").text == "Hello"
-            with driver.client(server.url + "/away") as client:
+            with driver.client(server.url + "/moved") as client:
                 with pytest.raises(StatusError, match="redirects to another host"):
                     client.generate("Hi")
         assert other.requests == []
 
 
-def test_a_site_that_has_no_address(driver: Driver) -> None:
-    with driver.client("http://site.invalid/", retry=ONCE) as client:
+def test_unknown_host(driver: Driver) -> None:
+    with driver.client("http://site.invalid/", retry=NO_RETRY) as client:
         with pytest.raises(ConnectError, match=r"Could not connect to http://site\.invalid: \w+"):
             client.generate("Hi")
 
@@ -205,62 +208,62 @@ def test_a_site_that_has_no_address(driver: Driver) -> None:
         {b"X": "a"},
     ],
 )
-def test_what_is_no_header(headers: Any, driver: Driver) -> None:
+def test_invalid_headers(headers: Any, driver: Driver) -> None:
     with pytest.raises(UsageError, match="headers"):
         driver.client("http://site.invalid/", headers=headers)
 
 
 @pytest.mark.parametrize(
-    "wrong",
+    "arguments",
     [
         {"timeout": 5}, {"timeout": None}, {"retry": 3}, {"limits": None}, {"proxy": 3},
         {"headers": [("a", "b")]}, {"headers": {"Content-Length": "3"}}, {"headers": {"a b": "c"}},
         {"headers": {"a": "\u20ac"}}, {"site": 5}, {"site": ""},
     ],
 )  # fmt: skip
-def test_what_are_no_arguments(wrong: dict[str, Any], driver: Driver) -> None:
+def test_invalid_arguments(arguments: dict[str, Any], driver: Driver) -> None:
     with pytest.raises(UsageError):
-        driver.client(**{"site": "https://site.invalid/", **wrong})
+        driver.client(**{"site": "https://site.invalid/", **arguments})
 
 
 @pytest.mark.parametrize("name", ["token", "messages", "newMessage", "timeout", "chatId", "botId"])
-def test_what_are_no_options(name: str, driver: Driver) -> None:
+def test_invalid_chat_parameters(name: str, driver: Driver) -> None:
     with driver.client("https://site.invalid/") as client:
         with pytest.raises(UsageError, match=f"{name} is not a chat parameter"):
             client.generate("Hi", **{name: "x"})
 
 
-def test_an_injected_session_of_requests_is_used_and_stays_open() -> None:
-    with LoopbackServer(HELLO) as server, requests.Session() as session:
-        session.headers["X-Theirs"] = "1"
-        session.cookies.set("theirs", "2")
+def test_injected_requests_session() -> None:
+    with LoopbackServer(HELLO_SITE) as server, requests.Session() as session:
+        session.headers["X-Session"] = "1"
+        session.cookies.set("own", "2")
         with Client(server.url, session=session) as client:
             assert client.generate("Hi").text == "Hello"
-        assert server.prompts[0].headers["x-theirs"] == "1"
-        assert "theirs=2" in server.prompts[0].headers["cookie"]
+        assert server.prompts[0].headers["x-session"] == "1"
+        assert "own=2" in server.prompts[0].headers["cookie"]
         assert session.get(server.url + "/wp-json/start_session").status_code == 200
         assert server.connections == 1
 
 
-def test_an_injected_session_of_aiohttp_is_used_and_stays_open() -> None:
+def test_injected_aiohttp_session() -> None:
     driver = AsyncDriver()
 
     async def run() -> None:
         jar = aiohttp.CookieJar(unsafe=True)
-        async with aiohttp.ClientSession(headers={"X-Theirs": "1"}, cookie_jar=jar) as session:
+        async with aiohttp.ClientSession(headers={"X-Session": "1"}, cookie_jar=jar) as session:
             async with AsyncClient(server.url, session=session) as client:
                 assert (await client.generate("Hi")).text == "Hello"
-            assert server.prompts[0].headers["x-theirs"] == "1"
+            assert server.prompts[0].headers["x-session"] == "1"
             async with session.get(server.url + "/wp-json/start_session") as response:
                 assert response.status == 200
             assert server.connections == 1
 
-    with LoopbackServer(HELLO) as server:
+    with LoopbackServer(HELLO_SITE) as server:
         driver.runner.run(run())
     driver.close()
 
 
-def test_an_injected_session_of_aiohttp_that_raises_for_a_status() -> None:
+def test_injected_aiohttp_session_with_raise_for_status() -> None:
     driver = AsyncDriver()
 
     async def run(site: str) -> None:
@@ -276,9 +279,9 @@ def test_an_injected_session_of_aiohttp_that_raises_for_a_status() -> None:
     driver.close()
 
 
-def test_an_async_client_belongs_to_one_event_loop() -> None:
+def test_async_client_is_bound_to_its_event_loop() -> None:
     first, second = AsyncDriver(), AsyncDriver()
-    with LoopbackServer(HELLO) as server:
+    with LoopbackServer(HELLO_SITE) as server:
         client = AsyncClient(server.url)
         first.runner.run(client.generate("Hi"))
         with pytest.raises(UsageError, match="another event loop"):
@@ -288,11 +291,11 @@ def test_an_async_client_belongs_to_one_event_loop() -> None:
     second.close()
 
 
-def test_an_injected_session_keeps_its_own_tls_and_proxy() -> None:
-    seen: list[str] = []
+def test_injected_session_keeps_its_tls_and_proxy_settings() -> None:
+    targets: list[str] = []
     with (
-        LoopbackServer(proxy_server(seen)) as proxy,
-        LoopbackServer(HELLO, tls_context()) as server,
+        LoopbackServer(proxy_server(targets)) as proxy,
+        LoopbackServer(HELLO_SITE, tls_context()) as server,
         requests.Session() as session,
     ):
         session.verify = CERTIFICATE
@@ -301,11 +304,11 @@ def test_an_injected_session_keeps_its_own_tls_and_proxy() -> None:
         session.proxies = {"http": proxy.url}
         with Client("http://site.invalid", session=session) as client:
             assert client.generate("Hi").text == "Hello"
-    assert len(seen) == 2
+    assert len(targets) == 2
 
 
 @pytest.mark.parametrize("kind", [SyncDriver, AsyncDriver])
-def test_no_site(kind: type[Driver], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_site_from_environment(kind: type[Driver], monkeypatch: pytest.MonkeyPatch) -> None:
     driver = kind()
     with pytest.raises(UsageError, match="No site is given"):
         driver.client()
@@ -316,9 +319,9 @@ def test_no_site(kind: type[Driver], monkeypatch: pytest.MonkeyPatch) -> None:
     driver.close()
 
 
-@pytest.mark.parametrize(("count", "name"), [(10, "threads or tasks"), (100, "more of them")])
-def test_many_at_once_open_one_session(count: int, name: str, driver: Driver) -> None:
-    with LoopbackServer(HELLO) as server, driver.client(server.url) as client:
+@pytest.mark.parametrize("count", [10, 100])
+def test_concurrent_calls_share_one_session(count: int, driver: Driver) -> None:
+    with LoopbackServer(HELLO_SITE) as server, driver.client(server.url) as client:
         replies = driver.together(client, count)
         assert [reply.text for reply in replies] == ["Hello"] * count
         paths = [request.target.rpartition("/")[2] for request in server.requests]

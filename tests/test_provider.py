@@ -1,4 +1,4 @@
-"""The provider that this project grew from."""
+"""`Chatgpt4Online`, the interface of the original provider."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from chatgpt4online import Chatgpt4Online, ConnectError, UsageError
 from chatgpt4online.server import LocalSite
 
 MESSAGES = [{"role": "user", "content": "Привет! Как дела?"}]
-SAID = "You said: Привет! Как дела? (3 words)"
+REPLY = "You said: Привет! Как дела? (3 words)"
 
-# As it was documented, save for the import and the site.
+# The documented example, with another import and without a site.
 SCRIPT = """
 import asyncio
 from chatgpt4online import Chatgpt4Online
@@ -51,33 +51,33 @@ def run_script(site: str) -> str:
     return done.stdout
 
 
-def test_the_original_example_prints_the_reply() -> None:
+def test_original_example() -> None:
     with LocalSite() as site:
-        assert run_script(site.url) == SAID + "\n"
+        assert run_script(site.url) == REPLY + "\n"
 
 
-def test_the_original_example_prints_none_where_the_site_is_down(dead_port: int) -> None:
+def test_original_example_prints_none_on_failure(dead_port: int) -> None:
     assert run_script(f"http://127.0.0.1:{dead_port}") == "None\n"
 
 
-def test_on_an_instance() -> None:
+def test_instance() -> None:
     with LocalSite() as site:
         provider = Chatgpt4Online(messages=MESSAGES, site=site.url)
-        assert collect(provider.create_async_generator()) == [SAID]
-        assert provider.generate() == SAID
+        assert collect(provider.create_async_generator()) == [REPLY]
+        assert provider.generate() == REPLY
         nonce = asyncio.run(provider.get_nonce({"Accept-Language": "en"}))
         assert len(nonce) == 10
     assert "model" not in site.app.submissions[0]
     assert (provider.model, provider.models) == ("gpt-4", ["gpt-4"])
 
 
-def test_on_an_instance_where_the_site_fails(dead_port: int) -> None:
+def test_instance_returns_none_on_failure(dead_port: int) -> None:
     provider = Chatgpt4Online("gpt-4", MESSAGES, site=f"http://127.0.0.1:{dead_port}")
     assert collect(provider.create_async_generator()) == [None]
     assert provider.generate() is None
 
 
-def test_on_the_class(dead_port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_class_methods(dead_port: int, monkeypatch: pytest.MonkeyPatch) -> None:
     with LocalSite() as site:
         monkeypatch.setenv("CHATGPT4ONLINE_SITE", site.url)
         texts = collect(
@@ -85,7 +85,7 @@ def test_on_the_class(dead_port: int, monkeypatch: pytest.MonkeyPatch) -> None:
                 "gpt-4", MESSAGES, proxy=None, timeout=5, api_key="k", stream=True
             )
         )
-        assert texts == [SAID]
+        assert texts == [REPLY]
         assert len(asyncio.run(Chatgpt4Online.get_nonce({}))) == 10
     assert "api_key" not in site.app.submissions[0]
     with pytest.raises(ConnectError):
@@ -96,7 +96,7 @@ def test_on_the_class(dead_port: int, monkeypatch: pytest.MonkeyPatch) -> None:
         )
 
 
-def test_the_callers_mistakes_are_raised() -> None:
+def test_usage_errors_are_raised() -> None:
     for provider in (Chatgpt4Online(messages=MESSAGES), Chatgpt4Online(site="http://127.0.0.1:1")):
         with pytest.raises(UsageError):
             collect(provider.create_async_generator())

@@ -26,16 +26,16 @@ from urllib3.util.retry import Retry
 
 from chatgpt4online.errors import ChatError, ConnectError, IncompleteReply, TransportError
 
-from .drivers import Driver, SyncDriver
-from .elsewhere import HELLO, ONCE
+from .drivers import NO_RETRY, Driver, SyncDriver
 from .loopback import (
+    HELLO_SITE,
     SESSION,
     Connection,
     Handler,
     LoopbackServer,
     Received,
     ai_site,
-    answer,
+    response,
     cut,
     events_head,
 )
@@ -109,7 +109,7 @@ def refused() -> Iterator[Trouble]:
 
 @contextmanager
 def bad_certificate(name: str, reason: str, authority: str | None = None) -> Iterator[Trouble]:
-    with LoopbackServer(HELLO, server_context(name)) as server:
+    with LoopbackServer(HELLO_SITE, server_context(name)) as server:
         causes = (ssl.SSLCertVerificationError,)
         yield Trouble(server.url, reason, causes=causes, authority=authority)
         assert server.requests == []
@@ -123,7 +123,7 @@ def no_tls() -> Iterator[Trouble]:
                 sock, _ = listener.accept()
                 with sock:
                     sock.recv(65536)
-                    sock.sendall(answer("", 400))
+                    sock.sendall(response("", 400))
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = threading.Thread(target=serve)
@@ -157,7 +157,7 @@ def unknown_proxy(scheme: str) -> Iterator[Trouble]:
 @contextmanager
 def refused_tunnel(status: int) -> Iterator[Trouble]:
     def handle(connection: Connection, request: Received) -> None:
-        connection.send(answer("", status))
+        connection.send(response("", status))
         connection.close()
 
     with LoopbackServer(handle) as server:
@@ -214,7 +214,7 @@ def fail(driver: Driver, trouble: Trouble, **options: Any) -> ChatError:
         headers={"Cookie": f"own={OWN_COOKIE}"},
         proxy=trouble.proxy,
         verify=trouble.authority or True,
-        retry=ONCE,
+        retry=NO_RETRY,
         **options,
     ) as client:
         with pytest.raises(ChatError) as caught:
@@ -302,7 +302,7 @@ def retrying_session(retry: Retry) -> Iterator[requests.Session]:
 
 def test_the_status_that_an_injected_session_gave_up_on() -> None:
     """The session sends a prompt again, and hides the last response from the client."""
-    broken = ai_site(lambda connection, request: connection.send(answer("Bad gateway", 502)))
+    broken = ai_site(lambda connection, request: connection.send(response("Bad gateway", 502)))
     retry = Retry(2, status_forcelist=[502], allowed_methods=None, backoff_factor=0)
     with LoopbackServer(broken) as server, retrying_session(retry) as session:
         error = fail(SyncDriver(), Trouble(server.url, ""), session=session)
@@ -341,7 +341,7 @@ def test_a_connection_that_breaks_during_the_reply(framing: str, driver: Driver)
 def test_a_certificate_of_the_authority_is_accepted(driver: Driver) -> None:
     """So the others are rejected for the reason that this module says."""
     with (
-        LoopbackServer(HELLO, server_context("good.pem")) as server,
+        LoopbackServer(HELLO_SITE, server_context("good.pem")) as server,
         driver.client(server.url, verify=AUTHORITY) as client,
     ):
         assert client.generate("Hi").text == "Hello"

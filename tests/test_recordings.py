@@ -1,4 +1,4 @@
-"""Every recording of a real site, served as it was, through both clients."""
+"""Every recording of a real site, replayed byte for byte to both clients."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .recordings import SUBMITS, Recording, names, outcome_of
 
 
 def serve(recording: Recording) -> LoopbackServer:
-    """Serve the site of a recording, with the recording as the answer to every prompt."""
+    """Serve the site of a recording, with the recording as the response to every prompt."""
     opening = recording.sibling("start_session")
     page = recording.sibling("page", "page-chat")
 
@@ -61,7 +61,7 @@ def test_stream(recording: Recording, driver: Driver) -> None:
 
 
 @pytest.mark.parametrize("front", ["chunked", "close-delimited"])
-def test_all_that_is_about_a_reply_comes_as_activity(front: str, driver: Driver) -> None:
+def test_activity_events(front: str, driver: Driver) -> None:
     recording = Recording(f"3.6.2/{front}/stream-events")
     with serve(recording) as server, driver.client(server.url) as client:
         events = list(client.stream("Hello there").events())
@@ -75,27 +75,27 @@ def test_all_that_is_about_a_reply_comes_as_activity(front: str, driver: Driver)
 
 
 @pytest.mark.parametrize("front", ["chunked", "close-delimited"])
-def test_what_comes_beside_the_text(front: str, driver: Driver) -> None:
+def test_actions_shortcuts_blocks_and_usage(front: str, driver: Driver) -> None:
     recording = Recording(f"3.6.2/{front}/stream-extras")
     with serve(recording) as server, driver.client(server.url) as client:
         reply = client.generate("Hello there")
-    assert [(extra.type, extra.data["name"]) for extra in reply.actions] == [
+    assert [(action.type, action.data["name"]) for action in reply.actions] == [
         ("function", "openCart")
     ]
-    assert [extra.data["label"] for extra in reply.shortcuts] == ["Tell me more"]
-    assert [extra.data["html"] for extra in reply.blocks] == ["<p>Sign up <b>now</b></p>"]
+    assert [item.data["label"] for item in reply.shortcuts] == ["Tell me more"]
+    assert [item.data["html"] for item in reply.blocks] == ["<p>Sign up <b>now</b></p>"]
     assert reply.usage is not None
     assert (reply.usage.total_tokens, reply.usage.raw["queries"]) == (10, 1)
     assert reply.response_id == "chatcmpl-1"
 
 
 def _check_prompts(server: LoopbackServer, recording: Recording) -> None:
-    """A prompt is sent twice only after a refused nonce."""
-    refused = outcome_of(recording).error is NonceRejected
-    era1 = recording.name.startswith("1.9.84")
-    assert len(server.prompts) == (2 if refused else 1)
+    """A prompt is sent twice only if its nonce was rejected."""
+    rejected = outcome_of(recording).error is NonceRejected
+    no_nonce = recording.name.startswith("1.9.84")
+    assert len(server.prompts) == (2 if rejected else 1)
     for prompt in server.prompts:
-        assert prompt.headers.get("x-wp-nonce") == (None if era1 else _nonce_of(recording))
+        assert prompt.headers.get("x-wp-nonce") == (None if no_nonce else _nonce_of(recording))
     assert "x-wp-nonce" not in server.requests[0].headers
 
 

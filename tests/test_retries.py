@@ -1,4 +1,4 @@
-"""How often a call is tried again, and after what delay."""
+"""When calls are retried, and after what delay."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def busy(seconds: float) -> Blocked:
 def waits_of(
     policy: RetryPolicy, errors: list[ChatError], seconds_left: float | None = None
 ) -> tuple[list[float], BaseException | None]:
-    """Raise `errors` in turn; return the waits between them and the last error."""
+    """Raise each of `errors` in order. Return the waits between tries, and the final error."""
     left = list(errors)
     waits: list[float] = []
     if not policy.retries(errors[0]):
@@ -39,7 +39,7 @@ def waits_of(
     return waits, None
 
 
-def test_delays_double_up_to_a_bound_with_jitter_on_top() -> None:
+def test_exponential_backoff_with_jitter() -> None:
     policy = RetryPolicy(attempts=6, backoff=1.0, max_backoff=4.0)
     waits, error = waits_of(policy, [CONNECT] * 9)
     assert error is CONNECT
@@ -49,7 +49,7 @@ def test_delays_double_up_to_a_bound_with_jitter_on_top() -> None:
     assert len({wait % 1 for wait in waits}) > 1
 
 
-def test_a_longer_retry_after_replaces_the_delay() -> None:
+def test_retry_after_longer_than_the_backoff() -> None:
     policy = RetryPolicy(attempts=4, backoff=1.0, max_retry_after=50.0)
     waits, error = waits_of(policy, [busy(50), busy(0), CONNECT])
     assert error is None
@@ -57,28 +57,28 @@ def test_a_longer_retry_after_replaces_the_delay() -> None:
     assert waits[1] < 4
 
 
-def test_a_longer_retry_after_than_allowed_ends_the_call() -> None:
+def test_retry_after_over_the_maximum() -> None:
     policy = RetryPolicy(max_retry_after=50.0)
     error = busy(51)
     assert waits_of(policy, [error]) == ([], error)
 
 
-def test_the_last_error_is_raised() -> None:
+def test_last_error_is_raised() -> None:
     last = busy(0)
     assert waits_of(RetryPolicy(attempts=2, backoff=0), [CONNECT, last, CONNECT])[1] is last
 
 
-def test_a_retry_beyond_the_total_time_is_not_begun() -> None:
+def test_no_retry_beyond_the_deadline() -> None:
     assert waits_of(RetryPolicy(backoff=30), [CONNECT], 20) == ([], CONNECT)
     assert len(waits_of(RetryPolicy(backoff=1), [CONNECT], 20)[0]) == 1
 
 
-def test_what_is_not_retried() -> None:
+def test_not_retried() -> None:
     error = ReplyError("r")
     assert waits_of(RetryPolicy(), [error]) == ([], error)
     assert waits_of(RetryPolicy(attempts=1), [CONNECT]) == ([], CONNECT)
 
 
-def test_what_the_caller_wants_retried() -> None:
+def test_retry_if() -> None:
     policy = RetryPolicy(retry_if=lambda error: isinstance(error, ReplyError), backoff=0)
     assert waits_of(policy, [ReplyError("r")]) == ([0], None)

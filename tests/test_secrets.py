@@ -1,4 +1,4 @@
-"""Nonces, cookies and credentials are shown nowhere."""
+"""No error, log record or repr reveals nonces, cookies or credentials."""
 
 from __future__ import annotations
 
@@ -19,22 +19,21 @@ from chatgpt4online import (
     Limits,
     Message,
     QueryRejected,
-    RetryPolicy,
     Timeout,
     UsageError,
 )
 
-from .drivers import AsyncDriver, Driver
-from .hidden import (
+from .drivers import NO_RETRY, AsyncDriver, Driver
+from .known_secrets import (
     COOKIE,
     NONCE,
     PASSWORD,
     PROMPT,
     TOKEN,
-    all_shown,
-    check_nothing_is_shown,
+    error_details,
+    assert_no_secrets,
     echo,
-    opened_site,
+    site_with_secrets,
 )
 from .loopback import (
     CHUNKED,
@@ -43,7 +42,7 @@ from .loopback import (
     Handler,
     LoopbackServer,
     Received,
-    answer,
+    response,
     chunk,
     cut,
     live,
@@ -51,11 +50,11 @@ from .loopback import (
     stall,
 )
 
-ONCE = RetryPolicy(attempts=1)
-MARK = "[…]"
+REDACTED = "[…]"
 
 
 def echoing(make: Callable[[str], bytes]) -> Handler:
+    """Return a handler that makes its response from the secrets in the request."""
     return lambda connection, request: connection.send(make(echo(request)))
 
 
@@ -63,47 +62,48 @@ def event(kind: str, data: Any) -> bytes:
     return b"data: " + json.dumps({"type": kind, "data": data}).encode() + b"\n\n"
 
 
-ANSWERS: dict[str, Handler] = {
-    "cut": cut(),
+RESPONSES: dict[str, Handler] = {
+    "close": cut(),
     "reset": cut(reset=True),
     "stall": stall(),
-    "stall in the reply": stall(CHUNKED + chunk(live("Hello"))),
-    "cut in the reply": cut(CHUNKED + chunk(live("Hello"))),
+    "stall in reply": stall(CHUNKED + chunk(live("Hello"))),
+    "close in reply": cut(CHUNKED + chunk(live("Hello"))),
     "not HTTP": send(b"what\r\n\r\n"),
-    "a broken header": send(b"HTTP/1.1 200 OK\r\nBroken\r\n\r\n"),
-    "broken chunks": send(CHUNKED + b"xyz\r\n"),
-    "broken gzip": send(answer(b"not gzip", 200, "Content-Encoding: gzip")),
-    "a web page": echoing(lambda text: answer(f"<html>{text}", 403)),
-    "a redirect": echoing(lambda text: answer("", 302, "Location: /moved")),
-    "a refusal": echoing(lambda text: answer({"success": False, "message": text}, 400)),
-    "a limit": echoing(lambda text: answer({"success": False, "message": text}, 429)),
-    "a WordPress error": echoing(lambda text: answer({"code": text, "message": text}, 500)),
-    "no route": echoing(lambda text: answer({"code": "rest_no_route", "message": text}, 404)),
-    "a refused nonce": echoing(
-        lambda text: answer({"code": "rest_cookie_invalid_nonce", "message": text}, 403)
+    "malformed header": send(b"HTTP/1.1 200 OK\r\nBroken\r\n\r\n"),
+    "malformed chunk": send(CHUNKED + b"xyz\r\n"),
+    "malformed gzip": send(response(b"not gzip", 200, "Content-Encoding: gzip")),
+    "web page": echoing(lambda text: response(f"<html>{text}", 403)),
+    "redirect": echoing(lambda text: response("", 302, "Location: /moved")),
+    "rejected": echoing(lambda text: response({"success": False, "message": text}, 400)),
+    "limit reached": echoing(lambda text: response({"success": False, "message": text}, 429)),
+    "WordPress error": echoing(lambda text: response({"code": text, "message": text}, 500)),
+    "no route": echoing(lambda text: response({"code": "rest_no_route", "message": text}, 404)),
+    "nonce rejected": echoing(
+        lambda text: response({"code": "rest_cookie_invalid_nonce", "message": text}, 403)
     ),
-    "an error event": echoing(lambda text: answer(event("error", text))),
-    "an end that failed": echoing(
-        lambda text: answer(event("end", json.dumps({"success": False, "message": text})))
+    "error event": echoing(lambda text: response(event("error", text))),
+    "failed end event": echoing(
+        lambda text: response(event("end", json.dumps({"success": False, "message": text})))
     ),
-    "an unreadable end": echoing(lambda text: answer(event("end", text))),
-    "a long line": echoing(lambda text: answer(f"data: {text}" + "x" * 9000)),
-    "a status line": echoing(lambda text: text.encode() + b"\r\n\r\n"),
-    "a chunk size": echoing(lambda text: CHUNKED + text.encode() + b"\r\n"),
+    "malformed end event": echoing(lambda text: response(event("end", text))),
+    "long line": echoing(lambda text: response(f"data: {text}" + "x" * 9000)),
+    "status line": echoing(lambda text: text.encode() + b"\r\n\r\n"),
+    "chunk size": echoing(lambda text: CHUNKED + text.encode() + b"\r\n"),
 }
 
 
 @pytest.fixture
-def everything_logged(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
+def all_logs(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
     with caplog.at_level(logging.DEBUG):
         yield caplog
 
 
-def ask(driver: Driver, site: str, **options: Any) -> ChatError:
+def failure_of(driver: Driver, site: str, **options: Any) -> ChatError:
+    """Return the error of a prompt to a site."""
     client = driver.client(
         site,
         auth=options.pop("auth", ("ann", PASSWORD)),
-        retry=ONCE,
+        retry=NO_RETRY,
         timeout=Timeout(idle=0.15),
         limits=Limits(line=5000),
         **options,
@@ -111,47 +111,47 @@ def ask(driver: Driver, site: str, **options: Any) -> ChatError:
     with client:
         with pytest.raises(ChatError) as caught:
             client.generate(PROMPT)
-        check_nothing_is_shown(repr(getattr(client, "inner", client)))
+        assert_no_secrets(repr(getattr(client, "inner", client)))
     return caught.value
 
 
-@pytest.mark.parametrize("name", ANSWERS)
-def test_no_error_shows_a_secret(
-    name: str, driver: Driver, everything_logged: pytest.LogCaptureFixture
+@pytest.mark.parametrize("name", RESPONSES)
+def test_errors_and_logs(
+    name: str, driver: Driver, all_logs: pytest.LogCaptureFixture
 ) -> None:
     if isinstance(driver, AsyncDriver):
         driver.runner.get_loop().set_debug(True)
-    with LoopbackServer(opened_site(ANSWERS[name])) as server:
-        error = ask(driver, server.url)
+    with LoopbackServer(site_with_secrets(RESPONSES[name])) as server:
+        error = failure_of(driver, server.url)
         assert any(NONCE in request.headers.get("x-wp-nonce", "") for request in server.prompts)
         assert any(COOKIE in request.headers.get("cookie", "") for request in server.prompts)
-    check_nothing_is_shown(all_shown(error))
-    check_nothing_is_shown(all_shown(pickle.loads(pickle.dumps(error))))
-    check_nothing_is_shown(everything_logged.text)
-    assert PROMPT not in everything_logged.text
+    assert_no_secrets(error_details(error))
+    assert_no_secrets(error_details(pickle.loads(pickle.dumps(error))))
+    assert_no_secrets(all_logs.text)
+    assert PROMPT not in all_logs.text
 
 
-@pytest.mark.parametrize("name", ["cut", "a WordPress error", "a refusal"])
-def test_no_error_shows_a_token(name: str, driver: Driver) -> None:
-    with LoopbackServer(ANSWERS[name]) as server:
-        error = ask(driver, server.url, auth=None, token=TOKEN)
+@pytest.mark.parametrize("name", ["close", "WordPress error", "rejected"])
+def test_errors_with_token(name: str, driver: Driver) -> None:
+    with LoopbackServer(RESPONSES[name]) as server:
+        error = failure_of(driver, server.url, auth=None, token=TOKEN)
         assert TOKEN in server.requests[0].headers["authorization"]
-    assert TOKEN not in all_shown(error)
+    assert TOKEN not in error_details(error)
 
 
-@pytest.mark.parametrize("name", ["cut", "a WordPress error", "a web page"])
-def test_no_error_of_opening_a_session_shows_a_secret(name: str, driver: Driver) -> None:
+@pytest.mark.parametrize("name", ["close", "WordPress error", "web page"])
+def test_errors_of_opening_a_session(name: str, driver: Driver) -> None:
     def handle(connection: Connection, request: Received) -> None:
-        ANSWERS[name](connection, Received("GET", "/", {"cookie": COOKIE}, b""))
+        RESPONSES[name](connection, Received("GET", "/", {"cookie": COOKIE}, b""))
 
     with LoopbackServer(handle) as server:
-        error = ask(driver, server.url, headers={"Cookie": f"theirs={COOKIE}"})
+        error = failure_of(driver, server.url, headers={"Cookie": f"own={COOKIE}"})
         assert COOKIE in server.requests[0].headers["cookie"]
-    assert COOKIE not in all_shown(error)
+    assert COOKIE not in error_details(error)
 
 
 @pytest.mark.parametrize(
-    "wrong",
+    "arguments",
     [
         {"auth": ("a:b", PASSWORD)},
         {"auth": (PASSWORD,)},
@@ -164,24 +164,22 @@ def test_no_error_of_opening_a_session_shows_a_secret(name: str, driver: Driver)
         {"site": f"ftp://ann:{PASSWORD}@site.invalid"},
     ],
 )
-def test_no_invalid_argument_shows_a_secret(wrong: dict[str, Any], driver: Driver) -> None:
+def test_errors_of_invalid_arguments(arguments: dict[str, Any], driver: Driver) -> None:
     with pytest.raises(UsageError) as caught:
-        driver.client(**{"site": "http://127.0.0.1:1", **wrong})
+        driver.client(**{"site": "http://127.0.0.1:1", **arguments})
     error = caught.value
-    check_nothing_is_shown(str(error) + repr(error) + repr(error.__cause__))
+    assert_no_secrets(str(error) + repr(error) + repr(error.__cause__))
 
 
-def test_the_password_of_a_proxy_is_not_shown(
-    dead_port: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Not even that of an injected session that reads the environment itself."""
+def test_proxy_password(dead_port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Injected sessions may read the proxy from the environment themselves."""
     monkeypatch.setenv("HTTP_PROXY", f"http://ann:{TOKEN}@127.0.0.1:{dead_port}")
     driver, errors = AsyncDriver(), []
 
     async def run() -> None:
         async with (
             aiohttp.ClientSession(trust_env=True) as session,
-            AsyncClient("http://site.invalid", session=session, retry=ONCE) as client,
+            AsyncClient("http://site.invalid", session=session, retry=NO_RETRY) as client,
         ):
             with pytest.raises(ChatError) as caught:
                 await client.generate(PROMPT)
@@ -189,46 +187,46 @@ def test_the_password_of_a_proxy_is_not_shown(
 
     driver.runner.run(run())
     with requests.Session() as session:
-        for given in (session, None):
-            with Client("http://site.invalid", session=given, retry=ONCE) as client:
+        for injected in (session, None):
+            with Client("http://site.invalid", session=injected, retry=NO_RETRY) as client:
                 with pytest.raises(ChatError) as caught:
                     client.generate(PROMPT)
                 errors.append(caught.value)
     driver.close()
     for error in errors:
-        check_nothing_is_shown(all_shown(error))
+        assert_no_secrets(error_details(error))
 
 
-def test_no_repr_shows_a_secret_or_a_prompt(driver: Driver) -> None:
+def test_reprs(driver: Driver) -> None:
     with (
-        LoopbackServer(opened_site(HELLO)) as server,
+        LoopbackServer(site_with_secrets(HELLO)) as server,
         driver.client(server.url, auth=("ann", PASSWORD), headers={"X": "1"}) as client,
     ):
         chat = client.conversation(messages=[Message("user", PROMPT)])
         chat.generate(PROMPT)
         for value in (Message("user", PROMPT), chat, getattr(client, "inner", client)):
-            check_nothing_is_shown(repr(value))
+            assert_no_secrets(repr(value))
             assert PROMPT not in repr(value)
 
 
-def refusing(message: str) -> Handler:
-    return opened_site(send(answer({"success": False, "message": message}, 400)))
+def rejecting(message: str) -> Handler:
+    return site_with_secrets(send(response({"success": False, "message": message}, 400)))
 
 
 @pytest.mark.parametrize(
-    ("said", "shown"),
+    ("message", "shown"),
     [
-        (f"nonce {NONCE} refused", f"nonce {MARK} refused"),
+        (f"nonce {NONCE} refused", f"nonce {REDACTED} refused"),
         (
             f"<b>Wrong</b> password {PASSWORD}, cookie={COOKIE}.",
-            f"Wrong password {MARK}, cookie={MARK}.",
+            f"Wrong password {REDACTED}, cookie={REDACTED}.",
         ),
         (f"'{PROMPT}' is banned.", f"'{PROMPT}' is banned."),
     ],
 )
-def test_secrets_that_a_site_echoes_are_replaced(said: str, shown: str, driver: Driver) -> None:
+def test_echoed_secrets_are_redacted(message: str, shown: str, driver: Driver) -> None:
     with (
-        LoopbackServer(refusing(said)) as server,
+        LoopbackServer(rejecting(message)) as server,
         driver.client(server.url, auth=("ann", PASSWORD)) as client,
     ):
         with pytest.raises(QueryRejected) as caught:
@@ -246,33 +244,33 @@ def test_secrets_that_a_site_echoes_are_replaced(said: str, shown: str, driver: 
         ("Cookie", f'a="{TOKEN}"'),
     ],
 )
-def test_credentials_among_the_headers_are_secret_too(
+def test_credentials_in_headers_are_secret(
     name: str, value: str, driver: Driver
 ) -> None:
     with pytest.raises(ChatError, match="plain http"):
         driver.client("http://site.invalid", headers={name: value})
     with (
-        LoopbackServer(refusing(f"No such session: {TOKEN}")) as server,
+        LoopbackServer(rejecting(f"No such session: {TOKEN}")) as server,
         driver.client(server.url, headers={name: value}) as client,
     ):
         with pytest.raises(ChatError) as caught:
             client.generate("Hi")
-    assert str(caught.value).endswith(f"No such session: {MARK}")
+    assert str(caught.value).endswith(f"No such session: {REDACTED}")
 
 
-def test_a_cookie_that_was_replaced_is_still_secret(driver: Driver) -> None:
+def test_replaced_cookie_is_still_secret(driver: Driver) -> None:
     count = iter(range(1000))
 
     def submit(connection: Connection, request: Received) -> None:
         if "list" in request.target:
             cookie = f"Set-Cookie: mwai_session_id=another{next(count)}; path=/"
-            connection.send(answer({"success": True, "data": {"files": []}}, 200, cookie))
+            connection.send(response({"success": True, "data": {"files": []}}, 200, cookie))
         else:
-            connection.send(answer({"success": False, "message": f"no {COOKIE}"}, 400))
+            connection.send(response({"success": False, "message": f"no {COOKIE}"}, 400))
 
-    with LoopbackServer(opened_site(submit)) as server, driver.client(server.url) as client:
+    with LoopbackServer(site_with_secrets(submit)) as server, driver.client(server.url) as client:
         for _ in range(3):
             client.list_files()
         with pytest.raises(ChatError) as caught:
             client.generate("Hi")
-    assert str(caught.value).endswith(f"no {MARK}")
+    assert str(caught.value).endswith(f"no {REDACTED}")

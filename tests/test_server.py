@@ -1,4 +1,4 @@
-"""The local site: what it refuses, and how it lets in; the clients find their way by themselves."""
+"""`LocalSite`: sessions, nonces, errors, and the addresses at which clients find it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ADDRESSES = ("", "/", "/wp-json", "/index.php/wp-json/", "/?rest_route=/", "/cha
 
 @pytest.mark.parametrize("era", Era)
 @pytest.mark.parametrize("address", ADDRESSES)
-def test_every_era_from_every_address(era: Era, address: str, driver: Driver) -> None:
+def test_every_address_in_every_era(era: Era, address: str, driver: Driver) -> None:
     with LocalSite(era=era) as site, driver.client(site.url + address) as client:
         assert client.generate("Hi").text == "You said: Hi (1 word)"
         assert client.generate("Hi", stream=False).text == "You said: Hi (1 word)"
@@ -35,7 +35,7 @@ def test_every_era_from_every_address(era: Era, address: str, driver: Driver) ->
     assert len(site.app.submissions) == 2
 
 
-def test_a_conversation_of_more_than_512_characters(driver: Driver) -> None:
+def test_conversation_longer_than_one_message_may_be(driver: Driver) -> None:
     history = [Message("user", "x" * 600), Message("assistant", "y" * 600)]
     seen: list[Sequence[Message]] = []
 
@@ -51,14 +51,14 @@ def test_a_conversation_of_more_than_512_characters(driver: Driver) -> None:
     assert [item["role"] for item in body["messages"]] == ["user", "assistant"]
 
 
-def test_the_offline_bot_counts_the_conversation(driver: Driver) -> None:
+def test_offline_bot(driver: Driver) -> None:
     prompt = [Message("user", "a"), Message("assistant", "b"), Message("user", "c d")]
     with LocalSite() as site, driver.client(site.url) as client:
-        said = "You said: c d (2 words, message 3 of this conversation)"
-        assert client.generate(prompt).text == said
+        reply = "You said: c d (2 words, message 3 of this conversation)"
+        assert client.generate(prompt).text == reply
 
 
-def test_a_message_that_is_too_long(driver: Driver) -> None:
+def test_message_too_long(driver: Driver) -> None:
     with LocalSite(max_length=5) as site, driver.client(site.url) as client:
         assert client.generate("\U0001f469" * 5).text
         for stream in (True, False):
@@ -68,7 +68,7 @@ def test_a_message_that_is_too_long(driver: Driver) -> None:
     assert len(site.app.submissions) == 1
 
 
-def test_an_expired_nonce_is_renewed_and_an_ageing_one_taken_over(driver: Driver) -> None:
+def test_nonce_renewal(driver: Driver) -> None:
     now = 1_000 * HALF_LIFE - 10.0
     with LocalSite(clock=lambda: now) as site, driver.client(site.url) as client:
         first = client.open_session()
@@ -88,14 +88,14 @@ def test_an_expired_nonce_is_renewed_and_an_ageing_one_taken_over(driver: Driver
     assert len(site.app.submissions) == 4
 
 
-def test_a_site_whose_nonces_stand_on_another_page(driver: Driver) -> None:
+def test_address_of_a_page_without_nonce(driver: Driver) -> None:
     with LocalSite(era=Era.PAGE_NONCE) as site:
-        with driver.client(site.url + "/elsewhere/") as client:
+        with driver.client(site.url + "/other/") as client:
             with pytest.raises(RouteNotFound):
                 client.generate("Hi")
 
 
-def test_status_comes_as_activity(driver: Driver) -> None:
+def test_status_event(driver: Driver) -> None:
     with LocalSite() as site, driver.client(site.url) as client:
         first = next(client.stream("Hi").events())
     assert isinstance(first, ActivityEvent)
@@ -110,16 +110,16 @@ def site() -> Iterator[LocalSite]:
 
 @pytest.fixture
 def session() -> Iterator[requests.Session]:
-    with requests.Session() as made:
-        yield made
+    with requests.Session() as session:
+        yield session
 
 
-def test_what_the_site_refuses(site: LocalSite, session: requests.Session) -> None:
+def test_rejected_requests(site: LocalSite, session: requests.Session) -> None:
     def post(route: str, body: str = "{}", **headers: str) -> tuple[int, str | None]:
         names = {name.replace("_", "-"): value for name, value in headers.items()}
-        answer = session.post(site.url + route, data=body, headers=names)
-        assert "wp-json" in answer.headers["Link"]
-        return answer.status_code, answer.json().get("code")
+        response = session.post(site.url + route, data=body, headers=names)
+        assert "wp-json" in response.headers["Link"]
+        return response.status_code, response.json().get("code")
 
     assert post(SUBMIT) == (401, "rest_forbidden")
     assert post(SUBMIT, X_WP_Nonce="0" * 10) == (403, "rest_cookie_invalid_nonce")
@@ -134,19 +134,19 @@ def test_what_the_site_refuses(site: LocalSite, session: requests.Session) -> No
     session.cookies.clear()
     assert post(SUBMIT, X_WP_Nonce=nonce) == (403, "rest_cookie_invalid_nonce")
     assert session.get(site.url + "/wp-json/").json()["namespaces"] == ["mwai-ui/v1"]
-    assert session.get(site.url + "/nowhere").status_code == 404
+    assert session.get(site.url + "/missing").status_code == 404
     assert not site.app.submissions
 
 
-def test_odd_history_is_passed_over(site: LocalSite, session: requests.Session) -> None:
+def test_invalid_history_is_ignored(site: LocalSite, session: requests.Session) -> None:
     nonce = session.post(site.url + START).json()["restNonce"]
     for messages in ([{"role": "bot"}, 5, {"role": "user"}], "no list", None):
         body = {"botId": "b", "newMessage": "Hi", "messages": messages}
-        answer = session.post(site.url + SUBMIT, json=body, headers={"X-WP-Nonce": nonce})
-        assert answer.json()["reply"].startswith("You said: Hi")
+        response = session.post(site.url + SUBMIT, json=body, headers={"X-WP-Nonce": nonce})
+        assert response.json()["reply"].startswith("You said: Hi")
 
 
-def test_a_site_in_the_callers_loop() -> None:
+def test_site_in_the_running_event_loop() -> None:
     async def run() -> None:
         async with LocalSite() as site:
             assert threading.active_count() == before

@@ -1,4 +1,4 @@
-"""Shortcuts: buttons under a reply that can be pressed."""
+"""Shortcuts: the buttons under a reply."""
 
 from __future__ import annotations
 
@@ -22,27 +22,27 @@ def site() -> Iterator[LocalSite]:
 
 def test_shortcuts(site: LocalSite, driver: Driver) -> None:
     with driver.client(site.url) as client:
-        talk = client.conversation()
-        (shortcut,) = talk.generate("one").shortcuts
+        chat = client.conversation()
+        (shortcut,) = chat.generate("one").shortcuts
         assert (shortcut.label, shortcut.shortcut_id) == ("Tell me more", "tell-me-more")
-        assert talk.send_shortcut(shortcut).text == "3: Tell me more"
-        assert contents(talk)[2:] == [("user", "Tell me more"), ("assistant", "3: Tell me more")]
+        assert chat.send_shortcut(shortcut).text == "3: Tell me more"
+        assert contents(chat)[2:] == [("user", "Tell me more"), ("assistant", "3: Tell me more")]
         assert client.send_shortcut(shortcut).text == "1: Tell me more"
-        told = Shortcut("message", {"label": "L", "message": "M"})
-        assert client.send_shortcut(told).text == "1: M"
+        with_message = Shortcut("message", {"label": "L", "message": "M"})
+        assert client.send_shortcut(with_message).text == "1: M"
         with pytest.raises(QueryRejected, match="expired"):
             client.send_shortcut(Shortcut("message", {"shortcutId": "old"}))
         with pytest.raises(UsageError, match="neither"):
             client.send_shortcut(Shortcut("message", {}))
 
 
-def test_a_shortcut_without_a_label_leaves_no_message_behind(driver: Driver) -> None:
+def test_shortcut_without_label_adds_no_user_message(driver: Driver) -> None:
     def submit(connection: Connection, request: Received) -> None:
         connection.send(CHUNKED + chunk(end("Hello")) + chunk(b""))
 
     with LoopbackServer(ai_site(submit)) as server, driver.client(server.url) as client:
-        talk = client.conversation()
-        talk.send_shortcut(Shortcut("message", {"shortcutId": "s1"}))
-        assert contents(talk) == [("assistant", "Hello")]
+        chat = client.conversation()
+        chat.send_shortcut(Shortcut("message", {"shortcutId": "s1"}))
+        assert contents(chat) == [("assistant", "Hello")]
         assert server.prompts[0].json["newMessage"] == ""
         assert server.prompts[0].json["shortcutId"] == "s1"

@@ -1,4 +1,4 @@
-"""Signed-in users, discussions, and the public API."""
+"""Application passwords, discussions, tokens and the public API."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from chatgpt4online.protocol.site import Era
 from chatgpt4online.server import LocalSite
 
 from .drivers import Driver
-from .loopback import SESSION, Connection, LoopbackServer, Received, answer
+from .loopback import SESSION, Connection, LoopbackServer, Received, response
 from .recordings import Recording
 
 ANN = ("ann", "abcd EFGH 1234")
@@ -29,22 +29,22 @@ def site() -> Iterator[LocalSite]:
 
 
 @pytest.mark.parametrize("era", Era)
-def test_a_user_is_known_in_every_era(era: Era, driver: Driver) -> None:
+def test_sign_in(era: Era, driver: Driver) -> None:
     with (
         LocalSite(users=dict([ANN]), era=era) as site,
         driver.client(site.url, auth=ANN) as client,
     ):
-        talk = client.conversation()
-        talk.generate("one")
-        talk.generate("two")
-        (kept,) = client.discussions()
-        assert kept.chat_id == talk.chat_id
-        assert kept.messages == talk.messages
-        assert (kept.title, bool(kept.created), bool(kept.updated)) == ("one", True, True)
-        assert "two" not in repr(kept)
+        chat = client.conversation()
+        chat.generate("one")
+        chat.generate("two")
+        (discussion,) = client.discussions()
+        assert discussion.chat_id == chat.chat_id
+        assert discussion.messages == chat.messages
+        assert (discussion.title, bool(discussion.created), bool(discussion.updated)) == ("one", True, True)
+        assert "two" not in repr(discussion)
 
 
-def test_a_wrong_password(site: LocalSite, driver: Driver) -> None:
+def test_wrong_password(site: LocalSite, driver: Driver) -> None:
     with driver.client(site.url, auth=("ann", "wrong")) as client:
         with pytest.raises(StatusError, match="incorrect_password") as caught:
             client.generate("Hi")
@@ -66,17 +66,17 @@ def test_discussions(site: LocalSite, driver: Driver) -> None:
         client.delete_discussions("chat-4", "chat-0")
         assert [item.chat_id for item in client.discussions()] == ["chat-3", "chat-2", "chat-1"]
         first = next(iter(client.discussions()))
-        going_on = client.conversation(first.chat_id, first.messages)
-        assert "message 3" in going_on.generate("more").text
+        chat = client.conversation(first.chat_id, first.messages)
+        assert "message 3" in chat.generate("more").text
 
 
-def test_discussions_are_asked_for_as_they_are_read(driver: Driver) -> None:
+def test_discussions_are_fetched_lazily(driver: Driver) -> None:
     def handle(connection: Connection, request: Received) -> None:
         if "start_session" in request.target:
-            connection.send(answer(SESSION))
+            connection.send(response(SESSION))
         else:
             chats = [{"chatId": f"c{request.json['offset'] + n}"} for n in range(2)]
-            connection.send(answer({"success": True, "total": "6", "chats": chats}))
+            connection.send(response({"success": True, "total": "6", "chats": chats}))
 
     async def first(client: AsyncClient) -> Any:
         async for item in client.discussions(page_size=2):
@@ -93,7 +93,7 @@ def test_discussions_are_asked_for_as_they_are_read(driver: Driver) -> None:
         assert [item.json["offset"] for item in server.requests[2:]] == [0, 2, 4]
 
 
-def test_a_guest_has_no_discussions(site: LocalSite, driver: Driver) -> None:
+def test_guests_have_no_discussions(site: LocalSite, driver: Driver) -> None:
     with driver.client(site.url) as client:
         for call in (
             lambda: list(client.discussions()),
@@ -105,7 +105,7 @@ def test_a_guest_has_no_discussions(site: LocalSite, driver: Driver) -> None:
 
 
 def serve(case: str) -> LoopbackServer:
-    """Serve a recording of a signed-in user's site, whatever is asked."""
+    """Serve a site with a recorded session of a user, and a recording for all other requests."""
     folder = "3.6.2/application-password"
 
     def handle(connection: Connection, request: Received) -> None:
@@ -116,7 +116,7 @@ def serve(case: str) -> LoopbackServer:
     return LoopbackServer(handle)
 
 
-def test_recorded_calls_of_a_user(driver: Driver) -> None:
+def test_recorded_calls_with_application_password(driver: Driver) -> None:
     expected = base64.b64encode(":".join(ANN).encode()).decode()
     with serve("discussions-list") as server, driver.client(server.url, auth=ANN) as client:
         found = list(client.discussions())[:3]
@@ -140,8 +140,8 @@ def test_recorded_calls_of_a_user(driver: Driver) -> None:
 
 
 @pytest.mark.parametrize("front", ["chunked", "close-delimited"])
-def test_recorded_calls_of_a_guest_and_of_the_api(front: str, driver: Driver) -> None:
-    def serving(case: str) -> LoopbackServer:
+def test_recorded_calls_of_guests_and_public_api(front: str, driver: Driver) -> None:
+    def serve_case(case: str) -> LoopbackServer:
         def handle(connection: Connection, request: Received) -> None:
             name = "start_session" if "start_session" in request.target else case
             connection.send(Recording(f"3.6.2/{front}/{name}").response)
@@ -149,45 +149,45 @@ def test_recorded_calls_of_a_guest_and_of_the_api(front: str, driver: Driver) ->
 
         return LoopbackServer(handle)
 
-    with serving("upload-png") as server, driver.client(server.url) as client:
+    with serve_case("upload-png") as server, driver.client(server.url) as client:
         assert len(client.upload(b"x", purpose="vision").id) == 32
-    with serving("upload-exe") as server, driver.client(server.url) as client:
+    with serve_case("upload-exe") as server, driver.client(server.url) as client:
         with pytest.raises(QueryRejected, match=r"Invalid file type\."):
             client.upload(b"x")
-    with serving("files-delete") as server, driver.client(server.url) as client:
+    with serve_case("files-delete") as server, driver.client(server.url) as client:
         assert client.delete_files("f67d90d44c6a6c4c7f88e962d821b361") == 1
         sent = server.requests[1].json
         assert sent == {"files": ["f67d90d44c6a6c4c7f88e962d821b361"]}
-    with serving("files-list") as server, driver.client(server.url) as client:
+    with serve_case("files-list") as server, driver.client(server.url) as client:
         with pytest.raises(StatusError, match="critical error"):
             client.list_files()
-    with serving("discussions-list") as server, driver.client(server.url) as client:
+    with serve_case("discussions-list") as server, driver.client(server.url) as client:
         with pytest.raises(ReplyError, match="You need to be connected"):
             list(client.discussions())
-    with serving("api-list_chatbots") as server, driver.client(server.url, token="t") as client:
+    with serve_case("api-list_chatbots") as server, driver.client(server.url, token="t") as client:
         assert [(bot.id, bot.name) for bot in client.list_chatbots()] == [
             ("default", "Default"), ("chatbot-long", "Long"),
         ]  # fmt: skip
         assert server.requests[0].method == "GET"
         assert server.requests[0].headers["authorization"] == "Bearer t"
-    with serving("api-auth_check") as server, driver.client(server.url, token="t") as client:
+    with serve_case("api-auth_check") as server, driver.client(server.url, token="t") as client:
         assert client.check_auth() == {"type": "email", "value": "admin@example.org"}
     with (
-        serving("api-simple_chatbot_query") as server,
+        serve_case("api-simple_chatbot_query") as server,
         driver.client(server.url, token="t") as client,
     ):
         reply = client.generate("hello")
         assert (reply.text, len(server.requests)) == ("You said: hello (2 messages)", 1)
         sent = server.requests[0].json
         assert (sent["botId"], sent["message"], len(sent["chatId"])) == ("default", "hello", 32)
-    with serving("api-unauthorized") as server, driver.client(server.url, token="t") as client:
+    with serve_case("api-unauthorized") as server, driver.client(server.url, token="t") as client:
         with pytest.raises(StatusError, match="refused the token") as caught:
             client.generate("hello")
         assert type(caught.value) is StatusError
         assert len(server.requests) == 1
 
 
-def test_the_public_api(site: LocalSite, driver: Driver) -> None:
+def test_public_api(site: LocalSite, driver: Driver) -> None:
     with driver.client(site.url, "b1", token=TOKEN) as client:
         assert client.generate("Hi", temperature=1).text == "You said: Hi (1 word)"
         with client.stream("Hello there") as stream:
@@ -197,25 +197,25 @@ def test_the_public_api(site: LocalSite, driver: Driver) -> None:
         assert [bot.id for bot in client.list_chatbots()] == ["default"]
         assert client.check_auth() == {"type": "token", "value": "admin"}
         assert client.text_query("Hi") == client.text_query("Hi", max_tokens=5)
-        talk = client.conversation()
-        talk.generate("one")
-        assert talk.generate("two").text.startswith("You said: User: one\nAssistant: You said: one")
+        chat = client.conversation()
+        chat.generate("one")
+        assert chat.generate("two").text.startswith("You said: User: one\nAssistant: You said: one")
     first, *_, plain, query, _, last = site.app.submissions
     assert (first["botId"], first["temperature"]) == ("b1", 1)
     assert plain == {"message": "Hi"}
     assert query == {"message": "Hi", "options": {"maxTokens": 5}}
-    assert last["chatId"] == talk.chat_id
+    assert last["chatId"] == chat.chat_id
     assert last["message"].endswith("User: two\nAssistant:")
     assert site.app.sessions_opened == 0
 
 
 @pytest.mark.parametrize("address", ["/chat/", "/?rest_route=/"])
-def test_the_public_api_from_any_address(address: str, site: LocalSite, driver: Driver) -> None:
+def test_public_api_from_any_address(address: str, site: LocalSite, driver: Driver) -> None:
     with driver.client(site.url + address, token=TOKEN) as client:
         assert client.generate("Hi").text
 
 
-def test_a_user_may_use_the_public_api_too(site: LocalSite, driver: Driver) -> None:
+def test_public_api_with_application_password(site: LocalSite, driver: Driver) -> None:
     with driver.client(site.url, auth=ANN) as client:
         assert client.check_auth() == {"type": "user", "value": "ann"}
     with driver.client(site.url) as client:
@@ -226,7 +226,7 @@ def test_a_user_may_use_the_public_api_too(site: LocalSite, driver: Driver) -> N
             client.list_chatbots()
 
 
-def test_the_public_api_refuses_what_is_empty(site: LocalSite, driver: Driver) -> None:
+def test_empty_prompts_to_the_public_api(site: LocalSite, driver: Driver) -> None:
     with driver.client(site.url, token=TOKEN) as client:
         with pytest.raises(UsageError):
             client.text_query(" ")
@@ -234,7 +234,7 @@ def test_the_public_api_refuses_what_is_empty(site: LocalSite, driver: Driver) -
             client.generate("")
 
 
-def test_a_site_without_the_public_api(driver: Driver) -> None:
+def test_site_without_public_api(driver: Driver) -> None:
     def handle(connection: Connection, request: Received) -> None:
         connection.send(Recording("2.4.0/close-delimited/start_session").response)
         connection.close()
@@ -245,40 +245,40 @@ def test_a_site_without_the_public_api(driver: Driver) -> None:
 
 
 @pytest.mark.parametrize("site", ["http://example.com/", "http://10.0.0.1/", "http://[fe80::1]/"])
-@pytest.mark.parametrize("given", [{"auth": ANN}, {"token": TOKEN}])
-def test_credentials_do_not_go_over_plain_http(
-    site: str, given: dict[str, Any], driver: Driver
+@pytest.mark.parametrize("credentials", [{"auth": ANN}, {"token": TOKEN}])
+def test_credentials_require_https(
+    site: str, credentials: dict[str, Any], driver: Driver
 ) -> None:
     with pytest.raises(UsageError, match="https") as caught:
-        driver.client(site, **given)
+        driver.client(site, **credentials)
     assert "secret" not in str(caught.value)
     assert "abcd" not in str(caught.value)
-    with driver.client(site, allow_insecure_auth=True, **given) as client:
+    with driver.client(site, allow_insecure_auth=True, **credentials) as client:
         assert "secret" not in repr(getattr(client, "inner", client))
 
 
 @pytest.mark.parametrize(
     "site", ["https://example.com/", "http://localhost:1/", "http://127.8.8.8/", "http://[::1]/"]
 )
-def test_where_credentials_may_go(site: str, driver: Driver) -> None:
+def test_secure_addresses_for_credentials(site: str, driver: Driver) -> None:
     with driver.client(site, auth=ANN):
         pass
 
 
 @pytest.mark.parametrize(
-    "given",
+    "credentials",
     [
         {"auth": ANN, "token": TOKEN}, {"auth": ("", "p")}, {"auth": ("a:b", "p")},
         {"auth": ("a", "")}, {"token": ""}, {"token": "a\nb"}, {"token": "\u041f"},
         {"token": 5}, {"auth": ("a",)}, {"auth": "ab"}, {"auth": ("a", 5)},
     ],
 )  # fmt: skip
-def test_what_are_no_credentials(given: dict[str, Any], driver: Driver) -> None:
+def test_invalid_credentials(credentials: dict[str, Any], driver: Driver) -> None:
     with pytest.raises(UsageError):
-        driver.client("https://example.com/", **given)
+        driver.client("https://example.com/", **credentials)
 
 
-def test_credentials_do_not_go_in_clear_to_a_proxy(driver: Driver) -> None:
+def test_credentials_are_not_sent_to_a_remote_proxy(driver: Driver) -> None:
     for proxy, refused in (("http://10.0.0.1:1", True), ("http://127.0.0.1:1", False)):
         site = "http://127.0.0.1:1/"
         with driver.client(site, auth=ANN, proxy=proxy, retry=RetryPolicy(attempts=1)) as client:
@@ -286,14 +286,14 @@ def test_credentials_do_not_go_in_clear_to_a_proxy(driver: Driver) -> None:
                 client.generate("Hi")
 
 
-def test_a_token_needs_no_session_on_a_site_that_lets_no_guest_in(driver: Driver) -> None:
+def test_token_needs_no_session(driver: Driver) -> None:
     def handle(connection: Connection, request: Received) -> None:
         if "start_session" in request.target:
-            connection.send(answer({"code": "rest_forbidden", "data": {"status": 401}}, 401))
+            connection.send(response({"code": "rest_forbidden", "data": {"status": 401}}, 401))
         elif request.method == "GET":
-            connection.send(answer('<link rel="https://api.w.org/" href="/wp-json/">'))
+            connection.send(response('<link rel="https://api.w.org/" href="/wp-json/">'))
         else:
-            connection.send(answer({"success": True, "data": "Hello"}))
+            connection.send(response({"success": True, "data": "Hello"}))
 
     with LoopbackServer(handle) as server:
         with driver.client(server.url + "/chat/", token="t") as client:
@@ -301,11 +301,11 @@ def test_a_token_needs_no_session_on_a_site_that_lets_no_guest_in(driver: Driver
             assert client.generate("Hi").text == "Hello"
 
 
-def test_shortcuts_and_files_by_the_public_api(site: LocalSite, driver: Driver) -> None:
+def test_file_with_public_api(site: LocalSite, driver: Driver) -> None:
     with driver.client(site.url, token=TOKEN) as client:
-        talk = client.conversation()
-        talk.generate("one")
-        talk.generate("", files=[StoredFile("f1")])
+        chat = client.conversation()
+        chat.generate("one")
+        chat.generate("", files=[StoredFile("f1")])
         assert site.app.submissions[-1]["fileId"] == "f1"
         assert site.app.submissions[-1]["message"].startswith("User: one")
 
@@ -313,7 +313,7 @@ def test_shortcuts_and_files_by_the_public_api(site: LocalSite, driver: Driver) 
 @pytest.mark.parametrize(
     "options", [{"token": "x"}, {"timeout": 3}, {"x": object()}], ids=["token", "timeout", "x"]
 )
-def test_what_is_no_option_of_a_text_query(options: Any, site: LocalSite, driver: Driver) -> None:
+def test_invalid_text_query_parameters(options: Any, site: LocalSite, driver: Driver) -> None:
     with driver.client(site.url, token=TOKEN) as client:
         with pytest.raises(UsageError):
             client.text_query("Hi", **options)

@@ -1,4 +1,4 @@
-"""Stopping early: Ctrl-C, cancelled tasks, and closing while others wait."""
+"""Stopping early: Ctrl-C, cancellation, and closing clients and streams that are in use."""
 
 from __future__ import annotations
 
@@ -24,48 +24,41 @@ from chatgpt4online import (
 )
 
 from .drivers import AsyncDriver, Driver
-from .faults import nowhere
+from .faults import unreachable_site
 from .loopback import (
     CHUNKED,
     HELLO,
-    PATIENCE,
+    WAIT_LIMIT,
     LoopbackServer,
     ai_site,
     chunk,
     live,
     stall,
 )
-from .moments import Moment
+from .stalled_site import PHASES, StalledSite
 
 SHORT = 0.5
-"""An idle timeout that is waited for in full; seconds."""
-MOMENTS = [
-    ("session", 0),
-    ("prompt", 1),
-    ("prompt, reply", 1),
-    ("prompt, backoff", 1),
-]
+"""An idle timeout that tests wait for, in seconds."""
 
 
-@pytest.fixture(params=MOMENTS, ids=[name for name, _ in MOMENTS])
-def moment(request: pytest.FixtureRequest) -> Moment:
-    name, prompts = request.param
-    return Moment(name, prompts=prompts)
+@pytest.fixture(params=PHASES)
+def stalled_site(request: pytest.FixtureRequest) -> StalledSite:
+    return StalledSite(request.param)
 
 
-def check_gone(moment: Moment) -> None:
-    if moment.name != "prompt, backoff":
-        assert moment.gone.wait(PATIENCE)
+def check_disconnected(stalled_site: StalledSite) -> None:
+    if stalled_site.phase != "backoff":
+        assert stalled_site.disconnected.wait(WAIT_LIMIT)
 
 
-def test_a_cancelled_task_leaves_the_client_usable(moment: Moment) -> None:
+def test_client_works_after_cancelled_task(stalled_site: StalledSite) -> None:
     driver = AsyncDriver()
-    moment.loop = driver.runner.get_loop()
+    stalled_site.loop = driver.runner.get_loop()
 
     async def run(site: str) -> None:
-        async with AsyncClient(site, retry=moment.retry) as client:
-            task = asyncio.ensure_future(moment.ask_async(client))
-            await moment.noticed.wait()
+        async with AsyncClient(site, retry=stalled_site.retry) as client:
+            task = asyncio.ensure_future(stalled_site.send_prompt_async(client))
+            await stalled_site.stalled_async.wait()
             await asyncio.sleep(0)
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
@@ -73,119 +66,119 @@ def test_a_cancelled_task_leaves_the_client_usable(moment: Moment) -> None:
             assert asyncio.all_tasks() == {asyncio.current_task()}
             assert (await client.generate("Hi again")).text == "Hello"
 
-    with LoopbackServer(moment.handle) as server:
+    with LoopbackServer(stalled_site.handle) as server:
         driver.runner.run(run(server.url))
-        check_gone(moment)
-        assert len(server.prompts) == moment.prompts + 1
+        check_disconnected(stalled_site)
+        assert len(server.prompts) == stalled_site.prompts + 1
     driver.close()
 
 
 @pytest.fixture
-def _ctrl_c_interrupts() -> Iterator[None]:
-    """A shell that starts the tests in the background has SIGINT ignored."""
+def _default_sigint_handler() -> Iterator[None]:
+    """Ctrl-C interrupts even if the tests run in the background, where SIGINT is ignored."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
 
 
-@pytest.mark.usefixtures("_ctrl_c_interrupts")
-def test_ctrl_c_leaves_the_client_usable(moment: Moment, driver: Driver) -> None:
+@pytest.mark.usefixtures("_default_sigint_handler")
+def test_client_works_after_ctrl_c(stalled_site: StalledSite, driver: Driver) -> None:
     main, stopped = threading.main_thread().ident, threading.Event()
     assert main is not None
 
     def interrupt() -> None:
-        assert moment.reached.wait(PATIENCE)
+        assert stalled_site.stalled.wait(WAIT_LIMIT)
         while True:
             signal.pthread_kill(main, signal.SIGINT)
-            # A signal right before a wait does not end the wait; the next one does.
+            # A signal just before the client waits does not end the wait, but the next one does.
             if stopped.wait(0.5):
                 return
 
     with (
-        LoopbackServer(moment.handle) as server,
-        driver.client(server.url, retry=moment.retry) as client,
+        LoopbackServer(stalled_site.handle) as server,
+        driver.client(server.url, retry=stalled_site.retry) as client,
     ):
         thread = threading.Thread(target=interrupt)
         thread.start()
         with pytest.raises(KeyboardInterrupt):
-            moment.ask(client)
+            stalled_site.send_prompt(client)
         stopped.set()
         thread.join()
         assert client.generate("Hi again").text == "Hello"
-        check_gone(moment)
-        assert len(server.prompts) == moment.prompts + 1
+        check_disconnected(stalled_site)
+        assert len(server.prompts) == stalled_site.prompts + 1
 
 
-def test_a_client_that_is_closed_by_another_thread(moment: Moment) -> None:
-    """A thread that waits for a silent site notices after the idle timeout."""
-    with LoopbackServer(moment.handle) as server, ThreadPoolExecutor(1) as pool:
-        client = Client(server.url, retry=moment.retry, timeout=Timeout(idle=SHORT))
-        asked = pool.submit(moment.ask, client)
-        assert moment.reached.wait(PATIENCE)
+def test_close_client_from_another_thread(stalled_site: StalledSite) -> None:
+    """A call that waits for a silent site notices after the idle timeout."""
+    with LoopbackServer(stalled_site.handle) as server, ThreadPoolExecutor(1) as pool:
+        client = Client(server.url, retry=stalled_site.retry, timeout=Timeout(idle=SHORT))
+        call = pool.submit(stalled_site.send_prompt, client)
+        assert stalled_site.stalled.wait(WAIT_LIMIT)
         client.close()
         with pytest.raises(ChatError, match="closed") as caught:
-            asked.result(PATIENCE)
-        check_closed(caught.value, moment)
-        check_gone(moment)
-        assert len(server.prompts) == moment.prompts
+            call.result(WAIT_LIMIT)
+        check_closed(caught.value, stalled_site)
+        check_disconnected(stalled_site)
+        assert len(server.prompts) == stalled_site.prompts
 
 
-def test_a_stream_that_is_closed_by_another_thread() -> None:
-    """As the stop button of a program does. The reading thread notices after the idle timeout."""
-    moment = Moment("prompt, reply", prompts=1)
+def test_close_stream_from_another_thread() -> None:
+    """As a stop button does. The reading thread notices after the idle timeout."""
+    stalled_site = StalledSite("reply")
     timeout = Timeout(idle=SHORT)
-    with LoopbackServer(moment.handle) as server, Client(server.url, timeout=timeout) as client:
+    with LoopbackServer(stalled_site.handle) as server, Client(server.url, timeout=timeout) as client:
         stream = client.stream("Hi")
         assert next(stream) == "Hello"
         with ThreadPoolExecutor(1) as pool:
-            waiting = threading.Event()
+            reading = threading.Event()
 
-            def read_on() -> Any:
-                waiting.set()
+            def read_next() -> Any:
+                reading.set()
                 return next(stream)
 
-            asked = pool.submit(read_on)
-            assert waiting.wait(PATIENCE)
+            call = pool.submit(read_next)
+            assert reading.wait(WAIT_LIMIT)
             stream.close()
             with pytest.raises(IncompleteReply, match="closed"):
-                asked.result(PATIENCE)
+                call.result(WAIT_LIMIT)
         assert stream.text == "Hello"
-        check_gone(moment)
+        check_disconnected(stalled_site)
         assert client.generate("Hi again").text == "Hello"
 
 
-def test_a_client_that_is_closed_by_another_task(moment: Moment) -> None:
+def test_close_client_from_another_task(stalled_site: StalledSite) -> None:
     driver = AsyncDriver()
-    moment.loop = driver.runner.get_loop()
+    stalled_site.loop = driver.runner.get_loop()
 
     async def run(site: str) -> ChatError:
-        client = AsyncClient(site, retry=moment.retry)
-        task = asyncio.ensure_future(moment.ask_async(client))
-        await moment.noticed.wait()
+        client = AsyncClient(site, retry=stalled_site.retry)
+        task = asyncio.ensure_future(stalled_site.send_prompt_async(client))
+        await stalled_site.stalled_async.wait()
         await asyncio.sleep(0)
         await client.close()
         with pytest.raises(ChatError, match="closed") as caught:
             await task
         return caught.value
 
-    with LoopbackServer(moment.handle) as server:
-        check_closed(driver.runner.run(run(server.url)), moment)
-        check_gone(moment)
-        assert len(server.prompts) == moment.prompts
+    with LoopbackServer(stalled_site.handle) as server:
+        check_closed(driver.runner.run(run(server.url)), stalled_site)
+        check_disconnected(stalled_site)
+        assert len(server.prompts) == stalled_site.prompts
     driver.close()
 
 
-def check_closed(error: ChatError, moment: Moment) -> None:
-    # After a wait for another try, the client says that it is closed.
-    kinds = {"prompt, reply": IncompleteReply, "prompt, backoff": UsageError}
-    assert type(error) is kinds.get(moment.name, TransportError)
-    if moment.name == "prompt, reply":
+def check_closed(error: ChatError, stalled_site: StalledSite) -> None:
+    # A closed client sends no retry, and says so.
+    kinds = {"reply": IncompleteReply, "backoff": UsageError}
+    assert type(error) is kinds.get(stalled_site.phase, TransportError)
+    if stalled_site.phase == "reply":
         assert isinstance(error, IncompleteReply)
         assert error.partial_text == "Hello"
     assert not error.retryable
 
 
-def test_a_task_that_is_cancelled_while_it_connects() -> None:
+def test_cancel_task_while_connecting() -> None:
     driver = AsyncDriver()
 
     async def run(site: str, connecting: asyncio.Event) -> None:
@@ -201,23 +194,23 @@ def test_a_task_that_is_cancelled_while_it_connects() -> None:
     connecting = asyncio.Event()
     connect = loop.sock_connect
 
-    async def noticed(*arguments: Any) -> Any:
+    async def reporting_connect(*arguments: Any) -> Any:
         connecting.set()
         return await connect(*arguments)
 
-    loop.sock_connect = noticed  # type: ignore[assignment, method-assign]
-    with nowhere("silence") as site:
+    loop.sock_connect = reporting_connect  # type: ignore[assignment, method-assign]
+    with unreachable_site("silence") as site:
         driver.runner.run(run(site, connecting))
     driver.close()
 
 
-def test_closing_a_stream_while_it_opens() -> None:
+def test_close_stream_while_opening() -> None:
     driver = AsyncDriver()
 
     async def run(site: str) -> None:
         async with AsyncClient(site) as client:
             stream = client.stream("Hi")
-            opening = asyncio.ensure_future(_opened(stream))
+            opening = asyncio.ensure_future(_open(stream))
             await asyncio.sleep(0)
             await stream.close()
             with pytest.raises(IncompleteReply, match="closed after 0 characters"):
@@ -231,33 +224,33 @@ def test_closing_a_stream_while_it_opens() -> None:
     driver.close()
 
 
-async def _opened(stream: Any) -> Any:
+async def _open(stream: Any) -> Any:
     return await stream
 
 
-def test_a_closed_client_gives_an_injected_session_no_live_stream() -> None:
+def test_closed_client_keeps_no_connection_of_an_injected_session() -> None:
     driver = AsyncDriver()
-    moment = Moment("prompt", prompts=1)
-    moment.loop = driver.runner.get_loop()
+    stalled_site = StalledSite("prompt")
+    stalled_site.loop = driver.runner.get_loop()
 
     async def run(site: str) -> None:
         jar = aiohttp.CookieJar(unsafe=True)
         async with aiohttp.ClientSession(cookie_jar=jar) as session:
             client = AsyncClient(site, session=session)
             task = asyncio.ensure_future(client.generate("Hi"))
-            await moment.noticed.wait()
+            await stalled_site.stalled_async.wait()
             await client.close()
             with pytest.raises(TransportError, match="closed"):
                 await task
             assert not session.closed
 
-    with LoopbackServer(moment.handle) as server:
+    with LoopbackServer(stalled_site.handle) as server:
         driver.runner.run(run(server.url))
-        check_gone(moment)
+        check_disconnected(stalled_site)
     driver.close()
 
 
-def test_closing_is_idempotent_and_final(driver: Driver) -> None:
+def test_close_is_idempotent_and_final(driver: Driver) -> None:
     with LoopbackServer(ai_site(HELLO)) as server:
         client = driver.client(server.url)
         chat = client.conversation()
@@ -273,14 +266,14 @@ def test_closing_is_idempotent_and_final(driver: Driver) -> None:
         assert len(server.prompts) == 1
 
 
-def test_a_client_is_forgotten_without_being_closed() -> None:
-    """Nobody has to close a sync client: its connections go with it."""
+def test_unclosed_client_is_garbage_collected() -> None:
+    """A sync client need not be closed: its connections are closed with it."""
     with LoopbackServer(ai_site(HELLO)) as server:
         assert Client(server.url).generate("Hi").text == "Hello"
         gc.collect()
 
 
-def test_a_signal_handler_may_close_the_client() -> None:
+def test_close_client_in_signal_handler() -> None:
     site = ai_site(stall(CHUNKED + chunk(live("Hello"))))
     with LoopbackServer(site) as server:
         client = Client(server.url, timeout=Timeout(idle=SHORT))

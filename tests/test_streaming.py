@@ -1,4 +1,4 @@
-"""Pieces are handed out when they arrive, and connections are used again."""
+"""Streams yield each piece as soon as it arrives, and connections are reused."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from .drivers import AsyncDriver, Driver
 from .loopback import (
     CHUNKED,
     FRAMINGS,
-    PATIENCE,
+    WAIT_LIMIT,
     Connection,
     Framing,
     LoopbackServer,
     Received,
     ai_site,
-    answer,
+    response,
     chunk,
     end,
     live,
@@ -32,17 +32,17 @@ from .loopback import (
 
 
 @pytest.mark.parametrize("framing", FRAMINGS, ids=lambda framing: framing.name)
-def test_a_piece_is_handed_out_before_the_next_is_sent(framing: Framing, driver: Driver) -> None:
-    """The server sends a piece only once the client's caller has the one before."""
-    taken = [threading.Event() for _ in range(3)]
+def test_pieces_are_yielded_as_they_arrive(framing: Framing, driver: Driver) -> None:
+    """The server sends each piece only after the test has received the previous one."""
+    received = [threading.Event() for _ in range(3)]
 
     def submit(connection: Connection, request: Received) -> None:
-        framed = framing.fresh()
-        connection.send(framed.head)
-        for number, seen in enumerate(taken):
-            connection.send(framed.piece(live(f"piece {number} ")))
-            assert seen.wait(PATIENCE)
-        connection.send(framed.piece(end("done")) + framed.last())
+        new = framing.new()
+        connection.send(new.head)
+        for number, event in enumerate(received):
+            connection.send(new.encode(live(f"piece {number} ")))
+            assert event.wait(WAIT_LIMIT)
+        connection.send(new.encode(end("done")) + new.finish())
         connection.close()
 
     with (
@@ -50,65 +50,65 @@ def test_a_piece_is_handed_out_before_the_next_is_sent(framing: Framing, driver:
         driver.client(server.url) as client,
         client.stream("Hi") as stream,
     ):
-        for number, seen in enumerate(taken):
+        for number, event in enumerate(received):
             assert next(stream) == f"piece {number} "
-            seen.set()
+            event.set()
         assert list(stream) == []
         assert stream.reply.text == "done"
 
 
-def test_a_large_chunk_is_live_in_the_async_client(driver: Driver) -> None:
-    """requests hands out whole chunks only."""
+def test_partial_chunk_in_the_async_client(driver: Driver) -> None:
+    """requests only returns complete chunks."""
     if driver.name == "sync":
         pytest.skip("only the async client reads parts of a chunk")
-    taken = threading.Event()
+    received = threading.Event()
 
     def submit(connection: Connection, request: Received) -> None:
         whole = chunk(live("one") + live("two") + end("onetwo"))
-        cut = whole.index(b"two") - 20
-        connection.send(CHUNKED + whole[:cut])
-        assert taken.wait(PATIENCE)
-        connection.send(whole[cut:] + chunk(b""))
+        split = whole.index(b"two") - 20
+        connection.send(CHUNKED + whole[:split])
+        assert received.wait(WAIT_LIMIT)
+        connection.send(whole[split:] + chunk(b""))
 
     with LoopbackServer(ai_site(submit)) as server, driver.client(server.url) as client:
         stream = client.stream("Hi")
         assert next(stream) == "one"
-        taken.set()
+        received.set()
         assert list(stream) == ["two"]
 
 
-def test_an_answer_of_known_length_is_live(driver: Driver) -> None:
-    taken = threading.Event()
+def test_pieces_of_a_response_with_content_length(driver: Driver) -> None:
+    received = threading.Event()
 
     def submit(connection: Connection, request: Received) -> None:
         first, rest = live("one"), live("two") + end("onetwo")
-        head = answer(first + rest).removesuffix(rest)
+        head = response(first + rest).removesuffix(rest)
         connection.send(head)
-        assert taken.wait(PATIENCE)
+        assert received.wait(WAIT_LIMIT)
         connection.send(rest)
 
     with LoopbackServer(ai_site(submit)) as server, driver.client(server.url) as client:
         stream = client.stream("Hi")
         assert next(stream) == "one"
-        taken.set()
+        received.set()
         assert list(stream) == ["two"]
 
 
-@pytest.mark.parametrize("way", ["generate", "stream", "first"])
+@pytest.mark.parametrize("call", ["generate", "stream", "events"])
 @pytest.mark.parametrize(
     "framing", [item for item in FRAMINGS if item.chunked], ids=lambda framing: framing.name
 )
-def test_ten_turns_use_one_connection(framing: Framing, way: str, driver: Driver) -> None:
+def test_connection_is_reused(framing: Framing, call: str, driver: Driver) -> None:
     def submit(connection: Connection, request: Received) -> None:
-        framed = framing.fresh()
-        connection.send(framed.head + framed.piece(live("Hello")) + framed.piece(end()))
-        connection.send(framed.last())
+        new = framing.new()
+        connection.send(new.head + new.encode(live("Hello")) + new.encode(end()))
+        connection.send(new.finish())
 
     with LoopbackServer(ai_site(submit)) as server, driver.client(server.url) as client:
         for _ in range(10):
-            if way == "generate":
+            if call == "generate":
                 assert client.generate("Hi").text == "Hello"
-            elif way == "stream":
+            elif call == "stream":
                 assert list(client.stream("Hi")) == ["Hello"]
             else:
                 with client.stream("Hi") as stream:
@@ -118,7 +118,7 @@ def test_ten_turns_use_one_connection(framing: Framing, way: str, driver: Driver
         assert len(server.prompts) == 10
 
 
-def test_a_body_that_does_not_end_delays_the_call_only_briefly(driver: Driver) -> None:
+def test_unfinished_body(driver: Driver) -> None:
     def submit(connection: Connection, request: Received) -> None:
         connection.send(CHUNKED + chunk(live("Hello")) + chunk(end()))
         connection.wait_closed()
@@ -130,7 +130,7 @@ def test_a_body_that_does_not_end_delays_the_call_only_briefly(driver: Driver) -
         assert server.connections == 2
 
 
-def test_a_body_that_never_stops_delays_the_call_only_briefly(driver: Driver) -> None:
+def test_endless_body(driver: Driver) -> None:
     def submit(connection: Connection, request: Received) -> None:
         connection.send(CHUNKED + chunk(live("Hello")) + chunk(end()))
         while True:
@@ -141,10 +141,10 @@ def test_a_body_that_never_stops_delays_the_call_only_briefly(driver: Driver) ->
         assert client.generate("Hi").text == "Hello"
 
 
-def test_a_body_whose_end_trickles_in_does_not_hold_up_the_next_async_turn(driver: Driver) -> None:
-    """requests reads the trailers of a body to their end, however long that takes."""
+def test_endless_trailers_in_the_async_client(driver: Driver) -> None:
+    """requests reads all trailers, however long that takes."""
     if driver.name == "sync":
-        pytest.skip("only the async client gives up")
+        pytest.skip("only the async client stops reading")
 
     def submit(connection: Connection, request: Received) -> None:
         connection.send(CHUNKED + chunk(live("Hello")) + chunk(end()) + b"0\r\n")
@@ -159,13 +159,13 @@ def test_a_body_whose_end_trickles_in_does_not_hold_up_the_next_async_turn(drive
         assert server.connections == 2
 
 
-def test_an_interim_answer_is_not_taken_for_the_reply(driver: Driver) -> None:
-    """What comes after it must not be taken for the reply to the next prompt either."""
+def test_an_interim_answer_is_not_received_for_the_reply(driver: Driver) -> None:
+    """What comes after it must not be received for the reply to the next prompt either."""
 
     def submit(connection: Connection, request: Received) -> None:
         connection.send(b"HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\n")
-        said = request.json["newMessage"]
-        connection.send(CHUNKED + chunk(end(f"reply to {said}")) + chunk(b""))
+        message = request.json["newMessage"]
+        connection.send(CHUNKED + chunk(end(f"reply to {message}")) + chunk(b""))
 
     with LoopbackServer(ai_site(submit)) as server, driver.client(server.url) as client:
         for prompt in ("A", "B", "C"):
@@ -174,7 +174,7 @@ def test_an_interim_answer_is_not_taken_for_the_reply(driver: Driver) -> None:
         assert len(server.prompts) == 3
 
 
-def test_a_stream_that_is_forgotten_leaves_no_watch_on_its_time(driver: Driver) -> None:
+def test_garbage_collected_stream_leaves_no_timer(driver: Driver) -> None:
     def submit(connection: Connection, request: Received) -> None:
         connection.send(CHUNKED + chunk(live("one")))
         connection.wait_closed()
@@ -190,8 +190,7 @@ def test_a_stream_that_is_forgotten_leaves_no_watch_on_its_time(driver: Driver) 
         gc.collect()
 
 
-def test_what_is_asked_of_a_stream_that_was_cancelled(driver: Driver) -> None:
-    """Half a reply must not end like a whole one."""
+def test_cancelled_stream_is_incomplete(driver: Driver) -> None:
     if driver.name == "sync":
         pytest.skip("only tasks are cancelled")
 
@@ -233,12 +232,12 @@ def test_what_a_stream_that_could_not_be_opened_says_afterwards() -> None:
     driver.close()
 
 
-def test_what_a_stream_tells_while_it_arrives_and_after(driver: Driver) -> None:
-    taken = threading.Event()
+def test_text_and_reply(driver: Driver) -> None:
+    received = threading.Event()
 
     def submit(connection: Connection, request: Received) -> None:
         connection.send(CHUNKED + chunk(live("Hel")))
-        assert taken.wait(PATIENCE)
+        assert received.wait(WAIT_LIMIT)
         connection.send(chunk(live("lo")) + chunk(end("Hello!", responseId="r1")) + chunk(b""))
 
     with LoopbackServer(ai_site(submit)) as server, driver.client(server.url) as client:
@@ -247,7 +246,7 @@ def test_what_a_stream_tells_while_it_arrives_and_after(driver: Driver) -> None:
         assert next(stream) == stream.text == "Hel"
         with pytest.raises(UsageError, match="not complete"):
             _ = stream.reply.text
-        taken.set()
+        received.set()
         assert list(stream.events())[-1] == EndEvent(stream.reply)
         assert stream.text == stream.reply.text == "Hello!"
         assert stream.reply.response_id == "r1"
@@ -256,7 +255,7 @@ def test_what_a_stream_tells_while_it_arrives_and_after(driver: Driver) -> None:
         stream.close()
 
 
-def test_a_stream_that_is_closed_early_closes_its_connection(driver: Driver) -> None:
+def test_closed_stream_closes_its_connection(driver: Driver) -> None:
     closed = threading.Event()
 
     def submit(connection: Connection, request: Received) -> None:
@@ -270,7 +269,7 @@ def test_a_stream_that_is_closed_early_closes_its_connection(driver: Driver) -> 
     with LoopbackServer(ai_site(submit)) as server, driver.client(server.url) as client:
         with client.stream("Hi") as stream:
             assert next(stream) == "one"
-        assert closed.wait(PATIENCE)
+        assert closed.wait(WAIT_LIMIT)
         with pytest.raises(IncompleteReply, match="before its end") as caught:
             next(stream)
         assert caught.value.partial_text == stream.text
@@ -280,7 +279,7 @@ def test_a_stream_that_is_closed_early_closes_its_connection(driver: Driver) -> 
         assert client.generate("Hi").text == "onetwo"
 
 
-def test_a_stream_that_is_forgotten_closes_its_connection(driver: Driver) -> None:
+def test_garbage_collected_stream_closes_its_connection(driver: Driver) -> None:
     closed = threading.Event()
 
     def submit(connection: Connection, request: Received) -> None:
@@ -295,10 +294,10 @@ def test_a_stream_that_is_forgotten_closes_its_connection(driver: Driver) -> Non
         gc.collect()
         client.open_session()
         client.close()
-        assert closed.wait(PATIENCE)
+        assert closed.wait(WAIT_LIMIT)
 
 
-def test_a_client_that_is_closed_with_a_stream_open(driver: Driver) -> None:
+def test_close_client_with_open_stream(driver: Driver) -> None:
     closed = threading.Event()
 
     def submit(connection: Connection, request: Received) -> None:
@@ -313,7 +312,7 @@ def test_a_client_that_is_closed_with_a_stream_open(driver: Driver) -> None:
         assert next(stream) == "one"
         client.close()
         client.close()
-        assert closed.wait(PATIENCE)
+        assert closed.wait(WAIT_LIMIT)
         with pytest.raises(IncompleteReply) as caught:
             next(stream)
         assert caught.value.partial_text == "one"

@@ -1,4 +1,4 @@
-"""The typed example is a program that runs; that its types are right is checked by mypy."""
+"""The typed example runs. Its types are checked by mypy."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from chatgpt4online.server import LocalSite
 EXAMPLE = Path(__file__).parent / "typed_example.py"
 
 
-def test_the_typed_example_runs() -> None:
+def test_typed_example() -> None:
     with LocalSite() as site:
         done = subprocess.run(
             [sys.executable, "-W", "error", str(EXAMPLE), site.url],

@@ -1,6 +1,6 @@
-"""A user's program, checked by mypy in its strict mode and run by `test_typed_example`.
+"""A program that uses the typed API. mypy checks it in strict mode; `test_typed_example` runs it.
 
-Each ``type: ignore`` is a mistake that mypy must find: one that it does not find is reported too.
+Each ``type: ignore`` marks a mistake that mypy must find: unused ones are reported.
 """
 
 from __future__ import annotations
