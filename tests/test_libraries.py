@@ -197,7 +197,10 @@ def test_requests_cache_sees_an_injected_sessions_requests() -> None:
 
 
 def test_requests_cache_lets_prompts_through_by_default() -> None:
-    with LoopbackServer(HELLO_SITE) as server, requests_cache.CachedSession(backend="memory") as session:
+    with (
+        LoopbackServer(HELLO_SITE) as server,
+        requests_cache.CachedSession(backend="memory") as session,
+    ):
         with SyncDriver().client(server.url, session=session) as client:
             assert [client.generate("Hi").text for _ in range(2)] == ["Hello", "Hello"]
         assert len(server.prompts) == 2
@@ -279,6 +282,10 @@ def test_a_subclass_of_requests_session_sees_each_request() -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.skipif(
+    "middlewares" not in inspect.signature(aiohttp.ClientSession).parameters,
+    reason="aiohttp has middlewares from 3.12 on",
+)
 def test_a_middleware_of_an_aiohttp_session_sees_each_request() -> None:
     seen: list[str] = []
 
