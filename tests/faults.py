@@ -135,14 +135,14 @@ def _redirect(status: int, location: str) -> Callable[[Context], None]:
     return _respond(make)
 
 
-def _complete(text: str = "Hello") -> bytes:
+def _reply(text: str = "Hello") -> bytes:
     """Return the body of a complete reply."""
     return live(text) + end(text)
 
 
 def _short(context: Context) -> None:
     """Send fewer bytes than announced: the end event is missing."""
-    body = _complete()
+    body = _reply()
     whole = response(body)
     context.send(whole[: len(whole) - len(end())])
     context.connection.close()
@@ -155,7 +155,8 @@ def _deep(levels: int) -> bytes:
 
 # 256 MiB, a thousandth of that when compressed.
 BOMB = response(gzip.compress(b"\n" * 32 * 2**20) * 8, 200, "Content-Encoding: gzip")
-RETRY_AFTER_DATE = "Retry-After: Wed, 21 Oct 2015 07:28:00 GMT\r\nDate: Wed, 21 Oct 2015 07:28:00 GMT"
+DATE = "Wed, 21 Oct 2015 07:28:00 GMT"
+RETRY_AFTER_DATE = f"Retry-After: {DATE}\r\nDate: {DATE}"
 RESPONSE_FAULTS: dict[str, Callable[[Context], None]] = {
     "redirect, same host": _redirect(302, "/other"),
     "redirect 301, same host": _redirect(301, "/other"),
@@ -189,25 +190,29 @@ RESPONSE_FAULTS: dict[str, Callable[[Context], None]] = {
     "200, truncated JSON": _fixed(response('{"success": true, "reply": "Hel')),
     "200, nested lists": _fixed(response("[" * 50_000)),
     "gzip bomb": _fixed(BOMB),
-    "invalid gzip": _fixed(response(_complete(), 200, "Content-Encoding: gzip")),
+    "invalid gzip": _fixed(response(_reply(), 200, "Content-Encoding: gzip")),
     "unknown encoding": _fixed(response(b"\x1b\x02 nothing", 200, "Content-Encoding: zip")),
 }
 REPLY_FAULTS: dict[str, Callable[[Context], None]] = {
     "deeply nested event": _fixed(response(_deep(50_000) + end())),
     "deeply nested JSON": _fixed(response('{"a":' * 50_000)),
     "huge number": _fixed(
-        response(b'data: {"type":"live","data":"x","timestamp":' + b"9" * 5000 + b"}\n\n" + _complete())
+        response(
+            b'data: {"type":"live","data":"x","timestamp":' + b"9" * 5000 + b"}\n\n" + _reply()
+        )
     ),
     "number out of range": _fixed(
-        response(b'data: {"type":"status","data":"","timestamp":-1e999}\n\n' + _complete())
+        response(b'data: {"type":"status","data":"","timestamp":-1e999}\n\n' + _reply())
     ),
-    "Content-Length too short": _fixed(response(_complete()).replace(b"Length: ", b"Length: 1\r\nX: ")),
+    "Content-Length too short": _fixed(
+        response(_reply()).replace(b"Length: ", b"Length: 1\r\nX: ")
+    ),
     "Content-Length too long": _short,
     "two Content-Lengths": _fixed(
-        response(_complete()).replace(b"Content-Length", b"Content-Length: 5\r\nContent-Length")
+        response(_reply()).replace(b"Content-Length", b"Content-Length: 5\r\nContent-Length")
     ),
-    "two responses": _fixed(response(_complete()) + response(_complete("Another"))),
-    "unrequested response": _fixed(response(_complete()) + b"HTTP/1.1 500 Oops\r\n"),
+    "two responses": _fixed(response(_reply()) + response(_reply("Another"))),
+    "unrequested response": _fixed(response(_reply()) + b"HTTP/1.1 500 Oops\r\n"),
     "no end event": _fixed(response(live("Hello"))),
     "error event": _fixed(response(live("Hello") + b'data: {"type":"error","data":"m"}\n\n')),
     "failed end event": _fixed(response(live("Hello") + end(success=False, message="m"))),
@@ -246,10 +251,9 @@ class FaultySite:
             yield server
 
     def _handle(self, connection: Connection, request: Received) -> None:
-        of_session = "start_session" in request.target or request.method == "GET"
-        healthy: Handler = ai_site(HELLO_SITE)
-        if self.fixed or of_session is not self.phase.startswith("session"):
-            return healthy(connection, request)
+        opening = "start_session" in request.target or request.method == "GET"
+        if self.fixed or opening is not self.phase.startswith("session"):
+            return HELLO_SITE(connection, request)
         context = Context(connection, request, self.received)
         name = self.fault.removesuffix(ONCE)
         self.fixed = name != self.fault

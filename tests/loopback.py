@@ -288,6 +288,7 @@ def stall(data: bytes = b"") -> Handler:
 
 def cut(data: bytes = b"", *, reset: bool = False) -> Handler:
     """Return a handler that sends `data`, then closes or resets the connection."""
+
     def submit(connection: Connection, request: Received) -> None:
         connection.send(data)
         (connection.reset if reset else connection.close)()

@@ -16,14 +16,14 @@ from chatgpt4online import ChatError, Limits, Timeout
 
 from .drivers import NO_BACKOFF, Driver
 from .faults import (
-    RESPONSE_FAULTS,
     CONNECTION_FAULTS,
+    IDLE_TIMEOUT,
     LINE_LIMIT,
     ONCE,
     PAGE_LIMIT,
     PHASES,
     REPLY_FAULTS,
-    IDLE_TIMEOUT,
+    RESPONSE_FAULTS,
     TOTAL_TIMEOUT,
     FaultySite,
     unreachable_site,

@@ -54,9 +54,7 @@ def site() -> Iterator[LocalSite]:
         yield running
 
 
-def test_ask(
-    site: LocalSite, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_ask(site: LocalSite, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["ask", "--site", site.url, "Привет! Как дела?"]) == 0
     assert capsys.readouterr() == ("You said: Привет! Как дела? (3 words)\n", "")
     assert site.app.submissions[0]["stream"] is True

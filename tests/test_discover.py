@@ -30,6 +30,7 @@ def test_discover(era: Era, address: str, driver: Driver) -> None:
 
 def recorded_site(version: str, front: str) -> Handler:
     """Return a handler that serves the recorded page and session of a site."""
+
     def handle(connection: Connection, request: Received) -> None:
         folder = Recording(f"{version}/{front}/x")
         found = folder.sibling("page", "page-chat")

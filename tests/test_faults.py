@@ -29,10 +29,10 @@ from .loopback import (
     LoopbackServer,
     Received,
     ai_site,
-    response,
     chunk,
     cut,
     live,
+    response,
     send,
     stall,
 )
@@ -187,16 +187,18 @@ def test_connect_timeout(driver: Driver) -> None:
     """A full backlog makes the next connection wait."""
     with socket.create_server(("127.0.0.1", 0), backlog=0) as listener:
         address = listener.getsockname()
-        filling = [socket.socket() for _ in range(4)]
-        for sock in filling:
+        sockets = [socket.socket() for _ in range(4)]
+        for sock in sockets:
             sock.setblocking(False)
             sock.connect_ex(address)
         timeout = Timeout(connect=SHORT, idle=60)
-        with driver.client(f"http://127.0.0.1:{address[1]}", retry=NO_RETRY, timeout=timeout) as client:
+        with driver.client(
+            f"http://127.0.0.1:{address[1]}", retry=NO_RETRY, timeout=timeout
+        ) as client:
             with pytest.raises(ChatTimeout, match=r"Timeout\.connect") as caught:
                 client.generate("Hi")
         assert caught.value.retryable
-        for sock in filling:
+        for sock in sockets:
             sock.close()
 
 

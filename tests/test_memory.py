@@ -1,4 +1,4 @@
-"""What would take all memory without a limit takes little with it."""
+"""Hostile responses and large uploads need little memory."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from chatgpt4online.server import LocalSite
+
 from .drivers import Driver
 from .loopback import (
     CHUNKED,
@@ -17,55 +19,65 @@ from .loopback import (
     Connection,
     LoopbackServer,
     Received,
-    response,
     chunk,
     events_head,
     live,
+    response,
 )
+
+Cases = dict[str, tuple[str, Callable[[], Iterator[bytes]]]]
+"""The method to call, and the response, by name."""
 
 MIB = 2**20
 LINE, REPLY, PAGE = 4 * MIB, 6 * MIB, 2 * MIB
-MOST = 50 * MIB
+ALLOWED = 50 * MIB
+ALLOWED_PARSED = 40 * LINE
+"""For JSON of very many small values. Nothing limits their number, and parsed they take about
+30 times the size of the text."""
 GZIPPED = events_head("Content-Encoding: gzip", "Transfer-Encoding: chunked")
 
 CHILD = """
 import asyncio, sys
 from chatgpt4online import AsyncClient, ChatError, Client, Limits
 
-def status(name):
+def memory(name):
     text = open("/proc/self/status").read()
     return int(text.partition(name + ":")[2].split()[0]) * 1024
 
 url, driver, line, reply, page, *calls = sys.argv[1:]
 limits = Limits(int(line), int(reply), int(page))
-asked = {"generate": ("Hi",), "list_files": (), "open_session": ()}
+arguments = {"generate": ("Hi",), "list_files": (), "open_session": ()}
 
-async def ask(site, call):
+async def run(site, call):
     async with AsyncClient(site, limits=limits) as client:
-        await getattr(client, call)(*asked[call])
+        await getattr(client, call)(*arguments[call])
 
-idle = status("VmRSS")
+idle = memory("VmRSS")
 for number, call in enumerate(calls):
     site = f"{url}/{number}/wp-json/"
     try:
         if driver == "async":
-            asyncio.run(ask(site, call))
+            asyncio.run(run(site, call))
         else:
             with Client(site, limits=limits) as client:
-                getattr(client, call)(*asked[call])
+                getattr(client, call)(*arguments[call])
     except ChatError as error:
-        print(type(error).__name__, status("VmHWM") - idle, str(error))
+        print(type(error).__name__, memory("VmHWM") - idle, str(error))
 """
 
 
+needs_proc = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc")
+
+
 def endless(piece: bytes) -> Iterator[bytes]:
+    """An endless body."""
     yield CHUNKED
     while True:
         yield chunk(piece)
 
 
 def bomb(piece: bytes) -> Iterator[bytes]:
-    """Without end, and each piece in a thousandth of its length."""
+    """An endless compressed body. Each piece takes a thousandth of its size on the wire."""
     packer = zlib.compressobj(wbits=31)
     yield GZIPPED
     while True:
@@ -73,40 +85,42 @@ def bomb(piece: bytes) -> Iterator[bytes]:
         yield chunk(packed)
 
 
-def line_of(start: bytes, piece: bytes, ending: bytes = b"\n\n") -> Iterator[bytes]:
-    """One event, as long as a line may be."""
+def long_line(start: bytes, piece: bytes, ending: bytes = b"\n\n") -> Iterator[bytes]:
+    """An event that is almost as long as the limit."""
     yield CHUNKED
     yield chunk(start + piece * ((LINE - 1000) // len(piece)) + ending)
     yield chunk(b"")
 
 
-HOSTILE: dict[str, tuple[str, Callable[[], Iterator[bytes]]]] = {
-    "an endless line": ("generate", lambda: endless(b"x" * 65536)),
-    "an endless event": ("generate", lambda: endless(b"data: x" * 9000)),
-    "endless lines of an event": ("generate", lambda: endless(b"data: {a\n" * 7000)),
+HOSTILE: Cases = {
+    "endless line": ("generate", lambda: endless(b"x" * 65536)),
+    "endless event": ("generate", lambda: endless(b"data: x" * 9000)),
+    "endless event of many lines": ("generate", lambda: endless(b"data: {a\n" * 7000)),
     "endless events": ("generate", lambda: endless(live("x" * 100) * 500)),
-    "endless dirt": ("generate", lambda: endless(b"x\n" * 30000)),
+    "endless lines that are not events": ("generate", lambda: endless(b"x\n" * 30000)),
     "endless blank lines": ("generate", lambda: endless(b"\n" * 65536)),
     "endless JSON": ("generate", lambda: endless(b'{"a":\n' * 9000)),
-    "an endless session": ("open_session", lambda: endless(b"x" * 65536)),
-    "an endless list": ("list_files", lambda: endless(b"x" * 65536)),
-    "a gzip bomb": ("generate", lambda: bomb(b"x" * 4 * MIB)),
-    "a gzip bomb of lines": ("generate", lambda: bomb(b"\n" * 4 * MIB)),
-    "a gzip bomb of short lines": ("generate", lambda: bomb(b"x\n" * 2 * MIB)),
-    "a gzip bomb for a session": ("open_session", lambda: bomb(b"x" * 4 * MIB)),
-    "deep JSON": ("generate", lambda: line_of(b"data: ", b"[")),
-    "deep JSON of objects": ("generate", lambda: line_of(b"data: ", b'{"a":')),
-    "many empty lists": ("generate", lambda: line_of(b'data: {"a":[[]', b",[]", b"]}\n\n")),
-    "many objects": ("generate", lambda: line_of(b'data: {"a":[0', b',{"a":1}', b"]}\n\n")),
-    "many numbers": ("generate", lambda: line_of(b'data: {"a":[0', b",0.5", b"]}\n\n")),
-    "many keys": ("generate", lambda: line_of(b"data: {", b'"":0,', b'"a":1}\n\n')),
+    "endless session response": ("open_session", lambda: endless(b"x" * 65536)),
+    "endless list of files": ("list_files", lambda: endless(b"x" * 65536)),
+    "gzip bomb": ("generate", lambda: bomb(b"x" * 4 * MIB)),
+    "gzip bomb of blank lines": ("generate", lambda: bomb(b"\n" * 4 * MIB)),
+    "gzip bomb of short lines": ("generate", lambda: bomb(b"x\n" * 2 * MIB)),
+    "gzip bomb for a session": ("open_session", lambda: bomb(b"x" * 4 * MIB)),
+    "deeply nested lists": ("generate", lambda: long_line(b"data: ", b"[")),
+    "deeply nested objects": ("generate", lambda: long_line(b"data: ", b'{"a":')),
+}
+MANY_VALUES: Cases = {
+    "many empty lists": ("generate", lambda: long_line(b'data: {"a":[[]', b",[]", b"]}\n\n")),
+    "many objects": ("generate", lambda: long_line(b'data: {"a":[0', b',{"a":1}', b"]}\n\n")),
+    "many numbers": ("generate", lambda: long_line(b'data: {"a":[0', b",0.5", b"]}\n\n")),
+    "many keys": ("generate", lambda: long_line(b"data: {", b'"":0,', b'"a":1}\n\n')),
 }
 
 
-@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="this system tells no memory")
-def test_a_hostile_answer_costs_little_memory(driver: Driver) -> None:
-    """In one process, one after the other, so that what is told is the most that any one took."""
-    cases = list(HOSTILE.values())
+@needs_proc
+def test_memory_of_hostile_responses(driver: Driver) -> None:
+    """All cases run in one process, and each reports the peak memory so far."""
+    cases = list((HOSTILE | MANY_VALUES).values())
 
     def handle(connection: Connection, request: Received) -> None:
         call, make = cases[int(request.target.split("/")[1])]
@@ -125,6 +139,47 @@ def test_a_hostile_answer_costs_little_memory(driver: Driver) -> None:
         )  # fmt: skip
     outcomes = [line.split(" ", 2) for line in done.stdout.splitlines()]
     assert len(outcomes) == len(cases)
-    for name, (kind, grown, text) in zip(HOSTILE, outcomes, strict=True):
+    for name, (kind, used, text) in zip(HOSTILE | MANY_VALUES, outcomes, strict=True):
         assert kind in ("ProtocolError", "IncompleteReply"), f"{name}: {text}"
-        assert int(grown) < MOST, f"{name}: {int(grown) // MIB} MiB"
+        allowed = ALLOWED if name in HOSTILE else ALLOWED_PARSED
+        assert int(used) < allowed, f"{name}: {int(used) // MIB} MiB"
+
+
+UPLOAD = """
+import asyncio, re, sys
+from chatgpt4online import AsyncClient, Client
+
+def memory(name):
+    with open("/proc/self/status") as file:
+        return int(re.search(name + r":\\s+(\\d+) kB", file.read())[1]) * 1024
+
+async def run():
+    async with AsyncClient(sys.argv[1]) as client:
+        await client.upload(b"x")
+        idle = memory("VmRSS")
+        await client.upload(sys.argv[2])
+        print(memory("VmHWM") - idle)
+
+if sys.argv[3] == "async":
+    asyncio.run(run())
+else:
+    with Client(sys.argv[1]) as client:
+        client.upload(b"x")
+        idle = memory("VmRSS")
+        client.upload(sys.argv[2])
+        print(memory("VmHWM") - idle)
+"""
+
+
+@needs_proc
+def test_memory_of_a_large_upload(tmp_path: Path, driver: Driver) -> None:
+    big = tmp_path / "big.bin"
+    with big.open("wb") as file:
+        file.truncate(200_000_000)
+    with LocalSite() as site:
+        done = subprocess.run(
+            [sys.executable, "-c", UPLOAD, site.url, str(big), driver.name],
+            capture_output=True, text=True, check=True, timeout=120,
+        )  # fmt: skip
+    assert int(done.stdout) < 20_000_000
+    assert [upload["size"] for upload in site.app.files.uploads.values()] == [1, 200_000_000]

@@ -125,9 +125,7 @@ def cookies_of(request: Received) -> set[str]:
         ("mine=1; yours=a=b", "mine=1; yours=a=b"),
     ],
 )
-def test_own_cookies_are_merged_with_those_of_the_site(
-    own: str, sent: str, driver: Driver
-) -> None:
+def test_own_cookies_are_merged_with_those_of_the_site(own: str, sent: str, driver: Driver) -> None:
     with (
         LoopbackServer(HELLO_SITE) as server,
         driver.client(server.url, headers={"cookie": own}) as client,

@@ -20,10 +20,10 @@ from .known_secrets import (
 )
 from .loopback import (
     HELLO,
+    HELLO_SITE,
     Connection,
     LoopbackServer,
     Received,
-    ai_site,
     response,
     send,
 )
@@ -31,9 +31,7 @@ from .loopback import (
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 @pytest.mark.parametrize("phase", ["page", "session", "prompt"])
-def test_redirect_to_another_origin(
-    phase: str, status: int, driver: Driver
-) -> None:
+def test_redirect_to_another_origin(phase: str, status: int, driver: Driver) -> None:
     with LoopbackServer(HELLO) as other:
         redirect = response("", status, f"Location: {other.url}/wp-json/mwai/v1/start_session")
 
@@ -76,7 +74,10 @@ def test_page_with_the_rest_root_of_another_host(driver: Driver) -> None:
 
 
 def test_clients_share_no_secrets(driver: Driver) -> None:
-    with LoopbackServer(site_with_secrets(HELLO)) as first, LoopbackServer(ai_site(HELLO)) as second:
+    with (
+        LoopbackServer(site_with_secrets(HELLO)) as first,
+        LoopbackServer(HELLO_SITE) as second,
+    ):
         with driver.client(first.url, auth=("ann", PASSWORD)) as client:
             client.generate(PROMPT)
         with driver.client(second.url) as client:

@@ -55,34 +55,32 @@ def test_proxy_in_environment_without_scheme(
             assert client.generate("Hi").text == "Hello"
 
 
-def test_proxy_in_environment_is_read_for_each_call(
+def test_proxy_in_environment_is_read_when_the_client_is_created(
     driver: Driver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     targets: list[str] = []
-    with (
-        LoopbackServer(proxy_server(targets)) as proxy,
-        LoopbackServer(HELLO_SITE) as server,
-        driver.client(server.url) as client,
-    ):
-        client.generate("Hi")
-        assert targets == []
-        monkeypatch.setenv("HTTP_PROXY", proxy.url)
-        client.generate("Hi")
-        assert targets == [f"{server.url}/wp-json/mwai-ui/v1/chats/submit"]
-        monkeypatch.delenv("HTTP_PROXY")
-        client.generate("Hi")
-        assert len(targets) == 1
-        assert len(server.prompts) == 2
+    with LoopbackServer(proxy_server(targets)) as proxy, LoopbackServer(HELLO_SITE) as server:
+        with driver.client(server.url) as client:
+            monkeypatch.setenv("HTTP_PROXY", proxy.url)
+            client.generate("Hi")
+            assert targets == []
+        with driver.client(server.url) as client:
+            monkeypatch.delenv("HTTP_PROXY")
+            client.generate("Hi")
+            assert len(targets) == 2
+        assert len(server.prompts) == 1
 
 
-@pytest.mark.parametrize("way", ["NO_PROXY", "no_proxy", "other scheme", "empty argument"])
-def test_no_proxy(way: str, driver: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("exception", ["NO_PROXY", "no_proxy", "other scheme", "empty argument"])
+def test_no_proxy(exception: str, driver: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
     targets: list[str] = []
     with LoopbackServer(proxy_server(targets)) as proxy, LoopbackServer(HELLO_SITE) as server:
-        monkeypatch.setenv("HTTPS_PROXY" if way == "other scheme" else "HTTP_PROXY", proxy.url)
-        if "PROXY" in way.upper():
-            monkeypatch.setenv(way, "other.example,127.0.0.1")
-        options: dict[str, Any] = {"proxy": ""} if way == "empty argument" else {}
+        monkeypatch.setenv(
+            "HTTPS_PROXY" if exception == "other scheme" else "HTTP_PROXY", proxy.url
+        )
+        if "PROXY" in exception.upper():
+            monkeypatch.setenv(exception, "other.example,127.0.0.1")
+        options: dict[str, Any] = {"proxy": ""} if exception == "empty argument" else {}
         with driver.client(server.url, **options) as client:
             assert client.generate("Hi").text == "Hello"
     assert targets == []
@@ -161,9 +159,7 @@ def test_invalid_proxy(proxy: str, driver: Driver) -> None:
         driver.client("http://site.invalid/", proxy=proxy)
 
 
-def test_unsupported_proxy_in_environment(
-    driver: Driver, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_unsupported_proxy_in_environment(driver: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ALL_PROXY", "socks5://127.0.0.1:1")
     with driver.client("http://site.invalid/") as client:
         with pytest.raises(UsageError, match="proxy"):

@@ -35,9 +35,9 @@ from .loopback import (
     LoopbackServer,
     Received,
     ai_site,
-    response,
     cut,
     events_head,
+    response,
 )
 
 TLS = Path(__file__).parent / "tls"

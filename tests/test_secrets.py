@@ -30,9 +30,9 @@ from .known_secrets import (
     PASSWORD,
     PROMPT,
     TOKEN,
-    error_details,
     assert_no_secrets,
     echo,
+    error_details,
     site_with_secrets,
 )
 from .loopback import (
@@ -42,10 +42,10 @@ from .loopback import (
     Handler,
     LoopbackServer,
     Received,
-    response,
     chunk,
     cut,
     live,
+    response,
     send,
     stall,
 )
@@ -116,9 +116,7 @@ def failure_of(driver: Driver, site: str, **options: Any) -> ChatError:
 
 
 @pytest.mark.parametrize("name", RESPONSES)
-def test_errors_and_logs(
-    name: str, driver: Driver, all_logs: pytest.LogCaptureFixture
-) -> None:
+def test_errors_and_logs(name: str, driver: Driver, all_logs: pytest.LogCaptureFixture) -> None:
     if isinstance(driver, AsyncDriver):
         driver.runner.get_loop().set_debug(True)
     with LoopbackServer(site_with_secrets(RESPONSES[name])) as server:
@@ -244,9 +242,7 @@ def test_echoed_secrets_are_redacted(message: str, shown: str, driver: Driver) -
         ("Cookie", f'a="{TOKEN}"'),
     ],
 )
-def test_credentials_in_headers_are_secret(
-    name: str, value: str, driver: Driver
-) -> None:
+def test_credentials_in_headers_are_secret(name: str, value: str, driver: Driver) -> None:
     with pytest.raises(ChatError, match="plain http"):
         driver.client("http://site.invalid", headers={name: value})
     with (

@@ -29,12 +29,12 @@ from .loopback import (
     LoopbackServer,
     Received,
     ai_site,
-    response,
     chunk,
     cut,
-    sequence,
     live,
+    response,
     send,
+    sequence,
 )
 
 

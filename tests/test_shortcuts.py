@@ -9,14 +9,14 @@ import pytest
 from chatgpt4online import QueryRejected, Shortcut, UsageError
 from chatgpt4online.server import LocalSite
 
+from .conversations import contents, echo_bot
 from .drivers import Driver
 from .loopback import CHUNKED, Connection, LoopbackServer, Received, ai_site, chunk, end
-from .test_conversation import contents, echo
 
 
 @pytest.fixture
 def site() -> Iterator[LocalSite]:
-    with LocalSite(bot=echo) as running:
+    with LocalSite(bot=echo_bot) as running:
         yield running
 
 

@@ -40,7 +40,11 @@ def test_sign_in(era: Era, driver: Driver) -> None:
         (discussion,) = client.discussions()
         assert discussion.chat_id == chat.chat_id
         assert discussion.messages == chat.messages
-        assert (discussion.title, bool(discussion.created), bool(discussion.updated)) == ("one", True, True)
+        assert (discussion.title, bool(discussion.created), bool(discussion.updated)) == (
+            "one",
+            True,
+            True,
+        )
         assert "two" not in repr(discussion)
 
 
@@ -246,9 +250,7 @@ def test_site_without_public_api(driver: Driver) -> None:
 
 @pytest.mark.parametrize("site", ["http://example.com/", "http://10.0.0.1/", "http://[fe80::1]/"])
 @pytest.mark.parametrize("credentials", [{"auth": ANN}, {"token": TOKEN}])
-def test_credentials_require_https(
-    site: str, credentials: dict[str, Any], driver: Driver
-) -> None:
+def test_credentials_require_https(site: str, credentials: dict[str, Any], driver: Driver) -> None:
     with pytest.raises(UsageError, match="https") as caught:
         driver.client(site, **credentials)
     assert "secret" not in str(caught.value)

@@ -127,7 +127,10 @@ def test_close_stream_from_another_thread() -> None:
     """As a stop button does. The reading thread notices after the idle timeout."""
     stalled_site = StalledSite("reply")
     timeout = Timeout(idle=SHORT)
-    with LoopbackServer(stalled_site.handle) as server, Client(server.url, timeout=timeout) as client:
+    with (
+        LoopbackServer(stalled_site.handle) as server,
+        Client(server.url, timeout=timeout) as client,
+    ):
         stream = client.stream("Hi")
         assert next(stream) == "Hello"
         with ThreadPoolExecutor(1) as pool:

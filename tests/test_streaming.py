@@ -24,10 +24,10 @@ from .loopback import (
     LoopbackServer,
     Received,
     ai_site,
-    response,
     chunk,
     end,
     live,
+    response,
 )
 
 

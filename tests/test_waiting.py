@@ -52,7 +52,7 @@ def test_waiting_calls_share_the_failure(driver: Driver) -> None:
     with LoopbackServer(silent) as server:
         client = driver.client(server.url, retry=NO_RETRY, timeout=Timeout(idle=0.3))
         with client:
-            errors = _failures_of_ten_calls(driver, client, started)
+            errors = _ten_failures(driver, client, started)
         assert len(errors) == 10
         assert len({id(error) for error in errors}) == 10
         assert {type(error).__name__ for error in errors} == {"ChatTimeout"}
@@ -61,9 +61,7 @@ def test_waiting_calls_share_the_failure(driver: Driver) -> None:
 
 
 @pytest.mark.parametrize("silent", ["start_session", "/chat/", "submit", "upload"])
-def test_connect_timeout_does_not_extend_idle_timeout(
-    silent: str, driver: Driver
-) -> None:
+def test_connect_timeout_does_not_extend_idle_timeout(silent: str, driver: Driver) -> None:
     def handle(connection: Connection, request: Received) -> None:
         (stall() if silent in request.target else HELLO_SITE)(connection, request)
 
@@ -80,7 +78,7 @@ def test_connect_timeout_does_not_extend_idle_timeout(
         assert [silent in request.target for request in server.requests][-1]
 
 
-def _failures_of_ten_calls(driver: Driver, client: Any, started: threading.Barrier) -> list[BaseException]:
+def _ten_failures(driver: Driver, client: Any, started: threading.Barrier) -> list[BaseException]:
     if isinstance(driver, AsyncDriver):
 
         async def send_all() -> list[Any]:

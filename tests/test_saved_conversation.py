@@ -1,0 +1,107 @@
+"""Saving conversations as JSON and loading them again."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from chatgpt4online import (
+    UsageError,
+)
+from chatgpt4online.server import LocalSite
+
+from .conversations import contents, echo_bot
+from .drivers import Driver
+from .loopback import (
+    CHUNKED,
+    Connection,
+    LoopbackServer,
+    Received,
+    ai_site,
+    chunk,
+    end,
+)
+
+SAVED = {"format": "chatgpt4online.conversation", "version": 1, "chat_id": "c", "messages": []}
+
+
+@pytest.fixture
+def site() -> Iterator[LocalSite]:
+    with LocalSite(bot=echo_bot) as running:
+        yield running
+
+
+CONTINUE = """
+import sys, chatgpt4online as c
+with c.Client(sys.argv[1]) as client:
+    chat = client.load_conversation(sys.stdin.read())
+    chat.generate("turn 30")
+    print(chat.to_json())
+"""
+
+
+def test_continue_in_another_process(site: LocalSite, driver: Driver) -> None:
+    with driver.client(site.url) as client:
+        chat = client.conversation()
+        for number in range(30):
+            chat.generate(f"turn {number}")
+        saved = chat.to_json()
+    done = subprocess.run(
+        [sys.executable, "-X", "utf8", "-W", "error", "-c", CONTINUE, site.url],
+        input=saved, capture_output=True, encoding="utf-8", check=True, timeout=60,
+    )  # fmt: skip
+    before, after = json.loads(saved), json.loads(done.stdout)
+    assert (after["format"], after["version"]) == ("chatgpt4online.conversation", 1)
+    assert after["chat_id"] == before["chat_id"]
+    assert after["messages"][:60] == before["messages"]
+    assert [item["content"] for item in after["messages"][60:]] == ["turn 30", "61: turn 30"]
+    last = site.app.submissions[-1]
+    assert last["previousResponseId"] == before["messages"][-1]["response_id"]
+    assert len(last["messages"]) == 60
+
+
+@pytest.mark.parametrize(
+    ("text", "match"),
+    [
+        ("{", "not a saved conversation"),
+        ("[" * 5_000, "not a saved conversation"),
+        ("[]", "not a saved conversation"),
+        ('{"format":"other"}', "not a saved conversation"),
+        (json.dumps({**SAVED, "version": 2}), "later version"),
+        (json.dumps({**SAVED, "chat_id": None}), "damaged"),
+        (json.dumps({**SAVED, "messages": 5}), "damaged"),
+        (json.dumps({**SAVED, "messages": [5]}), "Message 0"),
+    ],
+)
+def test_invalid_saved_conversation(text: str, match: str, driver: Driver) -> None:
+    with driver.client("http://127.0.0.1:1") as client:
+        with pytest.raises(UsageError, match=match):
+            client.load_conversation(text)
+
+
+def test_save_empty_conversation(driver: Driver) -> None:
+    with driver.client("http://127.0.0.1:1") as client:
+        chat = client.conversation("c")
+        assert contents(client.load_conversation(chat.to_json())) == []
+
+
+@pytest.mark.parametrize("text", ["", "half \ud83d"])
+def test_save_reply_with_images_or_unpaired_surrogate(text: str, driver: Driver) -> None:
+    def submit(connection: Connection, request: Received) -> None:
+        body = end(text, images=["https://example.com/a.png"])
+        connection.send(CHUNKED + chunk(body) + chunk(b""))
+
+    with LoopbackServer(ai_site(submit)) as server, driver.client(server.url) as client:
+        chat = client.conversation()
+        for _ in range(2):
+            chat.generate("Hi")
+        saved = chat.to_json()
+        assert saved.encode()
+        loaded = client.load_conversation(saved)
+        assert loaded.messages == chat.messages
+        assert loaded.generate("more").images
+        assert len(server.prompts[-1].json["messages"]) == 4

@@ -1,0 +1,199 @@
+"""Uploading files."""
+
+from __future__ import annotations
+
+import io
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chatgpt4online import (
+    Timeout,
+    TransportError,
+    UsageError,
+)
+from chatgpt4online.server import LocalSite
+
+from .drivers import Driver
+from .loopback import SESSION, WAIT_LIMIT, Connection, LoopbackServer, Received, ai_site, response
+
+
+@pytest.fixture
+def site() -> Iterator[LocalSite]:
+    with LocalSite() as running:
+        yield running
+
+
+@pytest.fixture
+def picture(tmp_path: Path) -> Path:
+    path = tmp_path / "dot.png"
+    path.write_bytes(b"\x89PNG" + bytes(200_000))
+    return path
+
+
+def inputs(picture: Path) -> list[Any]:
+    """Return the picture as a path, a string, bytes and an open file."""
+    opened = io.BytesIO(b"skipped" + picture.read_bytes())
+    opened.seek(7)
+    return [picture, str(picture), picture.read_bytes(), opened]
+
+
+@pytest.mark.parametrize("number", range(4))
+def test_upload(number: int, site: LocalSite, picture: Path, driver: Driver) -> None:
+    steps: list[tuple[int, int]] = []
+    with driver.client(site.url) as client:
+        stored = client.upload(
+            inputs(picture)[number], purpose="vision", progress=lambda *step: steps.append(step)
+        )
+    (upload,) = site.app.files.uploads.values()
+    assert stored.id == upload["id"]
+    assert stored.url == upload["url"]
+    assert (upload["size"], upload["purpose"]) == (200_004, "vision")
+    assert upload["filename"] == ("dot.png" if number < 2 else "file")
+    assert upload["type"] == ("image/png" if number < 2 else "application/octet-stream")
+    assert [sent for sent, _ in steps] == [65536, 131072, 196608, 200_004]
+    assert {total for _, total in steps} == {200_004}
+
+
+def test_open_file(site: LocalSite, picture: Path, driver: Driver) -> None:
+    with driver.client(site.url) as client, picture.open("rb") as opened:
+        client.upload(opened)
+        assert not opened.closed
+    assert [upload["filename"] for upload in site.app.files.uploads.values()] == ["dot.png"]
+
+
+def test_upload_is_repeated_after_a_rejected_nonce(picture: Path, driver: Driver) -> None:
+    rejected = response({"code": "rest_cookie_invalid_nonce", "message": "m"}, 403)
+    stored = response({"success": True, "data": {"id": "f1", "url": "u"}})
+
+    def upload(connection: Connection, request: Received) -> None:
+        connection.send(rejected if len(server.requests) < 3 else stored)
+
+    with LoopbackServer(ai_site(upload)) as server, driver.client(server.url) as client:
+        opened = io.BytesIO(picture.read_bytes())
+        assert client.upload(opened, filename='a"\r\nb').id == "f1"
+    first, second = (item for item in server.requests if item.target.endswith("upload"))
+    assert first.headers["x-wp-nonce"] == SESSION["restNonce"]
+    for request in (first, second):
+        boundary = request.headers["content-type"].partition("boundary=")[2].encode()
+        assert request.body.count(b"--" + boundary) == 3
+        assert b'name="purpose"\r\n\r\nN/A\r\n' in request.body
+        assert b'filename="a%22%0D%0Ab"' in request.body
+        assert picture.read_bytes() in request.body
+
+
+@pytest.mark.parametrize(
+    "file", ["missing.png", Path("missing.png"), os.curdir, io.StringIO("x"), 5, None]
+)
+def test_invalid_files(file: Any, driver: Driver) -> None:
+    with driver.client("http://127.0.0.1:1") as client:
+        with pytest.raises(UsageError):
+            client.upload(file)
+        with pytest.raises(UsageError):
+            client.generate("Hi", files=[file])
+
+
+def test_unseekable_or_closed_file(picture: Path, driver: Driver) -> None:
+    reader, writer = os.pipe()
+    with driver.client("http://127.0.0.1:1") as client, os.fdopen(reader, "rb") as pipe:
+        os.close(writer)
+        with pytest.raises(UsageError, match="seekable"):
+            client.upload(pipe)
+        opened = picture.open("rb")
+        opened.close()
+        with pytest.raises(UsageError, match="must be open"):
+            client.upload(opened)
+
+
+def test_file_is_truncated_during_the_upload(
+    site: LocalSite, picture: Path, driver: Driver
+) -> None:
+    def truncate(sent: int, total: int) -> None:
+        os.truncate(picture, 70_000)
+
+    with driver.client(site.url) as client:
+        with pytest.raises(UsageError, match="shorter"):
+            client.upload(picture, progress=truncate)
+        assert client.generate("Hi").text
+
+
+def test_file_is_removed_before_the_upload(site: LocalSite, picture: Path, driver: Driver) -> None:
+    with driver.client(site.url) as client:
+        client.open_session()
+        getsize = os.path.getsize
+
+        def remove(path: Any) -> int:
+            size = getsize(path)
+            os.unlink(path)
+            return size
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("os.path.getsize", remove)
+            with pytest.raises(UsageError, match=r"Cannot read .*: No such file"):
+                client.upload(picture)
+
+
+class CustomError(Exception):
+    """Raised by a progress callback."""
+
+
+@pytest.mark.parametrize("kind", [CustomError, ValueError, OSError])
+def test_progress_callback_raises(
+    kind: type[Exception], site: LocalSite, picture: Path, driver: Driver
+) -> None:
+    def progress(sent: int, total: int) -> None:
+        raise kind("custom")
+
+    with driver.client(site.url) as client:
+        with pytest.raises(kind, match="custom"):
+            client.upload(picture, progress=progress)
+        assert client.upload(picture).id
+
+
+def test_upload_the_same_open_file_twice(site: LocalSite, driver: Driver) -> None:
+    opened = io.BytesIO(b"skipped" + bytes(5000))
+    opened.seek(7)
+    with driver.client(site.url) as client:
+        for _ in range(2):
+            client.upload(opened)
+    assert [upload["size"] for upload in site.app.files.uploads.values()] == [5000, 5000]
+
+
+def test_early_rejection_of_a_slow_upload(driver: Driver) -> None:
+    """The first try stops reading the file before the second one starts."""
+
+    class Slow(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            pause.wait(0.02)
+            return super().read(size)
+
+    pause = threading.Event()
+    content = bytes(range(256)) * 4096
+    rejected = response({"code": "rest_cookie_invalid_nonce", "message": "m"}, 403)
+    stored = response({"success": True, "data": {"id": "f1"}})
+
+    def upload(connection: Connection, request: Received) -> None:
+        connection.send(rejected if len(server.requests) < 3 else stored)
+
+    with LoopbackServer(ai_site(upload)) as server, driver.client(server.url) as client:
+        assert client.upload(Slow(content)).id == "f1"
+        assert content in server.requests[-1].body
+
+
+def test_site_stops_reading_an_upload(driver: Driver) -> None:
+    finished = threading.Event()
+
+    def handle(connection: Connection, request: Received) -> None:
+        connection.send(response(SESSION))
+        finished.wait(WAIT_LIMIT)
+        connection.close()
+
+    timeout = Timeout(connect=0.2, idle=0.2)
+    with LoopbackServer(handle) as server, driver.client(server.url, timeout=timeout) as client:
+        with pytest.raises(TransportError):
+            client.upload(bytes(50_000_000))
+        finished.set()
