@@ -65,7 +65,7 @@ def test_discussions(site: LocalSite, driver: Driver) -> None:
             assert [item.chat_id for item in found] == [f"chat-{n}" for n in (4, 3, 2, 1, 0)]
         client.rename_discussion("chat-4", "New title")
         assert next(iter(client.discussions())).title == "New title"
-        with pytest.raises(ReplyError, match="no such discussion"):
+        with pytest.raises(ReplyError, match="No such discussion"):
             client.rename_discussion("chat-9", "x")
         client.delete_discussions("chat-4", "chat-0")
         assert [item.chat_id for item in client.discussions()] == ["chat-3", "chat-2", "chat-1"]

@@ -1,6 +1,6 @@
-"""An AI Engine site in miniature, for tests and demonstrations: real HTTP on loopback.
+"""A local AI Engine site for tests and demos. It serves real HTTP on a loopback port.
 
-Blocking callers get it in a thread of its own, asyncio callers in their loop::
+With ``with`` it runs in a thread of its own, with ``async with`` in the running event loop::
 
     with LocalSite() as site:
         print(Client(site.url).generate("Hello"))

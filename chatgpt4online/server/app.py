@@ -1,4 +1,4 @@
-"""The routes of a local site."""
+"""The web application of the local site."""
 
 from __future__ import annotations
 
@@ -17,34 +17,43 @@ from ..protocol.chat import SUBMIT
 from ..protocol.prompt import ROLES
 from ..protocol.session import START_SESSION
 from ..protocol.site import DEFAULT_BOT, Era
-from .answers import REJECTED, error, event, failure, page, result, success
+from .access import AccessControl
 from .bots import Bot
-from .guard import Guard
+from .responses import REJECTED, error, event, failure, page, reply, success
 from .stores import DiscussionStore, FileStore
 
-_MOST_KEPT = 10_000
+_MAX_SUBMISSIONS = 10_000
+_SHORTCUT_LABEL = "Tell me more"
+_SHORTCUT_ID = "tell-me-more"
 _SHORTCUT = {
     "type": "message",
-    "data": {"label": "Tell me more", "variant": "info", "shortcutId": "tell-me-more"},
+    "data": {"label": _SHORTCUT_LABEL, "variant": "info", "shortcutId": _SHORTCUT_ID},
 }
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class SiteApp:
-    """The web application of a local site.
+    """The web application of the local site.
 
     Attributes:
-        submissions: the bodies of the prompts that the site ran, the last few thousand.
-        guard: who is let in.
-        files: the files that were uploaded.
+        submissions: Request bodies of the accepted prompts. Only the last 10,000 are kept.
+        access: Access control.
+        files: The uploaded files.
     """
 
     def __init__(
-        self, *, bot: Bot, era: Era, guard: Guard, pace: float, max_length: int, uploads: bool
+        self,
+        *,
+        bot: Bot,
+        era: Era,
+        access: AccessControl,
+        pace: float,
+        max_length: int,
+        uploads: bool,
     ) -> None:
-        self.submissions: deque[dict[str, Any]] = deque(maxlen=_MOST_KEPT)
-        self.guard = guard
+        self.submissions: deque[dict[str, Any]] = deque(maxlen=_MAX_SUBMISSIONS)
+        self.access = access
         self.files = FileStore()
         self._discussions = DiscussionStore()
         self._bot = bot
@@ -52,17 +61,17 @@ class SiteApp:
         self._pace = pace
         self._max_length = max_length
         self._uploads = uploads
-        self._with_nonce: dict[str, Handler] = {
+        self._nonce_routes: dict[str, Handler] = {
             SUBMIT: self._submit,
-            discussions.LIST: self._by_user(self._discussions.list),
-            discussions.EDIT: self._by_user(self._discussions.edit),
-            discussions.DELETE: self._by_user(self._discussions.delete),
+            discussions.LIST: self._for_user(self._discussions.list),
+            discussions.EDIT: self._for_user(self._discussions.edit),
+            discussions.DELETE: self._for_user(self._discussions.delete),
         }
         if uploads:
-            self._with_nonce[files.UPLOAD] = self.files.upload
-            self._with_nonce[files.LIST] = self.files.list
-            self._with_nonce[files.DELETE] = self.files.delete
-        self._by_api: dict[str, Handler] = {
+            self._nonce_routes[files.UPLOAD] = self.files.upload
+            self._nonce_routes[files.LIST] = self.files.list
+            self._nonce_routes[files.DELETE] = self.files.delete
+        self._api_routes: dict[str, Handler] = {
             public_api.CHATBOT_QUERY: self._query,
             public_api.TEXT_QUERY: self._query,
             public_api.LIST_CHATBOTS: self._list_chatbots,
@@ -71,12 +80,12 @@ class SiteApp:
 
     @property
     def sessions_opened(self) -> int:
-        """How many nonces `start_session` gave."""
-        return self.guard.sessions_opened
+        """Number of successful `start_session` requests."""
+        return self.access.sessions_opened
 
     def web_app(self) -> web.Application:
-        """Return the application to serve."""
-        # Uploads are counted, not kept, so they may have any length.
+        """Return the aiohttp application."""
+        # Uploads may have any size: their contents are discarded.
         app = web.Application(client_max_size=sys.maxsize)
         for prefix in ("/wp-json", "/index.php/wp-json"):
             app.router.add_route("*", prefix + "{name:(/.*)?}", self._rest)
@@ -88,7 +97,7 @@ class SiteApp:
 
     async def _add_headers(self, request: web.Request, response: web.StreamResponse) -> None:
         response.headers["Link"] = f'<http://{request.host}/wp-json/>; rel="https://api.w.org/"'
-        nonce = self.guard.next_nonce(request)
+        nonce = self.access.next_nonce(request)
         if nonce is not None:
             response.headers["X-WP-Nonce"] = nonce
 
@@ -99,7 +108,7 @@ class SiteApp:
 
     async def _page(self, request: web.Request) -> web.Response:
         root = f"http://{request.host}/wp-json"
-        return page(root, self.guard.page_nonce(), self._max_length, uploads=self._uploads)
+        return page(root, self.access.page_nonce(), self._max_length, uploads=self._uploads)
 
     async def _not_found(self, request: web.Request) -> web.Response:
         text = "<!doctype html><html><title>Page not found</title></html>"
@@ -108,28 +117,28 @@ class SiteApp:
     async def _rest(self, request: web.Request) -> web.StreamResponse:
         name = request.query.get("rest_route") or request.match_info.get("name", "")
         name = name.strip("/")
-        refused = self.guard.refuse_user(request)
+        rejection = self.access.check_password(request)
         handler: Handler | None = None
         if name == START_SESSION and self._era is Era.START_SESSION:
-            handler = self.guard.start_session
-        elif name in self._with_nonce:
-            refused = self.guard.refuse(request) if refused is None else refused
-            handler = self._with_nonce[name]
-        elif name in self._by_api:
-            refused = self.guard.refuse_api(request) if refused is None else refused
-            handler = self._by_api[name]
-        if refused is not None:  # older responses of aiohttp are false in themselves
-            return refused
+            handler = self.access.start_session
+        elif name in self._nonce_routes:
+            rejection = self.access.check_nonce(request) if rejection is None else rejection
+            handler = self._nonce_routes[name]
+        elif name in self._api_routes:
+            rejection = self.access.check_public_api(request) if rejection is None else rejection
+            handler = self._api_routes[name]
+        if rejection is not None:  # empty responses are falsy in some versions of aiohttp
+            return rejection
         if handler is not None:
             return await handler(request)
         if not name:
             return web.json_response({"name": "A local site", "namespaces": ["mwai-ui/v1"]})
         return error(404, "rest_no_route", "No route was found matching the URL and method.")
 
-    def _by_user(
+    def _for_user(
         self, handler: Callable[[web.Request, str | None], Awaitable[web.Response]]
     ) -> Handler:
-        return lambda request: handler(request, self.guard.user(request))
+        return lambda request: handler(request, self.access.user(request))
 
     async def _submit(self, request: web.Request) -> web.StreamResponse:
         try:
@@ -140,34 +149,35 @@ class SiteApp:
             return error(400, "rest_invalid_json", "Invalid JSON body passed.")
         prompt = body.get("newMessage")
         if body.get("shortcutId"):
-            if body["shortcutId"] != _SHORTCUT["data"]["shortcutId"]:  # type: ignore[index]
+            if body["shortcutId"] != _SHORTCUT_ID:
                 return failure(400, "Invalid or expired shortcut.")
-            prompt = body["newMessage"] = _SHORTCUT["data"]["label"]  # type: ignore[index]
+            prompt = body["newMessage"] = _SHORTCUT_LABEL
         if not (body.get("botId") or body.get("customId")) or not (prompt or _file_ids(body)):
             return failure(403, REJECTED)
         if len(str(prompt)) > self._max_length:
             return web.Response(text=event("error", REJECTED), content_type="application/json")
         self.submissions.append(body)
-        return await self._answer(request, body)
+        return await self._reply(request, body)
 
-    async def _answer(self, request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
+    async def _reply(self, request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
         conversation = _conversation(body)
         pieces = self._bot(conversation)
-        renewed = self.guard.renewed(request)
+        new_nonce = self.access.renewed_nonce(request)
         response: web.StreamResponse
         if body.get("stream"):
             response = web.StreamResponse(headers={"Cache-Control": "no-cache"})
             try:
-                text = await self._stream(request, response, pieces, renewed)
+                text = await self._stream(request, response, pieces, new_nonce)
             except ConnectionError:
-                return response  # the visitor has gone
+                return response  # the client has disconnected
         else:
             text = "".join(pieces)
-            response = web.json_response(result(text, renewed, [_SHORTCUT]))
-        user = self.guard.user(request)
+            response = web.json_response(reply(text, new_nonce, [_SHORTCUT]))
+        user = self.access.user(request)
         if user is not None:
-            said = [{"role": item.role, "content": item.content} for item in conversation]
-            self._discussions.keep(user, body, [*said, {"role": "assistant", "content": text}])
+            messages = [{"role": item.role, "content": item.content} for item in conversation]
+            messages.append({"role": "assistant", "content": text})
+            self._discussions.save(user, body, messages)
         return response
 
     async def _stream(
@@ -175,20 +185,20 @@ class SiteApp:
         request: web.Request,
         response: web.StreamResponse,
         pieces: Iterable[str],
-        renewed: str | None,
+        new_nonce: str | None,
     ) -> str:
         response.content_type = "text/event-stream"
         response.charset = "UTF-8"
         await response.prepare(request)
         status = event("live", "Starting stream...", subtype="status", visibility="collapsed")
         await response.write(status.encode())
-        said = []
+        sent = []
         for piece in pieces:
-            said.append(piece)
+            sent.append(piece)
             await response.write(event("live", piece).encode())
             await asyncio.sleep(self._pace)
-        text = "".join(said)
-        await response.write(event("end", json.dumps(result(text, renewed, [_SHORTCUT]))).encode())
+        text = "".join(sent)
+        await response.write(event("end", json.dumps(reply(text, new_nonce, [_SHORTCUT]))).encode())
         return text
 
     async def _query(self, request: web.Request) -> web.Response:
@@ -203,7 +213,7 @@ class SiteApp:
         return success(data=[{"id": DEFAULT_BOT, "name": "Default", "type": "chat"}])
 
     async def _check_auth(self, request: web.Request) -> web.Response:
-        user = self.guard.user(request)
+        user = self.access.user(request)
         return success(data={"type": "user" if user else "token", "value": user or "admin"})
 
 

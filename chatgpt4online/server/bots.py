@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from ..models import Message
 
 Bot = Callable[[Sequence[Message]], Iterable[str]]
-"""Takes the conversation, oldest message first and the user's last; gives text pieces."""
+"""A function that takes the messages, oldest first, and returns the pieces of the reply."""
 
 
 def offline_bot(messages: Sequence[Message]) -> Iterator[str]:
-    """Answer from the prompt alone, word by word."""
+    """Repeat the prompt, word by word. Needs no network."""
     prompt = messages[-1].content
     words = len(prompt.split())
     reply = f"You said: {prompt} ({words} {'word' if words == 1 else 'words'}"

@@ -1,4 +1,4 @@
-"""A local site that runs: in a thread for blocking callers, or in the caller's loop."""
+"""Running the local site, in a thread or in the current event loop."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ from typing import Self
 from aiohttp import web
 
 from ..protocol.site import Era
+from .access import AccessControl
 from .app import SiteApp
 from .bots import Bot, offline_bot
-from .guard import Guard
 
 
 class LocalSite:
-    """An AI Engine site on a free port of this machine, as a context manager of either kind.
+    """An AI Engine site on a free loopback port; a sync and async context manager.
 
     Args:
-        bot: the model behind it.
-        era: how it lets guests in.
-        pace: seconds between two pieces of a reply.
-        max_length: the longest message in characters.
-        uploads: whether visitors may upload files.
-        users: application passwords by user; None for no users.
-        token: that of the public API; None where it is switched off.
-        clock: returns seconds since 1970, for the life of nonces.
+        bot: The bot that replies to prompts.
+        era: How guests get a nonce, which depends on the version of the plugin.
+        pace: Seconds between two pieces of a reply.
+        max_length: Longest message in characters.
+        uploads: Whether guests may upload files.
+        users: Application passwords by user name. Default: no users.
+        token: Token of the public API. Default: none, the API is disabled.
+        clock: Returns the seconds since 1970. Nonces expire by it.
 
     Attributes:
-        url: the address of the site, while it runs.
-        app: what it has received.
+        url: Address of the site. Empty unless the site is running.
+        app: The web application, which records what it receives.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class LocalSite:
         self.app = SiteApp(
             bot=bot,
             era=era,
-            guard=Guard(era, users or {}, token, clock),
+            access=AccessControl(era, users or {}, token, clock),
             pace=pace,
             max_length=max_length,
             uploads=uploads,

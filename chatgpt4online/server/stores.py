@@ -1,4 +1,4 @@
-"""What a local site keeps: uploaded files, and the discussions of its users."""
+"""The uploaded files and the discussions of the local site."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Any
 
 from aiohttp import BodyPartReader, web
 
-from .answers import failure, success
+from .responses import failure, success
 
-_REFUSED_TYPES = (
+_REJECTED_TYPES = (
     "application/x-msdos-program",
     "application/x-msdownload",
     "application/x-dosexec",
@@ -19,17 +19,17 @@ _REFUSED_TYPES = (
 
 
 class FileStore:
-    """The routes of `mwai-ui/v1/files`.
+    """Handles the routes under `mwai-ui/v1/files`.
 
     Attributes:
-        uploads: of each file that is kept: id, filename, size in bytes, purpose.
+        uploads: The metadata of each file by id: filename, type, size in bytes, purpose, URL.
     """
 
     def __init__(self) -> None:
         self.uploads: dict[str, dict[str, Any]] = {}
 
     async def upload(self, request: web.Request) -> web.Response:
-        """Keep a file, save for its contents."""
+        """Store the metadata of a file. Its contents are discarded."""
         fields: dict[str, Any] = {}
         async for part in await request.multipart():
             assert isinstance(part, BodyPartReader)
@@ -42,8 +42,8 @@ class FileStore:
             elif part.name:
                 fields[part.name] = await part.text()
         if "filename" not in fields or "purpose" not in fields:
-            return failure(400, "No file or no purpose.")
-        if fields["type"] in _REFUSED_TYPES:
+            return failure(400, "The file or its purpose is missing.")
+        if fields["type"] in _REJECTED_TYPES:
             return failure(400, "Invalid file type.")
         file_id = secrets.token_hex(16)
         url = f"http://{request.host}/wp-content/uploads/{file_id}"
@@ -51,47 +51,47 @@ class FileStore:
         return success(data={"id": file_id, "url": url})
 
     async def list(self, request: web.Request) -> web.Response:
-        """List the files that are kept, newest first."""
+        """Return one page of the stored files, newest first."""
         body = await request.json()
-        wanted = body.get("purpose")
-        found = [item for item in self.uploads.values() if wanted in (None, item["purpose"])]
+        purpose = body.get("purpose")
+        found = [item for item in self.uploads.values() if purpose in (None, item["purpose"])]
         found.reverse()
         limit, page = body.get("limit", 10), body.get("page", 1)
-        shown = [
+        files = [
             {"refId": item["id"], "url": item["url"], "purpose": item["purpose"]}
             for item in found[(page - 1) * limit : page * limit]
         ]
-        return success(data={"files": shown, "total": str(len(found))})
+        return success(data={"files": files, "total": str(len(found))})
 
     async def delete(self, request: web.Request) -> web.Response:
-        """Forget files."""
+        """Delete files."""
         ids = (await request.json()).get("files", [])
         return success(deleted=sum(self.uploads.pop(item, None) is not None for item in ids))
 
 
 class DiscussionStore:
-    """The routes of `mwai-ui/v1/discussions`, for signed-in users."""
+    """Handles the routes under `mwai-ui/v1/discussions`, for signed-in users."""
 
     def __init__(self) -> None:
         self._chats: dict[str, dict[str, dict[str, Any]]] = {}
 
-    def keep(self, user: str, body: Mapping[str, Any], said: list[dict[str, str]]) -> None:
-        """Keep a turn of a user."""
+    def save(self, user: str, body: Mapping[str, Any], messages: list[dict[str, str]]) -> None:
+        """Save the messages of a discussion after a turn."""
         chat_id = str(body.get("chatId") or secrets.token_hex(8))
         chats = self._chats.setdefault(user, {})
-        old = chats.pop(
-            chat_id, {"title": said[-2]["content"][:64], "created": "2026-01-01 00:00:00"}
+        discussion = chats.pop(
+            chat_id, {"title": messages[-2]["content"][:64], "created": "2026-01-01 00:00:00"}
         )
         chats[chat_id] = {
-            **old,
+            **discussion,
             "chatId": chat_id,
             "botId": body.get("botId"),
-            "messages": json.dumps(said),
+            "messages": json.dumps(messages),
             "updated": "2026-01-01 00:00:00",
         }
 
     async def list(self, request: web.Request, user: str | None) -> web.Response:
-        """List a user's discussions, newest first."""
+        """Return one page of a user's discussions, newest first."""
         if user is None:
             return _not_connected()
         body = await request.json()
@@ -100,18 +100,18 @@ class DiscussionStore:
         return success(total=str(len(found)), chats=found[start : start + body.get("limit", 10)])
 
     async def edit(self, request: web.Request, user: str | None) -> web.Response:
-        """Give a discussion another title."""
+        """Rename a discussion."""
         if user is None:
             return _not_connected()
         body = await request.json()
         chat = self._chats.get(user, {}).get(body.get("chatId"))
         if chat is None:
-            return failure(404, "There is no such discussion.")
+            return failure(404, "No such discussion.")
         chat["title"] = body.get("title")
         return success()
 
     async def delete(self, request: web.Request, user: str | None) -> web.Response:
-        """Forget discussions."""
+        """Delete discussions."""
         if user is None:
             return _not_connected()
         for chat_id in (await request.json()).get("chatIds", []):

@@ -1,4 +1,4 @@
-"""What a local site answers with, in the shapes of the plugin and of WordPress."""
+"""The responses of the local site, in the formats of the plugin and of WordPress."""
 
 from __future__ import annotations
 
@@ -17,39 +17,39 @@ START_SENTENCE = "Hi! How can I help you?"
 
 
 def success(**fields: Any) -> web.Response:
-    """The plugin's answer to what went well."""
+    """Return the plugin's response to a successful request."""
     return web.json_response({"success": True, **fields})
 
 
 def failure(status: int, message: str) -> web.Response:
-    """The plugin's answer to what it refuses."""
+    """Return the plugin's response to a rejected request."""
     return web.json_response({"success": False, "message": message}, status=status)
 
 
 def error(status: int, code: str, message: str) -> web.Response:
-    """An error of WordPress."""
+    """Return a WordPress REST error."""
     body = {"code": code, "message": message, "data": {"status": status}}
     return web.json_response(body, status=status)
 
 
 def event(kind: str, data: str, **fields: Any) -> str:
-    """One event of a stream."""
+    """Return one event of a stream."""
     return f"data: {json.dumps({'type': kind, 'data': data, **fields})}\n\n"
 
 
-def result(text: str, renewed: str | None, shortcuts: list[Any]) -> dict[str, Any]:
-    """The plugin's answer to a prompt; `renewed` is the next nonce, where there is one."""
+def reply(text: str, new_nonce: str | None, shortcuts: list[Any]) -> dict[str, Any]:
+    """Return the plugin's reply to a prompt, with the next nonce if there is one."""
     tokens = len(text.split())
-    answer = {
+    fields = {
         "success": True, "reply": text, "images": None, "actions": [], "shortcuts": shortcuts,
         "blocks": [], "responseId": f"local-{secrets.token_hex(6)}",
         "usage": {"prompt_tokens": 0, "completion_tokens": tokens, "total_tokens": tokens},
     }  # fmt: skip
-    return {**answer, "new_token": renewed} if renewed else answer
+    return {**fields, "new_token": new_nonce} if new_nonce else fields
 
 
 def page(root: str, nonce: str | None, max_length: int, *, uploads: bool) -> web.Response:
-    """A page that shows the default chatbot."""
+    """Return a page with the default chatbot."""
     system = {
         "botId": DEFAULT_BOT, "customId": None, "sessionId": "N/A", "restNonce": nonce,
         "contextId": 1, "restUrl": root, "stream": True,
