@@ -48,9 +48,8 @@ from chatgpt4online.protocol.jsontext import encode_json, parse_json
 from chatgpt4online.protocol.page import read_page
 from chatgpt4online.protocol.prompt import Prompt, fold_prompt, read_prompt
 from chatgpt4online.protocol.public_api import chat_by_api
-from chatgpt4online.protocol.redaction import redact
 from chatgpt4online.protocol.session import open_session, read_site_page
-from chatgpt4online.protocol.site import Bot, Era, Session, Site
+from chatgpt4online.protocol.site import Bot, Era, Session, Site, redact
 from chatgpt4online.settings import read_settings
 
 T = TypeVar("T")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from typing import NamedTuple
-from urllib.parse import SplitResult, urljoin, urlsplit, urlunsplit
+from urllib.parse import urljoin, urlsplit, urlunsplit
 
 from ..errors import UsageError
 
@@ -18,11 +18,9 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 class Address(NamedTuple):
-    """The address of a site.
+    """The address of a site: the page to read if one is needed, and the REST root.
 
-    Attributes:
-        page: The page to read when a page is needed.
-        root: The REST root; None if only the page can tell.
+    The root is None if only the page names it.
     """
 
     page: str
@@ -32,15 +30,15 @@ class Address(NamedTuple):
 def parse_address(site: str) -> Address:
     """Parse the address of a site: its home page, its REST root or its chatbot's page.
 
-    Raises:
-        UsageError: It is not an http or https URL, or contains a user name or password.
+    Raises a UsageError if it is no http or https URL, or contains a user name or password.
     """
+    site = site.strip()
     try:
-        url = urlsplit(site.strip())
-        valid = url.hostname and (url.port is None or url.port > 0)
+        url = urlsplit(site)
+        valid = url.scheme in _DEFAULT_PORTS and url.hostname and url.port != 0
     except ValueError:
-        valid = None
-    if not valid or url.scheme not in _DEFAULT_PORTS:
+        valid = False
+    if not valid:
         raise UsageError(
             "The site must be a full URL, such as https://example.com or https://example.com/chat/."
         )
@@ -48,30 +46,20 @@ def parse_address(site: str) -> Address:
         raise UsageError(
             "The site's URL must not contain a user name or password; pass them as auth."
         )
-    if not _is_clean(site.strip()):
+    if not _is_clean(site):
         raise UsageError("The site's URL must not contain spaces or control characters.")
     url = url._replace(path=url.path or "/", fragment="")
-    return _rest_address(url) or Address(
-        page=urlunsplit(url),
-        root=urljoin(urlunsplit(url), "/wp-json/") if url.path == "/" and not url.query else None,
-    )
-
-
-def _rest_address(url: SplitResult) -> Address | None:
-    """Return the address of a REST root or of something below one, or None."""
-    if _REST_ROUTE.search(url.query):
-        root = urlunsplit(url._replace(query=_REST_ROUTE.sub("rest_route=/", url.query)))
-        return Address(page=_folder(url, url.path), root=root)
     before, found, _ = f"{url.path}/".partition("/wp-json/")
-    if not found:
-        return None
-    root = urlunsplit(url._replace(path=before + found, query=""))
-    return Address(page=_folder(url, f"{before}/"), root=root)
-
-
-def _folder(url: SplitResult, path: str) -> str:
-    path = path.removesuffix("index.php/").removesuffix("index.php")
-    return urlunsplit(url._replace(path=path or "/", query=""))
+    if _REST_ROUTE.search(url.query):
+        folder, root = url.path, url._replace(query=_REST_ROUTE.sub("rest_route=/", url.query))
+    elif found:
+        folder, root = f"{before}/", url._replace(path=before + found, query="")
+    elif url.path == "/" and not url.query:
+        return Address(urlunsplit(url), urlunsplit(url._replace(path="/wp-json/")))
+    else:
+        return Address(urlunsplit(url), None)
+    folder = folder.removesuffix("index.php/").removesuffix("index.php")
+    return Address(urlunsplit(url._replace(path=folder, query="")), urlunsplit(root))
 
 
 def _is_clean(address: str) -> bool:
@@ -82,18 +70,16 @@ def _is_clean(address: str) -> bool:
 def route(root: str, name: str) -> str:
     """Return the URL of a route, such as ``mwai/v1/start_session``, below a REST root."""
     url = urlsplit(root)
-    match = _REST_ROUTE.search(url.query)
-    if match is None:
-        return urlunsplit(url._replace(path=url.path.rstrip("/") + "/" + name))
-    query = f"{url.query[: match.start()]}rest_route=/{name}{url.query[match.end() :]}"
-    return urlunsplit(url._replace(query=query))
+    query, in_query = _REST_ROUTE.subn(f"rest_route=/{name}", url.query, count=1)
+    path = url.path if in_query else f"{url.path.rstrip('/')}/{name}"
+    return urlunsplit(url._replace(path=path, query=query))
 
 
 def origin(url: str) -> str:
     """Return scheme, host and port of a URL, without a default port."""
     parts = urlsplit(url)
     host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
-    port = "" if parts.port in (None, _DEFAULT_PORTS[parts.scheme]) else f":{parts.port}"
+    port = "" if parts.port in (None, _DEFAULT_PORTS.get(parts.scheme)) else f":{parts.port}"
     return f"{parts.scheme}://{host}{port}"
 
 
@@ -113,11 +99,10 @@ def announced_root(announced: str, page: str) -> str | None:
         url = urlsplit(urljoin(page, announced.strip()))
     except ValueError:
         return None
-    if not _is_clean(announced.strip()):
+    # Without a host, the path would become part of the page's: http:.evil.example
+    if url.scheme not in _DEFAULT_PORTS or not url.netloc or not _is_clean(announced.strip()):
         return None
     path = url.path or "/"
-    if url.scheme not in _DEFAULT_PORTS or not path.startswith("/"):
-        return None  # the path of mailto:.evil.com would become part of the host
     if not _REST_ROUTE.search(url.query):
         path = path.rstrip("/") + "/"
     return origin(page) + urlunsplit(("", "", path, url.query, ""))
@@ -132,19 +117,14 @@ def link_header_root(header: str, page: str) -> str | None:
 def follow_redirect(url: str, location: str) -> str | None:
     """Return the target of a redirect, or None if it must not be followed.
 
-    The target must be on the same origin, or on the same host with https in place of http.
+    The target must be on the same origin, or on the same host and port with https.
     """
-    if not _is_clean(location.strip()):
-        return None
+    location, here = location.strip(), origin(url)
     try:
-        target = urljoin(url, location.strip())
-        old, new = urlsplit(url), urlsplit(target)
-        same_host = old.hostname == new.hostname
-        upgrade = (old.scheme, new.scheme) == ("http", "https") and old.port in (None, 80)
-        if not same_host or "@" in new.netloc or new.scheme not in _DEFAULT_PORTS:
-            return None
-        if origin(url) != origin(target) and not (upgrade and new.port in (None, 443)):
-            return None
+        target = urlsplit(urljoin(url, location))
+        same_host = origin(target.geturl()) in (here, here.replace("http://", "https://"))
     except ValueError:
         return None
-    return urlunsplit(new._replace(fragment=""))
+    if not same_host or "@" in target.netloc or not _is_clean(location):
+        return None
+    return urlunsplit(target._replace(fragment=""))

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import html
 import re
-import sys
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
@@ -25,7 +24,7 @@ from ..errors import (
     ReplyError,
     RouteNotFound,
     StatusError,
-)
+)  # fmt: skip
 from ..models import Action, Block, Extra, Reply, Shortcut, Usage
 from .events import End, EventParser, Failure
 from .http import Headers, Response
@@ -33,14 +32,13 @@ from .site import Site
 
 ExtraT = TypeVar("ExtraT", bound=Extra)
 
-NONCE_CODES = frozenset({"rest_cookie_invalid_nonce", "rest_forbidden"})
-_NO_ROUTE = "rest_no_route"
+_NONCE_CODES = ("rest_cookie_invalid_nonce", "rest_forbidden")
 _REJECTED = re.compile(r"query (has been|was) rejected", re.IGNORECASE)
 _OVER_LIMIT = re.compile(r"reached (the|your) limit|limit has been reached", re.IGNORECASE)
 _WEB_PAGE = re.compile(r"<(!doctype\s+html|html|head)\b", re.IGNORECASE)
 _TAG = re.compile(r"<[^<>]*>")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
-_NO_LIMITS = Limits(line=sys.maxsize, reply=sys.maxsize)
+_NO_LIMITS = Limits(line=2**60, reply=2**60)
 _MAX_MESSAGE = 500
 _MAX_RAW_MESSAGE = 4096
 
@@ -48,18 +46,14 @@ _MAX_RAW_MESSAGE = 4096
 def read_reply(payload: Mapping[str, Any], streamed: str, chat_id: str | None) -> Reply | None:
     """Return the reply in a plugin's answer object, or None if it has none.
 
-    Args:
-        payload: The object, from the end event or a JSON answer.
-        streamed: The text that was streamed, used if the object has no text of its own.
-        chat_id: The id of the conversation.
+    The streamed text is used if the object has no text of its own.
     """
     images = tuple(item for item in _list(payload, "images") if isinstance(item, str))
-    text = payload.get("reply")
+    text, response_id = payload.get("reply"), payload.get("responseId")
     if not isinstance(text, str):
         text = streamed
         if not text and not images:
             return None
-    response_id = payload.get("responseId")
     return Reply(
         text=text,
         images=images,
@@ -92,12 +86,11 @@ def _list(payload: Mapping[str, Any], key: str) -> list[Any]:
 
 
 def _extras(kind: type[ExtraT], payload: Mapping[str, Any], key: str) -> tuple[ExtraT, ...]:
-    extras = []
-    for item in _list(payload, key):
-        if isinstance(item, dict) and isinstance(item.get("type"), str):
-            data = item.get("data")
-            extras.append(kind(item["type"], data if isinstance(data, dict) else {}))
-    return tuple(extras)
+    return tuple(
+        kind(item["type"], item["data"] if isinstance(item.get("data"), dict) else {})
+        for item in _list(payload, key)
+        if isinstance(item, dict) and isinstance(item.get("type"), str)
+    )
 
 
 def _usage(raw: object) -> Usage | None:
@@ -107,17 +100,13 @@ def _usage(raw: object) -> Usage | None:
     def count(*keys: str) -> int:
         return next((raw[key] for key in keys if isinstance(raw.get(key), int)), 0)
 
-    return Usage(
-        count("prompt_tokens", "input_tokens"),  # image bots use the second names
-        count("completion_tokens", "output_tokens"),
-        count("total_tokens"),
-        raw,
-    )
+    prompt = count("prompt_tokens", "input_tokens")  # image bots use the second names
+    return Usage(prompt, count("completion_tokens", "output_tokens"), count("total_tokens"), raw)
 
 
 def read_failure(site: Site, response: Response) -> ChatError:
     """Return the error that a response means. Its body is read like a streamed reply."""
-    parser = EventParser(_NO_LIMITS)
+    parser = EventParser(_NO_LIMITS)  # the body is there already
     pieces = [*parser.feed(response.body), *parser.finish()]
     outcome = parser.outcome
     payload = outcome.payload if isinstance(outcome, End | Failure) else None
@@ -134,64 +123,50 @@ def explain_failure(
 ) -> ChatError:
     """Return the error that a parsed answer means.
 
-    Args:
-        site: The site, whose secrets are removed from what it says.
-        response: Its status and headers are used.
-        payload: The JSON object in its body; None if there is none.
-        head: The first characters of its body that are not events.
-        partial_text: The part of the reply that had arrived.
+    `payload` is the JSON object in its body, if there is one; `head` is the start of its body
+    without events. Secrets of the site are removed from what it says.
     """
-    status, headers = response.status, response.headers
+    status = response.status
     if payload is not None:
         said = _plain(payload.get("message"))
         message = site.redact(said)[:_MAX_MESSAGE]
-        code = payload.get("code")
-        if isinstance(code, str) and "success" not in payload:
-            code = site.redact(_plain(code))[:_MAX_MESSAGE]
-            return _wordpress_error(status, code, message, headers)
-        if status == 404 and "success" not in payload:
-            return route_not_found(status, message)
+        code = site.redact(_plain(payload.get("code")))[:_MAX_MESSAGE] or None
+        if "success" not in payload and (code or status == 404):
+            return _wordpress_error(response, code, message)
         failed = payload.get("success") is not True or status >= 300
         if failed and ("success" in payload or "message" in payload):
-            kind, text = _plugin_failure(status, payload, said)
+            kind, text = ReplyError, "The site reported an error"
+            if status == 429 or payload.get("overLimit") is True or _OVER_LIMIT.search(said):
+                kind, text = LimitReached, "The site's usage limit is reached"
+            elif status in (400, 403, 413, 422) or _REJECTED.search(said):
+                kind, text = QueryRejected, "The site rejected the request"
             text += f": {message}" if message else "."
             return kind(text, message=message, status=status, partial_text=partial_text)
-    if status < 300:
-        if partial_text or not is_web_page(head):
-            return ProtocolError(
-                "The response is neither an event stream nor a reply.", partial_text=partial_text
-            )
-        return _foreign_error(status, headers, "The site answered with a web page")
-    return _foreign_error(status, headers, f"The site answered with HTTP status {status}")
+    if status < 300 and (partial_text or not is_web_page(head)):
+        return ProtocolError(
+            "The response is neither an event stream nor a reply.", partial_text=partial_text
+        )
+    return _foreign_error(response)
 
 
-def _wordpress_error(status: int, code: str, message: str, headers: Headers) -> StatusError:
-    if code == _NO_ROUTE:
+def _wordpress_error(response: Response, code: str | None, message: str) -> StatusError:
+    status = response.status
+    if code is None or code == "rest_no_route":
         return route_not_found(status, message, code)
-    if code in NONCE_CODES and status in (401, 403):
+    if code in _NONCE_CODES and status in (401, 403):
         return NonceRejected(
             f"The site refused the nonce (HTTP {status}, {code}). If the site has nonces on its "
             "pages only, pass the URL of the page that shows the chatbot. A page cache can hold a "
             "stale nonce.",
             status=status, code=code, message=message,
         )  # fmt: skip
-    retry_after = read_retry_after(headers)
+    retry_after = read_retry_after(response.headers)
     said = f": {message}" if message else "."
     return StatusError(
         f"WordPress answered with HTTP status {status}, {code}{said}",
         status=status, code=code, message=message, retry_after=retry_after,
-        retryable=_may_retry(status, retry_after),
+        retryable=status in (429, 503) and retry_after is not None,
     )  # fmt: skip
-
-
-def _plugin_failure(
-    status: int, payload: Mapping[str, Any], said: str
-) -> tuple[type[ReplyError], str]:
-    if status == 429 or payload.get("overLimit") is True or _OVER_LIMIT.search(said):
-        return LimitReached, "The site's usage limit is reached"
-    if status in (400, 403, 413, 422) or _REJECTED.search(said):
-        return QueryRejected, "The site rejected the request"
-    return ReplyError, "The site reported an error"
 
 
 def route_not_found(status: int = 404, message: str = "", code: str | None = None) -> RouteNotFound:
@@ -203,30 +178,29 @@ def route_not_found(status: int = 404, message: str = "", code: str | None = Non
     )  # fmt: skip
 
 
-def _foreign_error(status: int, headers: Headers, what: str) -> StatusError:
+def _foreign_error(response: Response) -> StatusError:
     """Return the error for an answer that comes from neither the plugin nor WordPress."""
-    retry_after = read_retry_after(headers)
+    status, headers = response.status, response.headers
+    what = "The site answered with " + ("a web page" if status < 300 else f"HTTP status {status}")
+    if status == 404:
+        return route_not_found(status)
     if 300 <= status < 400:
         return StatusError(
             f"{what}, a redirect. A prompt is never redirected; use the address that the site "
             "redirects to.",
             status=status,
-        )
-    if status == 404:
-        return route_not_found(status)
+        )  # fmt: skip
     behind_wall = any(name.startswith("cf-") for name in headers)
     if status in (403, 429, 503) or (behind_wall and status < 300):
+        retry_after = read_retry_after(headers)
         wait = "" if retry_after is None else f" Retry after {retry_after:g} seconds."
         return Blocked(
             f"{what}: a bot wall, a rate limit or a maintenance page is in front of it.{wait} "
             "This library does not bypass bot walls; ask the site's owner.",
-            status=status, retry_after=retry_after, retryable=_may_retry(status, retry_after),
+            status=status, retry_after=retry_after,
+            retryable=status in (429, 503) and retry_after is not None,
         )  # fmt: skip
     return StatusError(f"{what} instead of a chatbot's answer.", status=status)
-
-
-def _may_retry(status: int, retry_after: float | None) -> bool:
-    return status in (429, 503) and retry_after is not None
 
 
 def is_web_page(head: str) -> bool:

@@ -3,50 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any
 
 from ..errors import NonceRejected, StatusError
 from .address import route
 from .answers import read_failure
-from .http import OPEN_SESSION, Flow, Form, Request, Response
+from .http import ACCEPT_JSON, OPEN_SESSION, SEND_JSON, Flow, Form, Request, Response
 from .jsontext import encode_json, find_object
 from .session import find_root
 from .site import Session, Site
-
-ACCEPT_JSON = {"Accept": "application/json"}
-SEND_JSON = {**ACCEPT_JSON, "Content-Type": "application/json"}
-
-
-def send_with_nonce(
-    site: Site, build: Callable[[Session], Request]
-) -> Flow[tuple[Session, Response]]:
-    """Send a request with a nonce, opening a session if none is open.
-
-    A refused nonce means that the site did not run the request, so it is sent once more with a
-    new session.
-
-    Args:
-        site: The site.
-        build: Returns the request for a session, without the nonce.
-
-    Returns:
-        The session that was used, and a successful response.
-    """
-    renewed = False
-    while True:
-        session = yield from current_session(site)
-        response = yield _with_nonce(build(session), session)
-        if response.ok:
-            site.renew_nonce(session, response.headers.get("x-wp-nonce"))
-            return session, response
-        error = read_failure(site, response)
-        if not isinstance(error, NonceRejected):
-            raise error
-        site.drop_session(session)
-        if renewed:
-            raise error
-        renewed = True
 
 
 def current_session(site: Site) -> Flow[Session]:
@@ -56,39 +21,53 @@ def current_session(site: Site) -> Flow[Session]:
     return site.session
 
 
-def _with_nonce(request: Request, session: Session) -> Request:
-    if session.nonce is None:
-        return request
-    return replace(request, headers={**request.headers, "X-WP-Nonce": session.nonce})
+def send_with_nonce(
+    site: Site,
+    name: str,
+    headers: Mapping[str, str],
+    make_body: Callable[[Session], bytes | Form],
+    *,
+    stream: bool = False,
+    repeatable: bool = False,
+) -> Flow[tuple[Session, Response]]:
+    """Send a request; return the session that was used, and a successful response.
+
+    A refused nonce means that the site did not run the request, so it is sent once more with a
+    new session.
+    """
+    renewed = False
+    while True:
+        session = yield from current_session(site)
+        assert site.root is not None
+        nonce = {} if session.nonce is None else {"X-WP-Nonce": session.nonce}
+        url, body = route(site.root, name), make_body(session)
+        response: Response = yield Request(
+            "POST", url, {**headers, **nonce}, body, stream, repeatable
+        )
+        if response.ok:
+            site.renew_nonce(session, response.headers.get("x-wp-nonce"))
+            return session, response
+        error = read_failure(site, response)
+        if isinstance(error, NonceRejected):
+            site.drop_session(session)
+        if renewed or not isinstance(error, NonceRejected):
+            raise error
+        renewed = True
 
 
 def call(
     site: Site,
     name: str,
-    body: Mapping[str, Any] | Form | None,
+    body: Mapping[str, Any] | Form,
     *,
     headers: Mapping[str, str] = SEND_JSON,
     repeatable: bool = False,
 ) -> Flow[dict[str, Any]]:
-    """Call a route that needs a nonce.
-
-    Args:
-        site: The site.
-        name: The route.
-        body: What to send.
-        headers: The headers of the route.
-        repeatable: Whether calling it twice does no harm.
-
-    Returns:
-        The plugin's answer object.
-    """
-    data = encode_json(body) if isinstance(body, Mapping) else body
-
-    def build(session: Session) -> Request:
-        assert site.root is not None
-        return Request("POST", route(site.root, name), headers, data, repeatable=repeatable)
-
-    _, response = yield from send_with_nonce(site, build)
+    """Call a route that needs a nonce, and return the plugin's answer object."""
+    data = body if isinstance(body, Form) else encode_json(body)
+    _, response = yield from send_with_nonce(
+        site, name, headers, lambda _: data, repeatable=repeatable
+    )
     return read_answer(site, response)
 
 
@@ -97,17 +76,13 @@ def call_public_api(
 ) -> Flow[Response]:
     """Call a route of the public API, which needs credentials but no nonce.
 
-    Args:
-        site: The site.
-        name: The route.
-        body: What to send; None for a GET request.
-        stream: Whether to leave the body of the response unread.
+    Without a body it is a GET request. With `stream` the body of the response is left unread.
     """
-    root = yield from find_root(site)
+    url = route((yield from find_root(site)), name)
     if body is None:
-        request = Request("GET", route(root, name), ACCEPT_JSON, repeatable=True)
+        request = Request("GET", url, ACCEPT_JSON, repeatable=True)
     else:
-        request = Request("POST", route(root, name), SEND_JSON, encode_json(body), stream)
+        request = Request("POST", url, SEND_JSON, encode_json(body), stream)
     response: Response = yield request
     if response.ok:
         return response
@@ -122,12 +97,8 @@ def call_public_api(
 
 
 def read_answer(site: Site, response: Response) -> dict[str, Any]:
-    """Return the plugin's answer object.
-
-    Raises:
-        ChatError: The site reported a failure, or there is no such object.
-    """
-    answer = find_object(response.body.decode("utf-8", "replace"))
+    """Return the plugin's answer object, or raise the error that it means."""
+    answer = find_object(response.text)
     if answer is None or answer.get("success") is not True:
         raise read_failure(site, response)
     return answer

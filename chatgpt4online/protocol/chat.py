@@ -15,22 +15,20 @@ from ..errors import (
     UsageError,
 )
 from ..models import ActivityEvent, EndEvent, Message, Piece, Reply, StoredFile
-from .address import route
 from .answers import explain_failure, is_web_page, read_approval, read_reply
-from .call import SEND_JSON, current_session, send_with_nonce
+from .call import current_session, send_with_nonce
 from .events import End, EventParser, Failure
 from .files import Attachment, stored_files
-from .http import Flow, Request, Response
+from .http import SEND_JSON, Flow, Response
 from .jsontext import encode_json
 from .page import PageBot
 from .prompt import Prompt
 from .site import DEFAULT_BOT, Bot, Era, Session, Site
 
 SUBMIT = "mwai-ui/v1/chats/submit"
-USUAL_INPUT_LIMIT = 512
+_USUAL_INPUT_LIMIT = 512
 """Longest message in characters, unless the site's owner changes it."""
 _SEND_JSON_FOR_EVENTS = {**SEND_JSON, "Accept": "text/event-stream"}
-_PARAMETER_NAMES = {"max_tokens": "maxTokens"}
 _WHO = {"assistant": "AI: ", "user": "User: ", "system": "System: "}
 # What the request itself fills in, and arguments that belong elsewhere and would reach the site.
 _RESERVED = frozenset({
@@ -45,12 +43,8 @@ class Turn:
     """One turn of a conversation, as the caller wants it.
 
     Attributes:
-        prompt: What the user says.
-        bot: The chatbot to talk to.
-        chat_id: The id of the conversation.
         timestamp: Milliseconds since 1970, for the messages of the history.
         parameters: Parameters of the chatbot, by the plugin's own names.
-        attachments: The files that go with the prompt.
         greet: Whether a conversation without a history begins with the chatbot's start sentence,
             if the page has one.
     """
@@ -67,42 +61,49 @@ class Turn:
 def read_parameters(options: Mapping[str, Any]) -> dict[str, Any]:
     """Return options by the plugin's own names, without those that are None.
 
-    Raises:
-        UsageError: One is not a chat parameter, or cannot be sent as JSON.
+    Raises a UsageError if one is not a chat parameter, or cannot be sent as JSON.
     """
+    parameters = {}
     for name, value in options.items():
         if name in _RESERVED:
             raise UsageError(
                 f"{name} is not a chat parameter; pass it to the client or the conversation."
             )
         encode_json({name: value}, f"The parameter {name}")
-    return {
-        _PARAMETER_NAMES.get(name, name): value
-        for name, value in options.items()
-        if value is not None
-    }
+        if value is not None:
+            parameters["maxTokens" if name == "max_tokens" else name] = value
+    return parameters
 
 
 def chat(site: Site, turn: Turn) -> Flow[tuple[ReplyReader, Response]]:
     """Upload the files of a turn and send its prompt.
 
-    Returns:
-        A reader for the reply, and the response whose unread body it is fed.
+    Returns a reader for the reply, and the response whose unread body it is fed.
     """
     yield from current_session(site)  # which may read the page
     check_turn(site, turn)
     files = yield from stored_files(site, turn.attachments)
-    history = _history(site, turn)
+    shown, history = _shown_bot(site, turn), turn.prompt.history
+    if turn.greet and not history and shown is not None and shown.start_sentence:
+        history = (Message("assistant", shown.start_sentence),)
+    headers = _SEND_JSON_FOR_EVENTS if turn.parameters.get("stream", True) else SEND_JSON
 
-    def build(session: Session) -> Request:
-        assert site.root is not None
-        body = encode_json(_fields(site, session, turn, files, history))
-        wants_events = turn.parameters.get("stream", True)
-        headers = _SEND_JSON_FOR_EVENTS if wants_events else SEND_JSON
-        return Request("POST", route(site.root, SUBMIT), headers, body, stream=True)
+    def make_body(session: Session) -> bytes:
+        return encode_json(
+            {
+                **_bot_fields(_shown_bot(site, turn), turn.bot),
+                "session": session.session_id or "N/A",
+                **_message_fields(turn, history),
+                **_file_fields(site, files),
+                "stream": True,
+                **turn.parameters,
+            }
+        )
 
     try:
-        session, response = yield from send_with_nonce(site, build)
+        session, response = yield from send_with_nonce(
+            site, SUBMIT, headers, make_body, stream=True
+        )
     except QueryRejected as error:
         _add_length_hint(error, turn)
         raise
@@ -110,11 +111,7 @@ def chat(site: Site, turn: Turn) -> Flow[tuple[ReplyReader, Response]]:
 
 
 def check_turn(site: Site, turn: Turn) -> None:
-    """Check the message and the number of files against what the page says.
-
-    Raises:
-        UsageError: The site would reject them.
-    """
+    """Raise a UsageError if the page says that the site would reject the message or its files."""
     shown = _shown_bot(site, turn)
     if shown is None:
         return
@@ -134,53 +131,23 @@ def _shown_bot(site: Site, turn: Turn) -> PageBot | None:
     return site.page.find(turn.bot) if site.page is not None else None
 
 
-def _history(site: Site, turn: Turn) -> tuple[Message, ...]:
-    """Return the messages that are sent as having come before the prompt."""
-    shown = _shown_bot(site, turn)
-    if turn.greet and not turn.prompt.history and shown is not None and shown.start_sentence:
-        return (Message("assistant", shown.start_sentence),)
-    return turn.prompt.history
-
-
-def _fields(
-    site: Site,
-    session: Session,
-    turn: Turn,
-    files: Sequence[StoredFile],
-    history: tuple[Message, ...],
-) -> dict[str, Any]:
-    return {
-        **_bot_fields(_shown_bot(site, turn), turn.bot),
-        "session": session.session_id or "N/A",
-        "chatId": turn.chat_id,
-        "messages": [
-            {
-                "id": f"{turn.chat_id[:8]}{index}",
-                "role": message.role,
-                "content": message.content,
-                "who": _WHO[message.role],
-                "timestamp": turn.timestamp,
-            }
-            for index, message in enumerate(history)
-        ],
-        "newMessage": turn.prompt.new_message,
-        "stream": True,
-        **_file_fields(site, files),
-        **turn.parameters,
-    }
-
-
 def _bot_fields(shown: PageBot | None, wanted: Bot) -> dict[str, Any]:
     if shown is not None:
-        return {
-            "botId": shown.bot_id,
-            "customId": shown.custom_id,
-            "contextId": shown.context_id,
-        }
-    bot_id = wanted.bot_id
-    if bot_id is None and wanted.custom_id is None:
-        bot_id = DEFAULT_BOT
+        ids = {"botId": shown.bot_id, "customId": shown.custom_id}
+        return {**ids, "contextId": shown.context_id}
+    bot_id = DEFAULT_BOT if wanted == Bot() else wanted.bot_id
     return {"botId": bot_id, "customId": wanted.custom_id}
+
+
+def _message_fields(turn: Turn, history: Sequence[Message]) -> dict[str, Any]:
+    messages = [
+        {
+            "id": f"{turn.chat_id[:8]}{index}", "role": message.role, "content": message.content,
+            "who": _WHO[message.role], "timestamp": turn.timestamp,
+        }
+        for index, message in enumerate(history)
+    ]  # fmt: skip
+    return {"chatId": turn.chat_id, "messages": messages, "newMessage": turn.prompt.new_message}
 
 
 def _file_fields(site: Site, files: Sequence[StoredFile]) -> dict[str, Any]:
@@ -198,11 +165,8 @@ class ReplyReader:
     """Reads a reply while it arrives. It does no I/O: feed it the bytes of the body.
 
     Args:
-        site: The site.
-        turn: The turn that is answered.
         response: The response that carries the reply.
-        session: The session that the prompt was sent with; None if there was none.
-        history: The messages that were sent before the prompt.
+        session: The session that the prompt was sent with, whose nonce the reply can renew.
         unwrap: Returns the plugin's usual answer object for an object of another form.
 
     Attributes:
@@ -243,15 +207,11 @@ class ReplyReader:
         return "".join(self._texts) if self.reply is None else self.reply.text
 
     def result(self) -> Reply:
-        """Return the complete reply.
-
-        Raises:
-            ChatError: What went wrong; `UsageError` if the reply is not complete.
-        """
-        if self.error is not None:
-            raise self.error
+        """Return the complete reply, or raise what went wrong."""
         if self.reply is None:
-            raise UsageError("The reply is not complete; read the stream to its end first.")
+            raise self.error or UsageError(
+                "The reply is not complete; read the stream to its end first."
+            )
         return self.reply
 
     def feed(self, data: bytes) -> list[Piece]:
@@ -261,8 +221,17 @@ class ReplyReader:
     def finish(self) -> list[Piece]:
         """Return the last pieces, at the end of the body."""
         pieces = self._take(self._parser.finish())
-        if not self.finished:
-            self.error = self._broken_off()
+        if self.finished:
+            return pieces
+        text = self.text
+        if not text and is_web_page(self._parser.head):
+            self.error = self._explain(None)
+        else:
+            self.error = IncompleteReply(
+                f"The reply ended after {len(text)} characters without an end event: PHP stopped, "
+                "or a proxy in front of the site gave up.",
+                partial_text=text,
+            )
         return pieces
 
     def interrupted(self, error: TransportError) -> None:
@@ -315,19 +284,9 @@ class ReplyReader:
         _add_length_hint(error, self._turn)
         return error
 
-    def _broken_off(self) -> ChatError:
-        if not self._texts and is_web_page(self._parser.head):
-            return self._explain(None)
-        text = self.text
-        return IncompleteReply(
-            f"The reply ended after {len(text)} characters without an end event: PHP stopped, or "
-            "a proxy in front of the site gave up.",
-            partial_text=text,
-        )
-
 
 def _add_length_hint(error: ChatError, turn: Turn) -> None:
     length = len(turn.prompt.new_message)
-    if isinstance(error, QueryRejected) and length > USUAL_INPUT_LIMIT:
-        hint = f"The message has {length} characters; most sites accept {USUAL_INPUT_LIMIT}."
+    if isinstance(error, QueryRejected) and length > _USUAL_INPUT_LIMIT:
+        hint = f"The message has {length} characters; most sites accept {_USUAL_INPUT_LIMIT}."
         error.args = (f"{error} {hint}",)

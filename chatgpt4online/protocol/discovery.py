@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 from dataclasses import dataclass
 
-from ..errors import ProtocolError, RouteNotFound
+from ..errors import ProtocolError
 from .address import route
 from .answers import read_failure
-from .call import ACCEPT_JSON, current_session
-from .http import Flow, Request
+from .call import current_session
+from .http import ACCEPT_JSON, Flow, Request, Response
 from .jsontext import find_object
 from .page import PageBot
 from .session import read_site_page
@@ -38,26 +37,21 @@ class SiteInfo:
 def discover(site: Site) -> Flow[SiteInfo]:
     """Find out about a site and the chatbots on its page."""
     yield from current_session(site)
-    if site.page is None:
-        with contextlib.suppress(RouteNotFound):  # not every site has a page at its root
-            yield from read_site_page(site)
-    bots = site.page.bots if site.page is not None else ()
-    assert site.root is not None
-    assert site.era is not None
-    has_plugin = site.era is not Era.NO_NONCE or bool(bots) or (yield from _has_plugin(site))
-    return SiteInfo(site.root, site.era, has_plugin, bots)
+    page = site.page or (yield from read_site_page(site))
+    root, era = site.root, site.era
+    assert root is not None and era is not None
+    has_plugin = era is not Era.NO_NONCE or bool(page.bots) or (yield from _has_plugin(site, root))
+    return SiteInfo(root, era, has_plugin, page.bots)
 
 
-def _has_plugin(site: Site) -> Flow[bool]:
+def _has_plugin(site: Site, root: str) -> Flow[bool]:
     """Ask the REST root whether it has the plugin's routes."""
-    assert site.root is not None
-    url = route(site.root, "")
+    url = route(root, "")
     url += ("&" if "?" in url else "?") + "_fields=namespaces"
-    response = yield Request("GET", url, ACCEPT_JSON, repeatable=True)
+    response: Response = yield Request("GET", url, ACCEPT_JSON, repeatable=True)
     if not response.ok:
         raise read_failure(site, response)
-    answer = find_object(response.body.decode("utf-8", "replace"))
-    namespaces = answer.get("namespaces") if answer is not None else None
+    namespaces = (find_object(response.text) or {}).get("namespaces")
     if not isinstance(namespaces, list):
         raise ProtocolError("The site's REST API does not list its namespaces.")
     return NAMESPACE in namespaces

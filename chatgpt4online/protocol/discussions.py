@@ -45,8 +45,7 @@ class DiscussionPage:
     """One page of the list of discussions.
 
     Attributes:
-        discussions: The discussions of the page.
-        total: How many there are in all; None if not given.
+        total: How many discussions there are in all; None if not given.
         length: How many records the page had, including unreadable ones.
     """
 
@@ -56,14 +55,9 @@ class DiscussionPage:
 
 
 class Paging:
-    """Which page of the list to read next. It ends even if a site repeats the same page.
+    """Which page of the list to read next: `offset`, until `done`.
 
-    Args:
-        size: How many discussions to read at once.
-
-    Attributes:
-        offset: Where the next page begins.
-        done: Whether there is no next page.
+    It ends even if a site repeats the same page.
     """
 
     def __init__(self, size: int) -> None:
@@ -84,11 +78,8 @@ class Paging:
 
 def list_discussions(site: Site, bot: Bot, offset: int, limit: int) -> Flow[DiscussionPage]:
     """List a page of a chatbot's discussions, newest first."""
-    body: dict[str, Any] = {"offset": offset, "limit": limit}
-    if bot.custom_id is not None:
-        body["customId"] = bot.custom_id
-    else:
-        body["botId"] = bot.bot_id or DEFAULT_BOT
+    wanted = {"customId": bot.custom_id} if bot.custom_id else {"botId": bot.bot_id or DEFAULT_BOT}
+    body = {**wanted, "offset": offset, "limit": limit}
     answer = yield from call(site, LIST, body, repeatable=True)
     records = answer.get("chats")
     if not isinstance(records, list):
@@ -115,18 +106,11 @@ def _read_total(value: Any) -> int | None:
 
 
 def _read_discussion(record: dict[str, Any]) -> Discussion:
-    def text(key: str) -> str:
-        value = record.get(key)
-        return value if isinstance(value, str) else ""
-
-    return Discussion(
-        chat_id=text("chatId"),
-        title=text("title"),
-        messages=_read_messages(record.get("messages")),
-        created=text("created"),
-        updated=text("updated"),
-        raw=record,
-    )
+    names = ("chatId", "title", "created", "updated")
+    values = [record.get(name) for name in names]
+    chat_id, title, created, updated = (v if isinstance(v, str) else "" for v in values)
+    messages = _read_messages(record.get("messages"))
+    return Discussion(chat_id, title, messages, created, updated, record)
 
 
 def _read_messages(value: object) -> tuple[Message, ...]:
@@ -135,10 +119,9 @@ def _read_messages(value: object) -> tuple[Message, ...]:
             value = parse_json(value)
         except ValueError:
             return ()
-    return tuple(
-        Message(item["role"], item["content"])
-        for item in (value if isinstance(value, list) else [])
-        if isinstance(item, dict)
-        and item.get("role") in ROLES
-        and isinstance(item.get("content"), str)
-    )
+    found = []
+    for item in value if isinstance(value, list) else []:
+        match item:
+            case {"role": str(role), "content": str(content)} if role in ROLES:
+                found.append(Message(role, content))
+    return tuple(found)

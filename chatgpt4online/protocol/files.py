@@ -8,8 +8,8 @@ from typing import Any
 
 from ..errors import ProtocolError
 from ..models import StoredFile
-from .call import ACCEPT_JSON, call
-from .http import FileSource, Flow, Form
+from .call import call
+from .http import ACCEPT_JSON, FileSource, Flow, Form
 from .jsontext import encode_json
 from .site import Site
 
@@ -21,12 +21,9 @@ NO_PURPOSE = "N/A"
 
 @dataclass(slots=True)
 class Attachment:
-    """A file that goes with a prompt.
+    """A file that goes with a prompt: one to upload, or one that is on the site already.
 
-    Attributes:
-        source: The file to upload; None if it is on the site already.
-        stored: The file on the site; None until it is uploaded.
-        boundary: A string that the file does not contain.
+    `boundary` is a string that the file does not contain.
     """
 
     source: FileSource | None = None
@@ -49,37 +46,22 @@ def stored_files(site: Site, attachments: Sequence[Attachment]) -> Flow[list[Sto
 
 
 def upload(site: Site, file: FileSource, purpose: str, boundary: str) -> Flow[StoredFile]:
-    """Upload a file.
-
-    Args:
-        site: The site.
-        file: The file.
-        purpose: What it is for, in the site's own words.
-        boundary: Separates the fields of the form; the file must not contain it.
-    """
+    """Upload a file, for a purpose in the site's own words. It must not contain the boundary."""
+    encode_json({"": [purpose, file.filename]}, "The file's name or purpose")
+    # As browsers do: https://html.spec.whatwg.org/#multipart-form-data
+    name = file.filename.replace('"', "%22").replace("\r", "%0D").replace("\n", "%0A")
+    part = f'--{boundary}\r\nContent-Disposition: form-data; name="'
+    before = (
+        f'{part}purpose"\r\n\r\n{purpose}\r\n'
+        f'{part}file"; filename="{name}"\r\nContent-Type: {file.content_type}\r\n\r\n'
+    )
+    form = Form(before.encode(), file, f"\r\n--{boundary}--\r\n".encode())
     headers = {**ACCEPT_JSON, "Content-Type": f"multipart/form-data; boundary={boundary}"}
-    answer = yield from call(site, UPLOAD, _form(file, purpose, boundary), headers=headers)
+    answer = yield from call(site, UPLOAD, form, headers=headers)
     stored = _read_file(answer.get("data"))
     if stored is None:
         raise ProtocolError("The site accepted the file but returned no id for it.")
     return stored
-
-
-def _form(file: FileSource, purpose: str, boundary: str) -> Form:
-    for text in (purpose, file.filename):
-        encode_json({"text": text}, "The file's name or purpose")
-    part = f'--{boundary}\r\nContent-Disposition: form-data; name="'
-    before = (
-        f'{part}purpose"\r\n\r\n{purpose}\r\n'
-        f'{part}file"; filename="{_quoted(file.filename)}"\r\n'
-        f"Content-Type: {file.content_type}\r\n\r\n"
-    )
-    return Form(before.encode(), file, f"\r\n--{boundary}--\r\n".encode())
-
-
-def _quoted(filename: str) -> str:
-    """Escape a filename as browsers do: https://html.spec.whatwg.org/#multipart-form-data."""
-    return filename.replace('"', "%22").replace("\r", "%0D").replace("\n", "%0A")
 
 
 def list_files(
@@ -101,7 +83,7 @@ def delete_files(site: Site, ids: Sequence[str]) -> Flow[int]:
     """Delete files and return how many were deleted."""
     answer = yield from call(site, DELETE, {"files": list(ids)})
     deleted = answer.get("deleted")
-    return deleted if isinstance(deleted, int) and not isinstance(deleted, bool) else 0
+    return deleted if type(deleted) is int else 0
 
 
 def _read_file(record: object) -> StoredFile | None:
@@ -109,6 +91,6 @@ def _read_file(record: object) -> StoredFile | None:
         return None
     url = record.get("url")
     for file_id in (record.get("refId"), record.get("id")):
-        if file_id and isinstance(file_id, str | int) and file_id is not True:
+        if file_id and type(file_id) in (str, int):
             return StoredFile(str(file_id), url if isinstance(url, str) else "", record)
     return None

@@ -12,15 +12,12 @@ T = TypeVar("T")
 Headers = Mapping[str, str]
 """Response headers: names in lower case, repeated headers joined by commas."""
 
+ACCEPT_JSON = {"Accept": "application/json"}
+SEND_JSON = {**ACCEPT_JSON, "Content-Type": "application/json"}
+
 
 class FileSource(Protocol):
-    """A file to upload.
-
-    Attributes:
-        filename: Its name, without a folder.
-        content_type: Its MIME type.
-        size: Its length in bytes.
-    """
+    """A file to upload. Its `filename` has no folder; its `size` is in bytes."""
 
     filename: str
     content_type: str
@@ -32,13 +29,7 @@ class FileSource(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """A multipart form with one file, which is read while it is sent.
-
-    Attributes:
-        before: The bytes before the file.
-        file: The file.
-        after: The bytes after the file.
-    """
+    """A multipart form with one file, which is read while it is sent."""
 
     before: bytes
     file: FileSource
@@ -58,10 +49,7 @@ class Request:
     """An HTTP request to send. Redirects must not be followed.
 
     Attributes:
-        method: ``GET`` or ``POST``.
-        url: The full URL.
         headers: The headers that the protocol needs; they override the client's own.
-        body: The body; None for a request without one.
         stream: Whether to leave the body of a successful response unread.
         repeatable: Whether sending it twice does no harm.
     """
@@ -79,8 +67,6 @@ class Response:
     """An HTTP response.
 
     Attributes:
-        status: The HTTP status.
-        headers: The headers, by lower-case name.
         body: The whole body, decompressed; empty if it was left unread.
         stream: The transport's own object to read an unread body from; None otherwise.
     """
@@ -94,6 +80,11 @@ class Response:
     def ok(self) -> bool:
         """Whether the status is a success."""
         return 200 <= self.status < 300
+
+    @property
+    def text(self) -> str:
+        """The body as text."""
+        return self.body.decode("utf-8", "replace")
 
 
 class OpenSession(Enum):

@@ -10,8 +10,6 @@ from typing import Any
 
 from ..errors import UsageError
 
-BOM = "\ufeff"
-
 # json.loads and json.dumps spend most of their time around the decoding and encoding.
 _raw_decode = json.JSONDecoder().raw_decode
 _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
@@ -22,17 +20,12 @@ _MAX_CANDIDATES = 16
 
 def unescape(text: str) -> str:
     """Return the string whose JSON form, without the quotes, is `text`."""
-    value, _ = _raw_decode(f'"{text}"')
-    assert isinstance(value, str)
+    value: str = _raw_decode(f'"{text}"')[0]
     return value
 
 
 def parse_json(text: str) -> Any:
-    """Return the one JSON value in `text`. Surrounding white space is allowed.
-
-    Raises:
-        ValueError: It is not valid JSON, or too deeply nested.
-    """
+    """Return the one JSON value in `text`, or raise a ValueError. White space may surround it."""
     text = text.strip(" \t\r\n")
     try:
         value, end = _raw_decode(text)
@@ -41,6 +34,15 @@ def parse_json(text: str) -> Any:
     if end != len(text):
         raise ValueError("more than one value")
     return value
+
+
+def parse_object(text: str) -> dict[str, Any] | None:
+    """Return the JSON object that `text` consists of, or None if it is anything else."""
+    try:
+        value = parse_json(text)
+    except ValueError:
+        return None
+    return value if isinstance(value, dict) else None
 
 
 def find_object(text: str) -> dict[str, Any] | None:
@@ -53,28 +55,19 @@ def find_object(text: str) -> dict[str, Any] | None:
     for match in itertools.islice(_OBJECT_START.finditer(text), _MAX_CANDIDATES):
         start = match.end() - 1
         try:
-            value, _ = _raw_decode(text, start)
+            value: dict[str, Any] = _raw_decode(text, start)[0]
         except json.JSONDecodeError as error:
             if "\n" in text[start : error.pos]:
                 return None
         except (ValueError, RecursionError):
             return None
         else:
-            assert isinstance(value, dict)
             return value
     return None
 
 
 def encode_json(value: Mapping[str, Any], what: str = "The request") -> bytes:
-    """Return `value` as JSON.
-
-    Args:
-        value: The object.
-        what: The start of the error's text.
-
-    Raises:
-        UsageError: It cannot be represented as JSON.
-    """
+    """Return `value` as JSON, or raise a UsageError that begins with `what`."""
     try:
         return _encode(value).encode()
     except (TypeError, ValueError, RecursionError) as error:

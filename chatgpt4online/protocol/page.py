@@ -10,13 +10,15 @@ from html.parser import HTMLParser
 from typing import Any
 
 from .address import announced_root, link_header_root
-from .jsontext import parse_json
+from .jsontext import parse_object
 from .site import Bot, Session, read_nonce, read_session_id
 
+# What a page does not show. If it is unclosed, it reaches to the end of the page.
+_HIDDEN = re.compile(r"(?s)<!--.*?(?:-->|\Z)|<(script|style).*?(?:</\1|\Z)")
 _MARKERS = re.compile(r"data-system|api\.w\.org")
+_TAG = re.compile(r"""<(?:[^"'>]++|"[^"]*+"|'[^']*+')*+>""")
 _MAX_TAGS = 64
 _MAX_TAG_LENGTH = 256 * 1024
-_TAG_MARKS = re.compile("[\"'>]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +62,9 @@ class Page:
         session: The session with the page's nonce; None if the page has no nonce.
     """
 
-    root: str | None
-    bots: tuple[PageBot, ...]
-    session: Session | None
+    root: str | None = None
+    bots: tuple[PageBot, ...] = ()
+    session: Session | None = None
 
     def find(self, bot: Bot) -> PageBot | None:
         """Return the chatbot that is wanted, or None if the page does not show it."""
@@ -74,40 +76,21 @@ class Page:
 
 
 def read_page(body: bytes, url: str, link_header: str = "") -> Page:
-    """Parse a web page.
-
-    Args:
-        body: The page.
-        url: Where it was found.
-        link_header: Its `Link` header, which names the REST root too.
-    """
+    """Parse a web page. Its `Link` header names the REST root too."""
     reader = _PageReader()
-    text = body.decode("utf-8", "replace")
-    for opening, closing in (("<!--", "-->"), ("<script", "</script"), ("<style", "</style")):
-        text = _without(text, opening, closing)
-    for tag in _tags_with_markers(text):
+    for tag in _tags_with_markers(_HIDDEN.sub("", body.decode("utf-8", "replace"))):
         reader.feed(tag)
-        reader.close()
         reader.reset()
-    session = None
-    for bot in reader.bots:
-        nonce = read_nonce(bot.system.get("restNonce"))
-        if nonce is not None and session is None:
-            session = Session(nonce, read_session_id(bot.system.get("sessionId")))
-    announced = [reader.root, *(bot.system.get("restUrl") for bot in reader.bots)]
-    roots = (announced_root(text, url) for text in announced if text and isinstance(text, str))
+    systems = [bot.system for bot in reader.bots]
+    sessions = (
+        Session(nonce, read_session_id(system.get("sessionId")))
+        for system in systems
+        if (nonce := read_nonce(system.get("restNonce")))
+    )
+    announced = [reader.root, *(system.get("restUrl") for system in systems)]
+    roots = (announced_root(item, url) for item in announced if item and isinstance(item, str))
     root = next(filter(None, roots), None) or link_header_root(link_header, url)
-    return Page(root, tuple(reader.bots), session)
-
-
-def _without(text: str, opening: str, closing: str) -> str:
-    """Remove everything from each `opening` to the next `closing`."""
-    kept, at = [], 0
-    while (start := text.find(opening, at)) >= 0:
-        kept.append(text[at:start])
-        end = text.find(closing, start + len(opening))
-        at = len(text) if end < 0 else end + len(closing)
-    return "".join([*kept, text[at:]])
+    return Page(root, tuple(reader.bots), next(sessions, None))
 
 
 def _tags_with_markers(text: str) -> Iterator[str]:
@@ -116,24 +99,12 @@ def _tags_with_markers(text: str) -> Iterator[str]:
     Only these are parsed, and only so many: a malformed page as a whole can take the parser hours.
     """
     done = 0
-    for match in itertools.islice(_MARKERS.finditer(text), _MAX_TAGS):
-        start = text.rfind("<", done, match.start())
-        end = _tag_end(text, start) if start >= 0 else -1
-        if end > match.start():
-            yield text[start:end]
-            done = end
-
-
-def _tag_end(text: str, at: int) -> int:
-    """Return the end of the tag that starts at `at`, or -1 if it has none nearby."""
-    quote = ""
-    for match in _TAG_MARKS.finditer(text, at + 1, at + _MAX_TAG_LENGTH):
-        mark = match[0]
-        if mark == ">" and not quote:
-            return match.end()
-        if mark != ">":
-            quote = "" if mark == quote else quote or mark
-    return -1
+    for marker in itertools.islice(_MARKERS.finditer(text), _MAX_TAGS):
+        start = text.rfind("<", done, marker.start())
+        tag = _TAG.match(text, start, start + _MAX_TAG_LENGTH) if start >= 0 else None
+        if tag is not None and tag.end() > marker.start():
+            yield tag[0]
+            done = tag.end()
 
 
 class _PageReader(HTMLParser):
@@ -146,27 +117,20 @@ class _PageReader(HTMLParser):
         values = dict(attrs)
         if tag == "link" and values.get("rel") == "https://api.w.org/":
             self.root = self.root or values.get("href")
-        system = _read_attribute(values.get("data-system"))
+        system = parse_object(values.get("data-system") or "")
         if system:
-            self.bots.append(_read_bot(system, _read_attribute(values.get("data-params"))))
-
-
-def _read_attribute(text: str | None) -> dict[str, Any]:
-    try:
-        value = parse_json(text or "")
-    except ValueError:
-        return {}
-    return value if isinstance(value, dict) else {}
+            self.bots.append(_read_bot(system, parse_object(values.get("data-params") or "") or {}))
 
 
 def _read_bot(system: Mapping[str, Any], params: Mapping[str, Any]) -> PageBot:
     uploads = [params[key] for key in ("imageUpload", "fileUpload") if key in params]
-    context_id = system.get("contextId")
+    context_id, sentence = system.get("contextId"), params.get("startSentence")
+    sentence = sentence if isinstance(sentence, str) else ""
     return PageBot(
         bot_id=_text(system.get("botId")),
         custom_id=_text(system.get("customId")),
         context_id=context_id if isinstance(context_id, int) else _text(context_id),
-        start_sentence=_sentence(params.get("startSentence")),
+        start_sentence=sentence.encode("utf-8", "replace").decode(),
         input_limit=_count(params.get("textInputMaxLength")),
         uploads=any(uploads) if uploads else None,
         max_uploads=_count(params.get("maxUploads")),
@@ -179,16 +143,11 @@ def _read_bot(system: Mapping[str, Any], params: Mapping[str, Any]) -> PageBot:
 
 def _text(value: object) -> str | None:
     # A string with a lone surrogate could not be sent back.
-    usable = isinstance(value, str) and value and value.isprintable()
-    return str(value) if usable else None
-
-
-def _sentence(value: object) -> str:
-    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else ""
+    return value if isinstance(value, str) and value and value.isprintable() else None
 
 
 def _count(value: object) -> int | None:
     """Return a positive number, which may be written as a string, or None."""
     if isinstance(value, str) and value.isascii() and value.isdigit():
         value = int(value[:9])
-    return value if isinstance(value, int) and value > 0 and value is not True else None
+    return value if type(value) is int and value > 0 else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,17 +14,12 @@ PromptInput = str | Sequence[Message | Mapping[str, Any]]
 """A string, or messages (`Message`, or dicts with role and content), oldest first."""
 
 ROLES = ("system", "user", "assistant")
-_LABELS = {"system": "System", "user": "User", "assistant": "Assistant"}
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """A prompt in the site's terms.
-
-    Attributes:
-        new_message: The last user message.
-        history: The messages before it.
-    """
+    """A prompt in the site's terms: the last user message, and the messages before it."""
 
     new_message: str = field(repr=False)
     history: tuple[Message, ...] = field(default=(), repr=False)
@@ -32,13 +28,8 @@ class Prompt:
 def read_prompt(prompt: PromptInput, *, with_files: bool = False) -> Prompt:
     """Split a prompt into the new message and the history before it.
 
-    Args:
-        prompt: What the caller says.
-        with_files: Whether files go with it. A string may then be empty.
-
-    Raises:
-        UsageError: A message is invalid, or the last one is not the user's. Messages are
-            numbered from 0.
+    A string that goes with files may be empty. Raises a UsageError if a message is invalid, or
+    the last one is not the user's.
     """
     if with_files and prompt == "":
         return Prompt("")
@@ -50,13 +41,7 @@ def read_prompt(prompt: PromptInput, *, with_files: bool = False) -> Prompt:
 
 
 def read_messages(prompt: PromptInput) -> tuple[Message, ...]:
-    """Return a prompt as messages.
-
-    Messages of the assistant may be empty: a reply can consist of images alone.
-
-    Raises:
-        UsageError: A message is invalid.
-    """
+    """Return a prompt as messages, or raise a UsageError. Errors number messages from 0."""
     if isinstance(prompt, str):
         return (_checked(Message("user", prompt), "The prompt"),)
     if not isinstance(prompt, Sequence) or isinstance(prompt, bytes | bytearray):
@@ -87,33 +72,25 @@ def _join_parts(content: object, where: str) -> Any:
         return content
     texts = []
     for index, part in enumerate(content):
-        text = part.get("text") if isinstance(part, Mapping) else None
-        if not isinstance(part, Mapping) or part.get("type") != "text" or not isinstance(text, str):
-            raise UsageError(f"{where}, content part {index}, is not a text part.")
-        texts.append(text)
+        match part:
+            case {"type": "text", "text": str(text)}:
+                texts.append(text)
+            case _:
+                raise UsageError(f"{where}, content part {index}, is not a text part.")
     return "".join(texts)
 
 
 def _checked(message: Message, where: str) -> Message:
-    if message.role not in ROLES:
-        raise UsageError(
-            f"{where} has role {str(message.role)[:40]!r}; expected {', '.join(ROLES)}."
-        )
-    if not isinstance(message.content, str):
+    role, content = message.role, message.content
+    if role not in ROLES:
+        raise UsageError(f"{where} has role {str(role)[:40]!r}; expected {', '.join(ROLES)}.")
+    if not isinstance(content, str):
         raise UsageError(f"{where} must have a string or a list of text parts as its content.")
-    if message.role != "assistant" and not message.content.strip():
+    if role != "assistant" and not content.strip():  # a reply can consist of images alone
         raise UsageError(f"{where} is empty.")
-    if not _can_be_encoded(message.content):
+    if _SURROGATE.search(content):
         raise UsageError(f"{where} contains a lone surrogate, half of a character.")
     return message
-
-
-def _can_be_encoded(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def fold_prompt(prompt: PromptInput) -> str:
@@ -135,5 +112,5 @@ def fold_prompt(prompt: PromptInput) -> str:
     messages = read_messages(prompt)
     if len(messages) == 1 and messages[0].role == "user":
         return messages[0].content
-    lines = [f"{_LABELS[item.role]}: {item.content}" for item in messages if item.content]
+    lines = [f"{item.role.capitalize()}: {item.content}" for item in messages if item.content]
     return "\n".join([*lines, "Assistant:"])

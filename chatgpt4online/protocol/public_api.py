@@ -11,7 +11,7 @@ from ..models import Message
 from .call import call_public_api, read_answer
 from .chat import ReplyReader, Turn, read_parameters
 from .files import stored_files
-from .http import Flow, Response
+from .http import Flow, Response, T
 from .prompt import fold_prompt
 from .site import DEFAULT_BOT, Site
 
@@ -37,32 +37,25 @@ class Chatbot:
 
 
 def chat_by_api(site: Site, turn: Turn) -> Flow[tuple[ReplyReader, Response]]:
-    """Upload the files of a turn and send its prompt. The reply comes as one piece.
+    """Do what `chat` does, by the public API. The reply comes as one piece.
 
     The public API takes no history, so it is folded into the message.
-
-    Returns:
-        A reader for the reply, and the response whose unread body it is fed.
     """
     files = yield from stored_files(site, turn.attachments)
     ids = [file.id for file in files]
+    message = turn.prompt.new_message
+    if turn.prompt.history:
+        latest = [Message("user", message)] if message else []
+        message = fold_prompt([*turn.prompt.history, *latest])
     body = {
         "botId": turn.bot.bot_id or turn.bot.custom_id or DEFAULT_BOT,
-        "message": _message(turn),
+        "message": message,
         "chatId": turn.chat_id,
         **({"fileIds": ids} if len(ids) > 1 else {"fileId": ids[0]} if ids else {}),
         **turn.parameters,
     }
     response = yield from call_public_api(site, CHATBOT_QUERY, body, stream=True)
     return ReplyReader(site, turn, response, unwrap=_unwrap), response
-
-
-def _message(turn: Turn) -> str:
-    prompt = turn.prompt
-    if not prompt.history:
-        return prompt.new_message
-    latest = [Message("user", prompt.new_message)] if prompt.new_message else []
-    return fold_prompt([*prompt.history, *latest])
 
 
 def _unwrap(payload: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -74,10 +67,7 @@ def _unwrap(payload: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def list_chatbots(site: Site) -> Flow[tuple[Chatbot, ...]]:
     """List the site's chatbots."""
-    response = yield from call_public_api(site, LIST_CHATBOTS)
-    records = read_answer(site, response).get("data")
-    if not isinstance(records, list):
-        raise ProtocolError("The site's answer has no list of chatbots.")
+    records = yield from _query(site, LIST_CHATBOTS, list)
     return tuple(
         Chatbot(str(item["id"]), str(item.get("name", "")), item)
         for item in records
@@ -87,20 +77,20 @@ def list_chatbots(site: Site) -> Flow[tuple[Chatbot, ...]]:
 
 def check_auth(site: Site) -> Flow[Mapping[str, Any]]:
     """Return the identity that the site associates with the credentials."""
-    response = yield from call_public_api(site, AUTH_CHECK)
-    data = read_answer(site, response).get("data")
-    if not isinstance(data, dict):
-        raise ProtocolError("The site's answer has no identity.")
-    return data
+    return (yield from _query(site, AUTH_CHECK, dict))
 
 
 def text_query(site: Site, message: str, options: Mapping[str, Any]) -> Flow[str]:
     """Query the site's model without a chatbot."""
-    body: dict[str, Any] = {"message": message}
-    if parameters := read_parameters(options):
-        body["options"] = parameters
-    response = yield from call_public_api(site, TEXT_QUERY, body)
+    parameters = read_parameters(options)
+    body = {"message": message, **({"options": parameters} if parameters else {})}
+    return (yield from _query(site, TEXT_QUERY, str, body))
+
+
+def _query(site: Site, name: str, kind: type[T], body: Mapping[str, Any] | None = None) -> Flow[T]:
+    """Call a route and return the data of its answer, which must be of this type."""
+    response = yield from call_public_api(site, name, body)
     data = read_answer(site, response).get("data")
-    if not isinstance(data, str):
-        raise ProtocolError("The site's answer has no text.")
+    if not isinstance(data, kind):
+        raise ProtocolError(f"The site's answer to {name} has no usable data.")
     return data

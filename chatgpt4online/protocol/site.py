@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING
 
 from ..config import Limits
 from .address import Address
-from .redaction import redact
 
 if TYPE_CHECKING:
     from .page import Page
 
-NONCE_LENGTH = 10
 DEFAULT_BOT = "default"
+MARK = "[…]"
+SHORTEST_SECRET = 4
+"""Characters. Anything shorter would be found in ordinary words."""
+_NONCE_LENGTH = 10
 _TOKEN = re.compile(r"[!-~]{1,128}")
 _MAX_REMEMBERED = 100
 
@@ -33,11 +35,11 @@ class Era(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """What a site hands out to let a client in.
+    """What a site hands out to let a client in. Sites give no nonce, or no id, if they need none.
 
     Attributes:
-        nonce: Sent as ``X-WP-Nonce``; None for a site that needs none.
-        session_id: Sent as ``session``; None if the site gave none.
+        nonce: Sent as ``X-WP-Nonce``.
+        session_id: Sent as ``session``.
     """
 
     nonce: str | None = field(default=None, repr=False)
@@ -48,9 +50,7 @@ class Session:
 class Bot:
     """The chatbot to talk to. With neither id: the first on the page, or the site's default.
 
-    Attributes:
-        bot_id: The id of a chatbot.
-        custom_id: The id of a chatbot that is defined on its page.
+    `custom_id` is the id of a chatbot that is defined on its page.
     """
 
     bot_id: str | None = None
@@ -58,12 +58,7 @@ class Bot:
 
 
 class Site:
-    """A site, shared by all flows of a client.
-
-    Args:
-        address: Where it is.
-        limits: Size limits for its responses.
-        credentials: Secrets that no error may show.
+    """A site, shared by all flows of a client. No error may show its `credentials`.
 
     Attributes:
         page_url: The page to read when a page is needed.
@@ -77,8 +72,7 @@ class Site:
     def __init__(
         self, address: Address, limits: Limits = Limits(), credentials: Iterable[str] = ()
     ) -> None:
-        self.page_url = address.page
-        self.root = address.root
+        self.page_url, self.root = address
         self.era: Era | None = None
         self.page: Page | None = None
         self.session: Session | None = None
@@ -124,21 +118,26 @@ class Site:
         return redact(text, secrets)
 
 
+def redact(text: str, secrets: Iterable[str]) -> str:
+    """Return `text` with a mark in place of each secret."""
+    for secret in sorted(secrets, key=len, reverse=True):
+        if len(secret) >= SHORTEST_SECRET:
+            text = text.replace(secret, MARK)
+    return text
+
+
 def read_nonce(value: object) -> str | None:
     """Return a nonce as it must be sent back, or None if `value` is not a nonce.
 
     Plugins 2.0.1 to 2.2.91 wrote an all-digit nonce as a JSON number, which lost its leading
     zeros. They are restored.
     """
-    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 10**NONCE_LENGTH:
-        return str(value).zfill(NONCE_LENGTH)
-    if isinstance(value, str) and _TOKEN.fullmatch(value):
-        return value
-    return None
+    if type(value) is int and 0 <= value < 10**_NONCE_LENGTH:
+        return str(value).zfill(_NONCE_LENGTH)
+    return value if isinstance(value, str) and _TOKEN.fullmatch(value) else None
 
 
 def read_session_id(value: object) -> str | None:
     """Return a session id, which some plugins write as a number, or None."""
-    if isinstance(value, int) and not isinstance(value, bool):
-        return str(value)[: NONCE_LENGTH * 10]
-    return value if isinstance(value, str) and _TOKEN.fullmatch(value) else None
+    text = str(value) if type(value) in (int, str) else ""
+    return text if _TOKEN.fullmatch(text) else None

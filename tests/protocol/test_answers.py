@@ -30,8 +30,7 @@ from chatgpt4online.protocol.answers import (
     read_retry_after,
 )
 from chatgpt4online.protocol.http import Response
-from chatgpt4online.protocol.redaction import MARK
-from chatgpt4online.protocol.site import Site
+from chatgpt4online.protocol.site import MARK, Site
 
 from ..loopback import live
 from .flows import new_site

@@ -57,12 +57,12 @@ def test_call() -> None:
     assert (request.stream, request.repeatable) == (False, False)
 
 
-def test_repeatable_call_without_a_body() -> None:
+def test_repeatable_call_with_other_headers() -> None:
     script = Script(opened_site(), DONE)
-    script.run(call(script.site, "mwai-ui/v1/x", None, headers={"A": "b"}, repeatable=True))
+    script.run(call(script.site, "mwai-ui/v1/x", {}, headers={"A": "b"}, repeatable=True))
     (request,) = script.requests
     assert request.headers == {"A": "b", "X-WP-Nonce": "n1"}
-    assert request.body is None
+    assert request.body == b"{}"
     assert request.repeatable
 
 

@@ -52,8 +52,8 @@ def discovered(*responses: Response, address: str = "http://a.b") -> tuple[SiteI
             0,
         ),
         (
-            [NO_ROUTE, NOT_FOUND, NOT_FOUND, WITHOUT_PLUGIN],
-            [START_SESSION, HOME, HOME, NAMESPACES],
+            [NO_ROUTE, NOT_FOUND, WITHOUT_PLUGIN],
+            [START_SESSION, HOME, NAMESPACES],
             Era.NO_NONCE,
             False,
             0,

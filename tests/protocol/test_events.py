@@ -311,10 +311,23 @@ def test_overlong_line_ends_the_answer() -> None:
 
 
 @pytest.mark.parametrize("line", [b"data: {\n", b"{\n"])
-def test_stored_lines_are_limited_together(line: bytes) -> None:
-    events, outcome = parse_in_splits(live("a") + line * 120, Limits(line=100))
-    assert events == ["a"]
-    assert isinstance(outcome, Malformed)
+def test_lines_of_incomplete_json_are_limited(line: bytes) -> None:
+    limits = Limits()
+    assert parse([live("a") + line * 100_000], limits)[1] is None
+    assert parse([live("a") + line * 100_001], limits) == (
+        ["a"],
+        Malformed("it has more than 100000 lines of incomplete JSON"),
+    )
+
+
+def test_many_short_lines_are_no_long_line() -> None:
+    body = b'{"success":true,"reply":"Hi",\n"blocks":[' + b"\n0," * 99 + b"\n0]}"
+    outcome = parse_in_splits(body, Limits(line=100))[1]
+    assert isinstance(outcome, End)
+    spread = (
+        b'data: {"type":"live",\n' + b"data: \n" + b'data: "a":0,\n' * 99 + b'data: "data":"x"}\n\n'
+    )
+    assert parse_in_splits(spread, Limits(line=100)) == (["x"], None)
 
 
 def test_overlong_answer() -> None:

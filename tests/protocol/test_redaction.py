@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatgpt4online.protocol.redaction import MARK, redact
+from chatgpt4online.protocol.site import MARK, redact
 
 
 @pytest.mark.parametrize(

@@ -24,8 +24,7 @@ from chatgpt4online.errors import (
 from chatgpt4online.models import ActivityEvent, EndEvent
 from chatgpt4online.protocol.chat import ReplyReader
 from chatgpt4online.protocol.http import Response
-from chatgpt4online.protocol.redaction import MARK
-from chatgpt4online.protocol.site import Session
+from chatgpt4online.protocol.site import MARK, Session
 
 from ..loopback import end, live
 from ..recordings import SUBMITS, Recording, names, outcome_of

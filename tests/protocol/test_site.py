@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from chatgpt4online.protocol.address import parse_address
-from chatgpt4online.protocol.redaction import MARK
-from chatgpt4online.protocol.site import Era, Session, Site, read_nonce, read_session_id
+from chatgpt4online.protocol.site import MARK, Era, Session, Site, read_nonce, read_session_id
 
 from .flows import new_site
 
