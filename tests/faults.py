@@ -1,4 +1,4 @@
-"""A local site with a fault: each fault by name, in each phase of a call."""
+"""A local site with one of many faults, in any phase of a call."""
 
 from __future__ import annotations
 

@@ -159,7 +159,7 @@ class LoopbackServer:
                 self.requests.append(request)
                 self._handler(connection, request)
         except OSError:
-            pass  # the client has gone, as some tests mean it to
+            pass  # the client has disconnected, as some tests intend
         except Exception as error:  # noqa: BLE001 - it fails the test that serves the handler
             self._errors.put(error)
         finally:

@@ -1,4 +1,4 @@
-"""The recordings of real sites in `tests/wire`, and the outcome of each when a prompt is sent."""
+"""The recordings of real sites in `tests/wire`, and the expected outcome of each."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ OUTCOMES = {
     "stream-new_token": Outcome(SHORT_HELLO),
     "stream-with-cookie": Outcome(SHORT_HELLO),
     "stream-nocookie": Outcome(SHORT_HELLO),
-    "stream-wrong-password": Outcome(SHORT_HELLO),  # WordPress served it to a guest
+    "stream-wrong-password": Outcome(SHORT_HELLO),  # WordPress treated the user as a guest
     "stream-approval": Outcome(error=ApprovalRequired),
     "stream-upstream-429": Outcome(error=ReplyError),
     "json-upstream-429": Outcome(error=ReplyError),
@@ -152,7 +152,7 @@ OUTCOMES = {
     "no-bot": Outcome(error=QueryRejected),
     "stream-banned": Outcome(error=QueryRejected),
     "stream-too-long": Outcome(error=QueryRejected),
-    "json-too-long": Outcome(error=ReplyError),  # the site does not say why
+    "json-too-long": Outcome(error=ReplyError),  # the site gives no reason
     "stream-shortcut-bogus": Outcome(error=QueryRejected),
     "bad-json": Outcome(error=StatusError),
     "bad-nonce": Outcome(error=NonceRejected),
@@ -176,7 +176,7 @@ OUTCOMES = {
     "discussions-delete": Outcome(error=ProtocolError),
     "discussions-delete-unknown": Outcome(error=NonceRejected),
     "files-delete": Outcome(error=ProtocolError),
-    "files-list": Outcome(error=ChatError),  # for guests the plugin crashed
+    "files-list": Outcome(error=ChatError),  # the plugin crashed for guests
     "upload-png": Outcome(error=ProtocolError),
     "upload-exe": Outcome(error=QueryRejected),
 }
@@ -189,7 +189,7 @@ _BY_VERSION = {
     ("3.8.1-hybrid", "stream-history"): Outcome(_HYBRID_HISTORY),
     ("3.8.1-hybrid", "stream-long"): Outcome(_LONG.rstrip()),
     ("3.8.1-hybrid", "stream-fatal"): Outcome(SHORT_HELLO, IncompleteReply),
-    ("3.8.1-hybrid", "stream-too-long"): Outcome(error=ReplyError),  # the site does not say why
+    ("3.8.1-hybrid", "stream-too-long"): Outcome(error=ReplyError),  # the site gives no reason
 }
 
 _SETUP_CASES = (

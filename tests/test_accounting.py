@@ -53,7 +53,7 @@ class Row:
 
 
 def timeout_for(phase: str, fault: str) -> Timeout:
-    """Return short timeouts only if the test waits for them."""
+    """Return a short timeout if the fault makes the client wait for it."""
     if fault == "endless trickle":
         return Timeout(total=TOTAL_TIMEOUT)
     if fault == "garbage":

@@ -41,6 +41,8 @@ SHORT = 0.15
 """A timeout that tests wait for, in seconds."""
 TOTAL = 1.0
 """The same, but long enough for a request to arrive on a busy machine."""
+DATA = {"nothing": b"", "head": CHUNKED, "text": CHUNKED + chunk(live("Hello"))}
+"""What a site may have sent before it stalls."""
 
 
 @pytest.mark.parametrize("framing", FRAMINGS, ids=lambda framing: framing.name)
@@ -89,10 +91,14 @@ def test_reset_stream(driver: Driver) -> None:
         assert len(server.prompts) == 1
 
 
-@pytest.mark.parametrize("how", [cut(), cut(reset=True), cut(b"HTTP/1.1 2"), send(b"?\r\n\r\n")])
-def test_no_response(how: Handler, driver: Driver) -> None:
+@pytest.mark.parametrize(
+    "submit",
+    [cut(), cut(reset=True), cut(b"HTTP/1.1 2"), send(b"?\r\n\r\n")],
+    ids=["closed", "reset", "partial head", "malformed head"],
+)
+def test_no_response(submit: Handler, driver: Driver) -> None:
     with (
-        LoopbackServer(ai_site(how)) as server,
+        LoopbackServer(ai_site(submit)) as server,
         driver.client(server.url, retry=NO_BACKOFF) as client,
     ):
         with pytest.raises(TransportError) as caught:
@@ -102,34 +108,36 @@ def test_no_response(how: Handler, driver: Driver) -> None:
         assert len(server.prompts) == 1
 
 
-@pytest.mark.parametrize("head", [b"", CHUNKED, CHUNKED + chunk(live("Hello"))])
-def test_idle_timeout(head: bytes, driver: Driver) -> None:
+@pytest.mark.parametrize("data", DATA.values(), ids=DATA)
+def test_idle_timeout(data: bytes, driver: Driver) -> None:
     with (
-        LoopbackServer(ai_site(stall(head))) as server,
+        LoopbackServer(ai_site(stall(data))) as server,
         driver.client(server.url, retry=NO_BACKOFF, timeout=Timeout(idle=SHORT)) as client,
     ):
         with pytest.raises(
-            IncompleteReply if head else ChatTimeout, match=r"0\.15 seconds"
+            IncompleteReply if data else ChatTimeout, match=r"0\.15 seconds"
         ) as caught:
             client.generate("Hi")
-        assert isinstance(caught.value, TimeoutError) is not bool(head)
-        assert getattr(caught.value, "partial_text", "") == ("Hello" if b"Hello" in head else "")
+        assert isinstance(caught.value, TimeoutError) is not bool(data)
+        assert getattr(caught.value, "partial_text", "") == ("Hello" if b"Hello" in data else "")
         assert len(server.prompts) == 1
 
 
-@pytest.mark.parametrize("head", [b"", CHUNKED, CHUNKED + chunk(live("Hello"))])
-def test_total_timeout(head: bytes, driver: Driver) -> None:
+@pytest.mark.parametrize("data", DATA.values(), ids=DATA)
+def test_total_timeout(data: bytes, driver: Driver) -> None:
     with (
-        LoopbackServer(ai_site(stall(head))) as server,
+        LoopbackServer(ai_site(stall(data))) as server,
         driver.client(server.url, timeout=Timeout(total=TOTAL)) as client,
     ):
-        with pytest.raises(IncompleteReply if head else ChatTimeout, match=r"total"):
+        with pytest.raises(IncompleteReply if data else ChatTimeout, match=r"total"):
             client.generate("Hi")
         assert len(server.prompts) == 1
 
 
 @pytest.mark.parametrize(
-    "piece", [b"HTTP/1.1 103 X\r\nLink: x\r\n\r\n", b"HTTP/1.1 100 Continue\r\n\r\n", b"x"]
+    "piece",
+    [b"HTTP/1.1 103 X\r\nLink: x\r\n\r\n", b"HTTP/1.1 100 Continue\r\n\r\n", b"x"],
+    ids=["103", "100", "header"],
 )
 def test_idle_timeout_of_an_endless_head(piece: bytes) -> None:
     """In the async client only. aiohttp restarts its own timeout whenever data arrives."""
@@ -209,6 +217,7 @@ def test_connect_timeout(driver: Driver) -> None:
         b"HTTP/1.1 403 X\r\nTransfer-Encoding: chunked\r\n\r\n",
         b"HTTP/1.1 500 X\r\nConnection: close\r\n\r\n",
     ],
+    ids=["redirect", "403", "500"],
 )
 def test_endless_error_response(head: bytes, driver: Driver) -> None:
     def submit(connection: Connection, request: Received) -> None:

@@ -54,7 +54,7 @@ REDACTED = "[…]"
 
 
 def echoing(make: Callable[[str], bytes]) -> Handler:
-    """Return a handler that makes its response from the secrets in the request."""
+    """Return a handler whose response echoes the secrets in the request."""
     return lambda connection, request: connection.send(make(echo(request)))
 
 

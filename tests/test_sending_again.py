@@ -135,6 +135,18 @@ def test_stream_is_not_done_before_the_last_try(
         (response(live("Hello") + b'data: {"type":"error","data":"m"}\n\n'), ReplyError),
         (response("", 307, "Location: /other"), StatusError),
     ],
+    ids=[
+        "503",
+        "503, long Retry-After",
+        "403, Retry-After",
+        "500, Retry-After",
+        "502",
+        "404",
+        "429 by the plugin",
+        "503 by the plugin",
+        "error event",
+        "redirect",
+    ],
 )
 def test_prompt_that_may_have_run_is_not_sent_again(
     reply: bytes, kind: type[ChatError], driver: Driver

@@ -109,7 +109,7 @@ def test_guests_have_no_discussions(site: LocalSite, driver: Driver) -> None:
 
 
 def serve(case: str) -> LoopbackServer:
-    """Serve a site with a recorded session of a user, and a recording for all other requests."""
+    """Serve the recorded session of a signed-in user, and a recording for all other requests."""
     folder = "3.6.2/application-password"
 
     def handle(connection: Connection, request: Received) -> None:

@@ -159,8 +159,8 @@ def test_endless_trailers_in_the_async_client(driver: Driver) -> None:
         assert server.connections == 2
 
 
-def test_an_interim_answer_is_not_received_for_the_reply(driver: Driver) -> None:
-    """What comes after it must not be received for the reply to the next prompt either."""
+def test_interim_response(driver: Driver) -> None:
+    """Neither it nor its final response is taken for the reply to another prompt."""
 
     def submit(connection: Connection, request: Received) -> None:
         connection.send(b"HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\n")
@@ -212,7 +212,7 @@ def test_cancelled_stream_is_incomplete(driver: Driver) -> None:
         driver.runner.run(run(client.inner))  # type: ignore[attr-defined]
 
 
-def test_what_a_stream_that_could_not_be_opened_says_afterwards() -> None:
+def test_rejected_stream_raises_the_same_error_again() -> None:
     driver = AsyncDriver()
 
     async def run() -> None:
