@@ -9,9 +9,9 @@ import pytest
 
 from chatgpt4online.errors import UsageError
 
-from . import loopback
-from .drivers import Driver
-from .loopback import (
+from .. import loopback
+from ..drivers import Driver
+from ..loopback import (
     HELLO_SITE,
     SESSION,
     LoopbackServer,

@@ -8,7 +8,7 @@ from typing import Any
 
 from chatgpt4online import AsyncClient, ChatError, RetryPolicy
 
-from .loopback import CHUNKED, HELLO_SITE, Connection, Received, chunk, live, response
+from ..loopback import CHUNKED, HELLO_SITE, Connection, Received, chunk, live, response
 
 PHASES = {"session": 0, "prompt": 1, "reply": 1, "backoff": 1}
 """Each phase in which a call can stall, and how many prompts have been sent by then."""

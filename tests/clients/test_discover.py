@@ -7,9 +7,9 @@ import pytest
 from chatgpt4online import Era, RouteNotFound, SiteInfo, StatusError, UsageError
 from chatgpt4online.server import LocalSite
 
-from .drivers import Driver
-from .loopback import Connection, Handler, LoopbackServer, Received, response
-from .recordings import Recording
+from ..drivers import Driver
+from ..loopback import Connection, Handler, LoopbackServer, Received, response
+from ..recordings import Recording
 
 
 @pytest.mark.parametrize("era", Era)

@@ -12,8 +12,8 @@ import pytest
 
 from chatgpt4online import AsyncClient, ChatError, ChatTimeout, Timeout
 
-from .drivers import NO_RETRY, AsyncDriver, Driver, SyncDriver
-from .loopback import HELLO_SITE, WAIT_LIMIT, Connection, LoopbackServer, Received, stall
+from ..drivers import NO_RETRY, AsyncDriver, Driver, SyncDriver
+from ..loopback import HELLO_SITE, WAIT_LIMIT, Connection, LoopbackServer, Received, stall
 from .stalled_site import StalledSite
 
 

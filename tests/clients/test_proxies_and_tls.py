@@ -13,8 +13,8 @@ import urllib3
 
 from chatgpt4online.errors import ConnectError, TransportError, UsageError
 
-from .drivers import NO_BACKOFF, NO_RETRY, Driver
-from .loopback import (
+from ..drivers import NO_BACKOFF, NO_RETRY, Driver
+from ..loopback import (
     CERTIFICATE,
     HELLO_SITE,
     Connection,

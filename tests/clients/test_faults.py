@@ -18,8 +18,8 @@ from chatgpt4online.errors import (
     TransportError,
 )
 
-from .drivers import NO_BACKOFF, NO_RETRY, AsyncDriver, Driver
-from .loopback import (
+from ..drivers import NO_BACKOFF, NO_RETRY, AsyncDriver, Driver
+from ..loopback import (
     CHUNKED,
     FRAMINGS,
     WAIT_LIMIT,

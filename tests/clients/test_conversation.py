@@ -22,9 +22,8 @@ from chatgpt4online import (
 )
 from chatgpt4online.server import LocalSite
 
-from .conversations import contents, echo_bot
-from .drivers import Driver
-from .loopback import (
+from ..drivers import Driver
+from ..loopback import (
     CHUNKED,
     WAIT_LIMIT,
     Connection,
@@ -35,6 +34,7 @@ from .loopback import (
     end,
     live,
 )
+from .conversations import contents, echo_bot
 
 
 @pytest.fixture

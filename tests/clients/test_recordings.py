@@ -7,9 +7,9 @@ import pytest
 from chatgpt4online.errors import NonceRejected
 from chatgpt4online.models import ActivityEvent, EndEvent, TextEvent
 
-from .drivers import Driver
-from .loopback import Connection, LoopbackServer, Received
-from .recordings import SUBMITS, Recording, names, outcome_of
+from ..drivers import Driver
+from ..loopback import Connection, LoopbackServer, Received
+from ..recordings import SUBMITS, Recording, names, outcome_of
 
 
 def serve(recording: Recording) -> LoopbackServer:

@@ -14,8 +14,8 @@ from chatgpt4online.errors import IncompleteReply, QueryRejected, TransportError
 from chatgpt4online.models import EndEvent, TextEvent
 from chatgpt4online.server import LocalSite
 
-from .drivers import AsyncDriver, Driver
-from .loopback import (
+from ..drivers import AsyncDriver, Driver
+from ..loopback import (
     CHUNKED,
     FRAMINGS,
     WAIT_LIMIT,

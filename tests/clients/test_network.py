@@ -8,8 +8,8 @@ import pytest
 
 from chatgpt4online.errors import ConnectError, StatusError, UsageError
 
-from .drivers import NO_RETRY, AsyncDriver, Driver, SyncDriver
-from .loopback import (
+from ..drivers import NO_RETRY, AsyncDriver, Driver, SyncDriver
+from ..loopback import (
     HELLO_SITE,
     SESSION,
     Connection,

@@ -21,8 +21,8 @@ from chatgpt4online.errors import (
     UsageError,
 )
 
-from .drivers import NO_BACKOFF, Driver
-from .loopback import (
+from ..drivers import NO_BACKOFF, Driver
+from ..loopback import (
     CHUNKED,
     HELLO,
     Connection,

@@ -9,9 +9,9 @@ import pytest
 from chatgpt4online import Message
 from chatgpt4online.errors import QueryRejected, ReplyError, StatusError
 
-from .drivers import Driver
-from .loopback import Connection, LoopbackServer, Received
-from .recordings import Recording
+from ..drivers import Driver
+from ..loopback import Connection, LoopbackServer, Received
+from ..recordings import Recording
 
 ANN = ("ann", "abcd EFGH 1234")
 

@@ -11,7 +11,7 @@ from chatgpt4online import RetryPolicy
 from chatgpt4online.errors import ConnectError, StatusError, UsageError
 from chatgpt4online.server import LocalSite
 
-from .drivers import Driver
+from ..drivers import Driver
 
 ANN = ("ann", "abcd EFGH 1234")
 TOKEN = "secret-token"

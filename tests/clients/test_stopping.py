@@ -23,9 +23,9 @@ from chatgpt4online import (
     UsageError,
 )
 
-from .drivers import AsyncDriver, Driver
-from .faults import unreachable_site
-from .loopback import (
+from ..drivers import AsyncDriver, Driver
+from ..faults import unreachable_site
+from ..loopback import (
     CHUNKED,
     HELLO,
     WAIT_LIMIT,

@@ -14,9 +14,8 @@ from chatgpt4online import (
 )
 from chatgpt4online.server import LocalSite
 
-from .conversations import contents, echo_bot
-from .drivers import Driver
-from .loopback import (
+from ..drivers import Driver
+from ..loopback import (
     CHUNKED,
     Connection,
     LoopbackServer,
@@ -25,6 +24,7 @@ from .loopback import (
     chunk,
     end,
 )
+from .conversations import contents, echo_bot
 
 SAVED = {"format": "chatgpt4online.conversation", "version": 1, "chat_id": "c", "messages": []}
 

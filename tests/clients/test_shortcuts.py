@@ -9,9 +9,9 @@ import pytest
 from chatgpt4online import QueryRejected, Shortcut, UsageError
 from chatgpt4online.server import LocalSite
 
+from ..drivers import Driver
+from ..loopback import CHUNKED, Connection, LoopbackServer, Received, ai_site, chunk, end
 from .conversations import contents, echo_bot
-from .drivers import Driver
-from .loopback import CHUNKED, Connection, LoopbackServer, Received, ai_site, chunk, end
 
 
 @pytest.fixture

@@ -18,8 +18,8 @@ from chatgpt4online import (
 from chatgpt4online.protocol.site import Era
 from chatgpt4online.server import LocalSite
 
-from .drivers import Driver
-from .loopback import SESSION, Connection, LoopbackServer, Received, response
+from ..drivers import Driver
+from ..loopback import SESSION, Connection, LoopbackServer, Received, response
 
 
 @pytest.fixture

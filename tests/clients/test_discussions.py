@@ -12,8 +12,8 @@ from chatgpt4online.errors import ReplyError
 from chatgpt4online.protocol.site import Era
 from chatgpt4online.server import LocalSite
 
-from .drivers import Driver
-from .loopback import SESSION, Connection, LoopbackServer, Received, response
+from ..drivers import Driver
+from ..loopback import SESSION, Connection, LoopbackServer, Received, response
 
 ANN = ("ann", "abcd EFGH 1234")
 

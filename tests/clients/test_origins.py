@@ -8,7 +8,16 @@ import pytest
 
 from chatgpt4online import ChatError
 
-from .drivers import NO_RETRY, Driver
+from ..drivers import NO_RETRY, Driver
+from ..loopback import (
+    HELLO,
+    HELLO_SITE,
+    Connection,
+    LoopbackServer,
+    Received,
+    response,
+    send,
+)
 from .known_secrets import (
     COOKIE,
     NONCE,
@@ -17,15 +26,6 @@ from .known_secrets import (
     SESSION,
     assert_no_secrets,
     site_with_secrets,
-)
-from .loopback import (
-    HELLO,
-    HELLO_SITE,
-    Connection,
-    LoopbackServer,
-    Received,
-    response,
-    send,
 )
 
 

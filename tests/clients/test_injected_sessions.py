@@ -11,8 +11,8 @@ from chatgpt4online.errors import UsageError
 from chatgpt4online.protocol.site import Era
 from chatgpt4online.server import LocalSite
 
-from .drivers import AsyncDriver
-from .loopback import (
+from ..drivers import AsyncDriver
+from ..loopback import (
     CERTIFICATE,
     HELLO_SITE,
     LoopbackServer,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import traceback
 
-from .loopback import Connection, Handler, Received, response
+from ..loopback import Connection, Handler, Received, response
 
 PROMPT = "A prompt that nobody else should see"
 NONCE, SESSION, COOKIE = "n0nce5ecret", "se55ionSecret", "c00kie-5ecret"

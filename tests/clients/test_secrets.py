@@ -23,19 +23,8 @@ from chatgpt4online import (
     UsageError,
 )
 
-from .drivers import NO_RETRY, AsyncDriver, Driver
-from .known_secrets import (
-    COOKIE,
-    NONCE,
-    PASSWORD,
-    PROMPT,
-    TOKEN,
-    assert_no_secrets,
-    echo,
-    error_details,
-    site_with_secrets,
-)
-from .loopback import (
+from ..drivers import NO_RETRY, AsyncDriver, Driver
+from ..loopback import (
     CHUNKED,
     HELLO,
     Connection,
@@ -48,6 +37,17 @@ from .loopback import (
     response,
     send,
     stall,
+)
+from .known_secrets import (
+    COOKIE,
+    NONCE,
+    PASSWORD,
+    PROMPT,
+    TOKEN,
+    assert_no_secrets,
+    echo,
+    error_details,
+    site_with_secrets,
 )
 
 REDACTED = "[…]"

@@ -12,9 +12,9 @@ from chatgpt4online.errors import StatusError, UsageError
 from chatgpt4online.models import EndEvent, TextEvent
 from chatgpt4online.server import LocalSite
 
-from .drivers import Driver
-from .loopback import Connection, LoopbackServer, Received, response
-from .recordings import Recording
+from ..drivers import Driver
+from ..loopback import Connection, LoopbackServer, Received, response
+from ..recordings import Recording
 
 ANN = ("ann", "abcd EFGH 1234")
 TOKEN = "secret-token"

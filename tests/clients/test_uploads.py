@@ -18,8 +18,8 @@ from chatgpt4online import (
 )
 from chatgpt4online.server import LocalSite
 
-from .drivers import Driver
-from .loopback import SESSION, WAIT_LIMIT, Connection, LoopbackServer, Received, ai_site, response
+from ..drivers import Driver
+from ..loopback import SESSION, WAIT_LIMIT, Connection, LoopbackServer, Received, ai_site, response
 
 
 @pytest.fixture
