@@ -25,6 +25,7 @@ _TOKENS = re.compile(
     r"|([^\n]*+\n++)"
 ).findall
 _BLOCK_SIZE = 2**18
+_CARRIAGE_RETURN = 13
 _BOM = "\ufeff"
 _MAX_HEAD = 1024
 _MAX_LINES = 100_000
@@ -78,19 +79,18 @@ class EventParser:
 
     def feed(self, chunk: bytes) -> list[str | ActivityEvent]:
         """Parse the next bytes of the body and return the pieces that they complete."""
-        if self.outcome is not None:
+        if self.outcome is not None or not chunk:
             return []
-        size = min(len(chunk), self._room)
+        size = len(chunk)
+        if size > self._block_size or size > self._room:
+            return self._feed_in_blocks(chunk)
         self._room -= size
-        if len(chunk) <= self._block_size and size == len(chunk):
-            self._block(chunk)
-        else:
-            for at in range(0, size, self._block_size):
-                self._block(chunk[at : min(at + self._block_size, size)])
-            if size < len(chunk):
-                self._stop(
-                    Malformed(f"it is longer than {self._limits.reply} bytes (Limits.reply)")
-                )
+        if self._after_cr or _CARRIAGE_RETURN in chunk:
+            chunk = self._with_line_feeds(chunk)
+        if self._pending or not chunk.endswith(b"\n"):
+            chunk = self._whole_lines(chunk)
+        if chunk:
+            self._lines(chunk)
         pieces, self._pieces = self._pieces, []
         return pieces
 
@@ -106,36 +106,47 @@ class EventParser:
         pieces, self._pieces = self._pieces, []
         return pieces
 
-    def _block(self, block: bytes) -> None:
-        """Parse a block that is no longer than a line may be."""
-        if self._after_cr or b"\r" in block:
-            if self._after_cr:  # a CRLF pair may be split over two chunks
-                block = block.removeprefix(b"\n")
-            self._after_cr = block.endswith(b"\r")
-            block = block.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    def _feed_in_blocks(self, chunk: bytes) -> list[str | ActivityEvent]:
+        """Parse a chunk that exceeds the limit, or that is too large to parse at once."""
+        pieces: list[str | ActivityEvent] = []
+        allowed = chunk[: self._room]
+        for at in range(0, len(allowed), self._block_size):
+            pieces += self.feed(allowed[at : at + self._block_size])
+        if len(allowed) < len(chunk):
+            self._stop(Malformed(f"it is longer than {self._limits.reply} bytes (Limits.reply)"))
+        return pieces
+
+    def _with_line_feeds(self, chunk: bytes) -> bytes:
+        """Return the chunk with every line end as a line feed."""
+        if self._after_cr:  # a CRLF pair may be split over two chunks
+            chunk = chunk.removeprefix(b"\n")
+        self._after_cr = chunk.endswith(b"\r")
+        return chunk.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+
+    def _whole_lines(self, chunk: bytes) -> bytes:
+        """Return the lines that are complete with a chunk, and keep the start of the next."""
         # Only the new bytes are searched: searching the pending ones again is quadratic.
-        end = block.rfind(b"\n") + 1
-        lines, rest = block[:end], block[end:]
-        if self._pending:
-            if len(self._pending) + len(block.partition(b"\n")[0]) > self._limits.line:
-                self._stop(
-                    Malformed(f"a line is longer than {self._limits.line} bytes (Limits.line)")
-                )
-                return
-            if lines:
-                lines = bytes(self._pending) + lines
-                self._pending.clear()
-        if lines:
-            self._lines(lines)
-        if rest:
-            self._pending += rest
+        end = chunk.rfind(b"\n") + 1
+        if end:
+            lines = bytes(self._pending) + chunk[:end]
+            self._pending[:] = chunk[end:]
+            size = lines.index(b"\n")  # a chunk is not too long, so only its first line can be
+        else:
+            lines = b""
+            self._pending += chunk
+            size = len(self._pending)
+        if size > self._limits.line:
+            self._stop(Malformed(f"a line is longer than {self._limits.line} bytes (Limits.line)"))
+            return b""
+        return lines
 
     def _lines(self, block: bytes | bytearray) -> None:
         """Parse whole lines."""
         pieces, data = self._pieces, self._data
         for text, other in _TOKENS(block.decode("utf-8", "replace")):
             if text:
-                data.clear()
+                if data:
+                    data.clear()
                 pieces.append(unescape(text) if "\\" in text else text)
                 continue
             line = other.rstrip("\n").lstrip(_BOM)

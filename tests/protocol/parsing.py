@@ -23,6 +23,8 @@ def parse(chunks: list[bytes], limits: Limits = LIMITS) -> Parsed:
 def parse_in_splits(body: bytes, limits: Limits = LIMITS) -> Parsed:
     """Parse a body whole, byte by byte, and in unequal and empty chunks."""
     whole = parse([body], limits)
-    assert parse([body[at : at + 1] for at in range(len(body))], limits) == whole
+    single = [body[at : at + 1] for at in range(len(body))]
+    assert parse(single, limits) == whole
+    assert parse([part for byte in single for part in (byte, b"")], limits) == whole
     assert parse([b"", body[:7], b"", body[7:], b""], limits) == whole
     return whole
