@@ -262,10 +262,10 @@ def reply_with(*chunks: bytes) -> Handler:
 
 def sequence(*handlers: Handler) -> Handler:
     """Handle each prompt with the next handler. The last one also handles all further prompts."""
-    left = list(handlers)
+    remaining = list(handlers)
 
     def submit(connection: Connection, request: Received) -> None:
-        (left.pop(0) if len(left) > 1 else left[0])(connection, request)
+        (remaining.pop(0) if len(remaining) > 1 else remaining[0])(connection, request)
 
     return submit
 

@@ -186,16 +186,16 @@ def test_ctrl_c_in_demo() -> None:
 def test_closed_or_full_streams(redirection: str, code: int, message: str) -> None:
     prompt = [] if "--no-prompt" in redirection else ["Hi"]
     command = shlex.join([*COMMAND, "ask", "--demo", *prompt])
-    done = subprocess.run(
+    result = subprocess.run(
         ["sh", "-c", f"{command} {redirection.removesuffix(' --no-prompt')}"],
         capture_output=True,
         check=False,
         timeout=60,
     )
-    assert done.returncode == code
-    assert message in done.stderr.decode()
-    assert b"Traceback" not in done.stderr
-    assert done.stdout == (b"" if code else b"You said: Hi (1 word)\n")
+    assert result.returncode == code
+    assert message in result.stderr.decode()
+    assert b"Traceback" not in result.stderr
+    assert result.stdout == (b"" if code else b"You said: Hi (1 word)\n")
 
 
 def test_filtered_reply_with_image(capsys: pytest.CaptureFixture[str]) -> None:
@@ -267,15 +267,15 @@ def test_escape_sequences_on_a_terminal(flags: list[str]) -> None:
     """The site sends each sequence one character at a time."""
     parent, child = pty.openpty()
     with LocalSite(bot=hostile_bot) as site:
-        done = subprocess.run(
+        result = subprocess.run(
             [*COMMAND, "ask", "--site", site.url, *flags, "Hi"],
             stdout=child,
             check=True,
             timeout=60,
         )
-        assert done.returncode == 0
+        assert result.returncode == 0
     os.close(child)
-    shown = b""
+    output = b""
     while True:
         try:
             data = os.read(parent, 4096)
@@ -283,9 +283,9 @@ def test_escape_sequences_on_a_terminal(flags: list[str]) -> None:
             break
         if not data:
             break
-        shown += data
+        output += data
     os.close(parent)
-    text = shown.decode().replace("\r\n", "\n")
+    text = output.decode().replace("\r\n", "\n")
     assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", text)
     if not flags:
         assert text == "\u241b[2J\u241b]0;title\u2407\ufffd31m\u2421over\ttab\nline\n"
@@ -293,13 +293,13 @@ def test_escape_sequences_on_a_terminal(flags: list[str]) -> None:
 
 def test_escape_sequences_in_a_pipe() -> None:
     with LocalSite(bot=hostile_bot) as site:
-        done = subprocess.run(
+        result = subprocess.run(
             [*COMMAND, "ask", "--site", site.url, "Hi"],
             stdout=subprocess.PIPE,
             check=True,
             timeout=60,
         )
-    assert done.stdout.decode() == ESCAPES + "\n"
+    assert result.stdout.decode() == ESCAPES + "\n"
 
 
 def test_escape_sequences_in_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -320,20 +320,20 @@ def test_unpaired_surrogate() -> None:
         connection.send(CHUNKED + chunk(event) + chunk(b""))
 
     with LoopbackServer(ai_site(submit)) as server:
-        done = subprocess.run(
+        result = subprocess.run(
             [*COMMAND, "ask", "--site", server.url, "Hi"],
             capture_output=True,
             check=False,
             timeout=60,
         )
-    assert (done.returncode, done.stdout) == (1, b"a?\n")
+    assert (result.returncode, result.stdout) == (1, b"a?\n")
 
 
 def test_the_help_is_the_one_in_the_docs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "80")
-    done = subprocess.run(
+    result = subprocess.run(
         [*COMMAND, "ask", "--help"], capture_output=True, text=True, check=True, timeout=60
     )
     usage = (Path(__file__).parent.parent / "docs" / "usage.rst").read_text(encoding="utf-8")
-    lines = [f"    {line}".rstrip() for line in done.stdout.splitlines()]
+    lines = [f"    {line}".rstrip() for line in result.stdout.splitlines()]
     assert "\n".join(lines) in usage

@@ -131,13 +131,13 @@ def test_memory_of_hostile_responses(driver: Driver) -> None:
                 connection.send(data)
 
     with LoopbackServer(handle) as server:
-        done = subprocess.run(
+        result = subprocess.run(
             [sys.executable, "-c", CHILD, server.url, driver.name]
             + [str(limit) for limit in (LINE, REPLY, PAGE)]
             + [call for call, _ in cases],
             capture_output=True, text=True, check=True, timeout=300,
         )  # fmt: skip
-    outcomes = [line.split(" ", 2) for line in done.stdout.splitlines()]
+    outcomes = [line.split(" ", 2) for line in result.stdout.splitlines()]
     assert len(outcomes) == len(cases)
     for name, (kind, used, text) in zip(HOSTILE | MANY_VALUES, outcomes, strict=True):
         assert kind in ("ProtocolError", "IncompleteReply"), f"{name}: {text}"
@@ -177,9 +177,9 @@ def test_memory_of_a_large_upload(tmp_path: Path, driver: Driver) -> None:
     with big.open("wb") as file:
         file.truncate(200_000_000)
     with LocalSite() as site:
-        done = subprocess.run(
+        result = subprocess.run(
             [sys.executable, "-c", UPLOAD, site.url, str(big), driver.name],
             capture_output=True, text=True, check=True, timeout=120,
         )  # fmt: skip
-    assert int(done.stdout) < 20_000_000
+    assert int(result.stdout) < 20_000_000
     assert [upload["size"] for upload in site.app.files.uploads.values()] == [1, 200_000_000]

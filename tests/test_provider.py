@@ -39,7 +39,7 @@ def collect(generator: Any) -> list[Any]:
 
 
 def run_script(site: str) -> str:
-    done = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-X", "utf8", "-W", "error", "-c", SCRIPT],
         env={"CHATGPT4ONLINE_SITE": site},
         capture_output=True,
@@ -47,8 +47,8 @@ def run_script(site: str) -> str:
         check=True,
         timeout=60,
     )
-    assert done.stderr == ""
-    return done.stdout
+    assert result.stderr == ""
+    return result.stdout
 
 
 def test_original_example() -> None:

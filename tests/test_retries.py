@@ -20,14 +20,14 @@ def waits_of(
     policy: RetryPolicy, errors: list[ChatError], seconds_left: float | None = None
 ) -> tuple[list[float], BaseException | None]:
     """Raise each of `errors` in order. Return the waits between tries, and the final error."""
-    left = list(errors)
+    remaining = list(errors)
     waits: list[float] = []
     if not policy.retries(errors[0]):
         return waits, errors[0]
 
     def fail() -> None:
-        if left:
-            raise left.pop(0)
+        if remaining:
+            raise remaining.pop(0)
 
     retrying = tenacity.Retrying(
         **retry_options(policy, errors[0], Deadline(seconds_left)), sleep=waits.append

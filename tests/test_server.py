@@ -37,15 +37,15 @@ def test_every_address_in_every_era(era: Era, address: str, driver: Driver) -> N
 
 def test_conversation_longer_than_one_message_may_be(driver: Driver) -> None:
     history = [Message("user", "x" * 600), Message("assistant", "y" * 600)]
-    seen: list[Sequence[Message]] = []
+    calls: list[Sequence[Message]] = []
 
     def bot(messages: Sequence[Message]) -> Iterator[str]:
-        seen.append(messages)
+        calls.append(messages)
         yield from ("one ", "two")
 
     with LocalSite(bot=bot) as site, driver.client(site.url) as client:
         assert client.generate([*history, Message("user", "And?")]).text == "one two"
-    assert seen == [[*history, Message("user", "And?")]]
+    assert calls == [[*history, Message("user", "And?")]]
     (body,) = site.app.submissions
     assert body["newMessage"] == "And?"
     assert [item["role"] for item in body["messages"]] == ["user", "assistant"]

@@ -166,7 +166,7 @@ def test_fork(site: LocalSite, driver: Driver) -> None:
 
 
 @pytest.mark.parametrize(
-    ("budget", "left"),
+    ("budget", "remaining"),
     [
         ({"messages": 3}, ["s", "cc", "dd"]),
         ({"messages": 1}, ["s"]),
@@ -178,7 +178,7 @@ def test_fork(site: LocalSite, driver: Driver) -> None:
         ({}, ["s", "aa", "bb", "cc", "dd"]),
     ],
 )
-def test_trim(budget: dict[str, int], left: list[str], driver: Driver) -> None:
+def test_trim(budget: dict[str, int], remaining: list[str], driver: Driver) -> None:
     history = [
         Message("system", "s"), Message("user", "aa"), Message("assistant", "bb"),
         Message("user", "cc"), Message("assistant", "dd"),
@@ -186,7 +186,7 @@ def test_trim(budget: dict[str, int], left: list[str], driver: Driver) -> None:
     with driver.client("http://127.0.0.1:1") as client:
         chat = client.conversation(messages=history)
         chat.trim(**budget)
-        assert [message.content for message in chat.messages] == left
+        assert [message.content for message in chat.messages] == remaining
         with pytest.raises(UsageError, match="negative"):
             chat.trim(messages=-1)
 

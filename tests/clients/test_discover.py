@@ -33,11 +33,11 @@ def recorded_site(version: str, front: str) -> Handler:
 
     def handle(connection: Connection, request: Received) -> None:
         folder = Recording(f"{version}/{front}/x")
-        found = folder.sibling("page", "page-chat")
+        served = folder.sibling("page", "page-chat")
         if "start_session" in request.target:
-            found = folder.sibling("start_session")
-        assert found is not None
-        connection.send(found.response)
+            served = folder.sibling("start_session")
+        assert served is not None
+        connection.send(served.response)
         connection.close()
 
     return handle

@@ -49,8 +49,8 @@ def test_discussions(site: LocalSite, driver: Driver) -> None:
         for number in range(5):
             client.conversation(f"chat-{number}").generate(f"prompt {number}")
         for size in (1, 2, 5, 10):
-            found = list(client.discussions(page_size=size))
-            assert [item.chat_id for item in found] == [f"chat-{n}" for n in (4, 3, 2, 1, 0)]
+            discussions = list(client.discussions(page_size=size))
+            assert [item.chat_id for item in discussions] == [f"chat-{n}" for n in (4, 3, 2, 1, 0)]
         client.rename_discussion("chat-4", "New title")
         assert next(iter(client.discussions())).title == "New title"
         with pytest.raises(ReplyError, match="No such discussion"):
@@ -70,16 +70,16 @@ def test_discussions_are_fetched_lazily(driver: Driver) -> None:
             chats = [{"chatId": f"c{request.json['offset'] + n}"} for n in range(2)]
             connection.send(response({"success": True, "total": "6", "chats": chats}))
 
-    async def first(client: AsyncClient) -> Any:
+    async def get_first(client: AsyncClient) -> Any:
         async for item in client.discussions(page_size=2):
             return item
 
     with LoopbackServer(handle) as server, driver.client(server.url, auth=ANN) as client:
         if driver.name == "sync":
-            found = next(client.discussions(page_size=2))
+            first = next(client.discussions(page_size=2))
         else:
-            found = driver.runner.run(first(client.inner))  # type: ignore[attr-defined]
-        assert found.chat_id == "c0"
+            first = driver.runner.run(get_first(client.inner))  # type: ignore[attr-defined]
+        assert first.chat_id == "c0"
         assert len(server.requests) == 2
         assert len(list(client.discussions(page_size=2))) == 6
         assert [item.json["offset"] for item in server.requests[2:]] == [0, 2, 4]

@@ -46,13 +46,15 @@ DATA = {"nothing": b"", "head": CHUNKED, "text": CHUNKED + chunk(live("Hello"))}
 
 
 @pytest.mark.parametrize("framing", FRAMINGS, ids=lambda framing: framing.name)
-@pytest.mark.parametrize("how", ["closed", "closed inside an event", "finished without end event"])
-def test_truncated_stream(how: str, framing: Framing, driver: Driver) -> None:
+@pytest.mark.parametrize(
+    "ending", ["closed", "closed inside an event", "finished without end event"]
+)
+def test_truncated_stream(ending: str, framing: Framing, driver: Driver) -> None:
     framing = framing.new()
     data = framing.head + framing.encode(live("Hel") + live("lo"))
-    if how == "closed inside an event":
+    if ending == "closed inside an event":
         data += framing.encode(live("never")[:-9])
-    if how == "finished without end event":
+    if ending == "finished without end event":
         data += framing.finish()
     with (
         LoopbackServer(ai_site(cut(data))) as server,

@@ -22,10 +22,10 @@ from ..loopback import (
 
 @pytest.mark.parametrize("names", [("Accept",), ("accept",), ("accept", "Accept", "ACCEPT")])
 def test_protocol_headers_cannot_be_overridden(names: tuple[str, ...], driver: Driver) -> None:
-    mine = dict.fromkeys((*names, "content-type", "x-wp-nonce"), "mine")
+    headers = dict.fromkeys((*names, "content-type", "x-wp-nonce"), "mine")
     with (
         LoopbackServer(HELLO_SITE) as server,
-        driver.client(server.url, headers=mine) as client,
+        driver.client(server.url, headers=headers) as client,
     ):
         client.generate("Hi")
         (prompt,) = server.prompts
@@ -45,10 +45,10 @@ def test_custom_user_agent(name: str, driver: Driver) -> None:
 
 
 def test_credentials_override_headers_and_last_duplicate_wins(driver: Driver) -> None:
-    mine = {"X-Mine": "1", "x-mine": "2", "Authorization": "Basic a", "authorization": "Basic b"}
+    headers = {"X-Mine": "1", "x-mine": "2", "Authorization": "Basic a", "authorization": "Basic b"}
     with (
         LoopbackServer(HELLO_SITE) as server,
-        driver.client(server.url, headers=mine, auth=("ann", "pw")) as client,
+        driver.client(server.url, headers=headers, auth=("ann", "pw")) as client,
     ):
         client.generate("Hi")
         (prompt,) = server.prompts
@@ -65,8 +65,8 @@ def test_string_enum_headers(driver: Driver) -> None:
 
     with pytest.raises(UsageError, match="plain http"):
         driver.client("http://site.invalid", headers={Name.AUTHORIZATION: "mine"})
-    mine = {Name.AUTHORIZATION: Value.MINE}
-    with LoopbackServer(HELLO_SITE) as server, driver.client(server.url, headers=mine) as client:
+    headers = {Name.AUTHORIZATION: Value.MINE}
+    with LoopbackServer(HELLO_SITE) as server, driver.client(server.url, headers=headers) as client:
         client.generate("Hi")
         assert server.prompts[0].headers["authorization"] == "Bearer mine"
 

@@ -31,9 +31,13 @@ def serve(case: str) -> LoopbackServer:
 def test_recorded_calls_with_application_password(driver: Driver) -> None:
     expected = base64.b64encode(":".join(ANN).encode()).decode()
     with serve("discussions-list") as server, driver.client(server.url, auth=ANN) as client:
-        found = list(client.discussions())[:3]
-        assert [item.chat_id for item in found] == ["authchat1", "6b02e4e405605", "6b02e4e0728d1"]
-        assert found[1].messages == (
+        discussions = list(client.discussions())[:3]
+        assert [item.chat_id for item in discussions] == [
+            "authchat1",
+            "6b02e4e405605",
+            "6b02e4e0728d1",
+        ]
+        assert discussions[1].messages == (
             Message("assistant", "Hi! How can I help you?"),
             Message("user", "hello"),
             Message("assistant", "You said: hello (2 messages)"),

@@ -18,11 +18,11 @@ def serve(recording: Recording) -> LoopbackServer:
     page = recording.sibling("page", "page-chat")
 
     def handle(connection: Connection, request: Received) -> None:
-        found = recording if "chats/submit" in request.target else opening
+        served = recording if "chats/submit" in request.target else opening
         if request.method == "GET":
-            found = page
-        assert found is not None
-        connection.send(found.response)
+            served = page
+        assert served is not None
+        connection.send(served.response)
         connection.close()
 
     return LoopbackServer(handle)

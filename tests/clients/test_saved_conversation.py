@@ -50,11 +50,11 @@ def test_continue_in_another_process(site: LocalSite, driver: Driver) -> None:
         for number in range(30):
             chat.generate(f"turn {number}")
         saved = chat.to_json()
-    done = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-X", "utf8", "-W", "error", "-c", CONTINUE, site.url],
         input=saved, capture_output=True, encoding="utf-8", check=True, timeout=60,
     )  # fmt: skip
-    before, after = json.loads(saved), json.loads(done.stdout)
+    before, after = json.loads(saved), json.loads(result.stdout)
     assert (after["format"], after["version"]) == ("chatgpt4online.conversation", 1)
     assert after["chat_id"] == before["chat_id"]
     assert after["messages"][:60] == before["messages"]

@@ -212,7 +212,7 @@ def rejecting(message: str) -> Handler:
 
 
 @pytest.mark.parametrize(
-    ("message", "shown"),
+    ("message", "expected"),
     [
         (f"nonce {NONCE} refused", f"nonce {REDACTED} refused"),
         (
@@ -222,14 +222,14 @@ def rejecting(message: str) -> Handler:
         (f"'{PROMPT}' is banned.", f"'{PROMPT}' is banned."),
     ],
 )
-def test_echoed_secrets_are_redacted(message: str, shown: str, driver: Driver) -> None:
+def test_echoed_secrets_are_redacted(message: str, expected: str, driver: Driver) -> None:
     with (
         LoopbackServer(rejecting(message)) as server,
         driver.client(server.url, auth=("ann", PASSWORD)) as client,
     ):
         with pytest.raises(QueryRejected) as caught:
             client.generate(PROMPT)
-    assert caught.value.message == shown
+    assert caught.value.message == expected
 
 
 @pytest.mark.parametrize(
