@@ -28,6 +28,7 @@ from ..errors import (
 from ..models import Action, Block, Extra, Reply, Shortcut, Usage
 from .events import End, EventParser, Failure
 from .http import Headers, Response
+from .jsontext import read_field
 from .site import Site
 
 ExtraT = TypeVar("ExtraT", bound=Extra)
@@ -48,60 +49,50 @@ def read_reply(payload: Mapping[str, Any], streamed: str, chat_id: str | None) -
 
     The streamed text is used if the object has no text of its own.
     """
-    images = tuple(item for item in _list(payload, "images") if isinstance(item, str))
-    text, response_id = payload.get("reply"), payload.get("responseId")
-    if not isinstance(text, str):
-        text = streamed
-        if not text and not images:
-            return None
+    images = [item for item in read_field(payload, "images", list, []) if isinstance(item, str)]
+    text = read_field(payload, "reply", str, None)
+    if text is None and not streamed and not images:
+        return None
     return Reply(
-        text=text,
-        images=images,
+        text=streamed if text is None else text,
+        images=tuple(images),
         actions=_extras(Action, payload, "actions"),
         shortcuts=_extras(Shortcut, payload, "shortcuts"),
         blocks=_extras(Block, payload, "blocks"),
-        usage=_usage(payload.get("usage")),
-        response_id=response_id if isinstance(response_id, str) else None,
+        usage=_usage(read_field(payload, "usage", dict, None)),
+        response_id=read_field(payload, "responseId", str, None),
         chat_id=chat_id,
     )
 
 
 def read_approval(payload: Mapping[str, Any], partial_text: str) -> ApprovalRequired | None:
     """Return the error for an answer that asks for an approval instead of a reply, or None."""
-    approval = payload.get("approval")
-    if not isinstance(approval, dict):
+    approval = read_field(payload, "approval", dict, None)
+    if approval is None:
         return None
-    tool, args = approval.get("tool"), approval.get("args")
-    return ApprovalRequired(
-        f"The chatbot needs an approval to use the tool {tool}.",
-        tool=tool if isinstance(tool, str) else "",
-        arguments=args if isinstance(args, dict) else {},
-        partial_text=partial_text,
-    )
-
-
-def _list(payload: Mapping[str, Any], key: str) -> list[Any]:
-    value = payload.get(key)
-    return value if isinstance(value, list) else []
+    tool, arguments = read_field(approval, "tool", str, ""), read_field(approval, "args", dict, {})
+    text = f"The chatbot needs an approval to use the tool {tool}."
+    return ApprovalRequired(text, tool=tool, arguments=arguments, partial_text=partial_text)
 
 
 def _extras(kind: type[ExtraT], payload: Mapping[str, Any], key: str) -> tuple[ExtraT, ...]:
     return tuple(
-        kind(item["type"], item["data"] if isinstance(item.get("data"), dict) else {})
-        for item in _list(payload, key)
+        kind(item["type"], read_field(item, "data", dict, {}))
+        for item in read_field(payload, key, list, [])
         if isinstance(item, dict) and isinstance(item.get("type"), str)
     )
 
 
-def _usage(raw: object) -> Usage | None:
-    if not isinstance(raw, dict):
+def _usage(raw: dict[str, Any] | None) -> Usage | None:
+    if raw is None:
         return None
 
-    def count(*keys: str) -> int:
-        return next((raw[key] for key in keys if isinstance(raw.get(key), int)), 0)
+    def count(name: str, other: str) -> int:
+        return read_field(raw, name, int, 0) or read_field(raw, other, int, 0)
 
     prompt = count("prompt_tokens", "input_tokens")  # image bots use the second names
-    return Usage(prompt, count("completion_tokens", "output_tokens"), count("total_tokens"), raw)
+    completion = count("completion_tokens", "output_tokens")
+    return Usage(prompt, completion, read_field(raw, "total_tokens", int, 0), raw)
 
 
 def read_failure(site: Site, response: Response) -> ChatError:

@@ -89,21 +89,19 @@ def chat(site: Site, turn: Turn) -> Flow[tuple[ReplyReader, Response]]:
     headers = _SEND_JSON_FOR_EVENTS if turn.parameters.get("stream", True) else SEND_JSON
 
     def make_body(session: Session) -> bytes:
-        return encode_json(
-            {
-                **_bot_fields(_shown_bot(site, turn), turn.bot),
-                "session": session.session_id or "N/A",
-                **_message_fields(turn, history),
-                **_file_fields(site, files),
-                "stream": True,
-                **turn.parameters,
-            }
-        )
+        body = {
+            **_bot_fields(_shown_bot(site, turn), turn.bot),
+            **_message_fields(turn, history),
+            **_file_fields(site, files),
+            "session": session.session_id or "N/A",
+            "stream": True,
+            **turn.parameters,
+        }
+        return encode_json(body)
 
+    sending = send_with_nonce(site, SUBMIT, headers, make_body, stream=True)
     try:
-        session, response = yield from send_with_nonce(
-            site, SUBMIT, headers, make_body, stream=True
-        )
+        session, response = yield from sending
     except QueryRejected as error:
         _add_length_hint(error, turn)
         raise
@@ -132,11 +130,11 @@ def _shown_bot(site: Site, turn: Turn) -> PageBot | None:
 
 
 def _bot_fields(shown: PageBot | None, wanted: Bot) -> dict[str, Any]:
-    if shown is not None:
-        ids = {"botId": shown.bot_id, "customId": shown.custom_id}
-        return {**ids, "contextId": shown.context_id}
-    bot_id = DEFAULT_BOT if wanted == Bot() else wanted.bot_id
-    return {"botId": bot_id, "customId": wanted.custom_id}
+    if shown is None:
+        bot_id = DEFAULT_BOT if wanted == Bot() else wanted.bot_id
+        return {"botId": bot_id, "customId": wanted.custom_id}
+    ids = {"botId": shown.bot_id, "customId": shown.custom_id}
+    return {**ids, "contextId": shown.context_id}
 
 
 def _message_fields(turn: Turn, history: Sequence[Message]) -> dict[str, Any]:

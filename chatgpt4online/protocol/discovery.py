@@ -9,7 +9,7 @@ from .address import route
 from .answers import read_failure
 from .call import current_session
 from .http import ACCEPT_JSON, Flow, Request, Response
-from .jsontext import find_object
+from .jsontext import find_object, read_field
 from .page import PageBot
 from .session import read_site_page
 from .site import Era, Site
@@ -51,7 +51,7 @@ def _has_plugin(site: Site, root: str) -> Flow[bool]:
     response: Response = yield Request("GET", url, ACCEPT_JSON, repeatable=True)
     if not response.ok:
         raise read_failure(site, response)
-    namespaces = (find_object(response.text) or {}).get("namespaces")
-    if not isinstance(namespaces, list):
+    namespaces = read_field(find_object(response.text) or {}, "namespaces", list, None)
+    if namespaces is None:
         raise ProtocolError("The site's REST API does not list its namespaces.")
     return NAMESPACE in namespaces

@@ -10,7 +10,7 @@ from ..errors import ProtocolError
 from ..models import Message
 from .call import call
 from .http import Flow
-from .jsontext import parse_json
+from .jsontext import parse_json, read_field
 from .prompt import ROLES
 from .site import DEFAULT_BOT, Bot, Site
 
@@ -81,8 +81,8 @@ def list_discussions(site: Site, bot: Bot, offset: int, limit: int) -> Flow[Disc
     wanted = {"customId": bot.custom_id} if bot.custom_id else {"botId": bot.bot_id or DEFAULT_BOT}
     body = {**wanted, "offset": offset, "limit": limit}
     answer = yield from call(site, LIST, body, repeatable=True)
-    records = answer.get("chats")
-    if not isinstance(records, list):
+    records = read_field(answer, "chats", list, None)
+    if records is None:
         raise ProtocolError("The site's answer has no list of discussions.")
     found = tuple(_read_discussion(item) for item in records if isinstance(item, dict))
     return DiscussionPage(found, _read_total(answer.get("total")), len(records))
@@ -106,11 +106,14 @@ def _read_total(value: Any) -> int | None:
 
 
 def _read_discussion(record: dict[str, Any]) -> Discussion:
-    names = ("chatId", "title", "created", "updated")
-    values = [record.get(name) for name in names]
-    chat_id, title, created, updated = (v if isinstance(v, str) else "" for v in values)
-    messages = _read_messages(record.get("messages"))
-    return Discussion(chat_id, title, messages, created, updated, record)
+    return Discussion(
+        chat_id=read_field(record, "chatId", str, ""),
+        title=read_field(record, "title", str, ""),
+        messages=_read_messages(record.get("messages")),
+        created=read_field(record, "created", str, ""),
+        updated=read_field(record, "updated", str, ""),
+        raw=record,
+    )
 
 
 def _read_messages(value: object) -> tuple[Message, ...]:

@@ -13,7 +13,7 @@ from typing import Any
 
 from ..config import Limits
 from ..models import ActivityEvent
-from .jsontext import find_object, parse_object, unescape
+from .jsontext import find_object, parse_object, read_field, unescape
 
 # Finds every line of a block in one pass: either the text of an event in the form that plugins
 # write it, or the line together with the blank lines after it. Events in any other form are
@@ -225,13 +225,12 @@ def _by_success(answer: dict[str, Any]) -> Outcome:
 
 
 def _activity(kind: str, event: dict[str, Any]) -> ActivityEvent:
-    text, visibility = event.get("data"), event.get("visibility")
-    timestamp, metadata = event.get("timestamp"), event.get("metadata")
+    timestamp = event.get("timestamp")
     return ActivityEvent(
         kind=kind,
-        text=text if isinstance(text, str) else "",
-        visibility=visibility if isinstance(visibility, str) else None,
+        text=read_field(event, "data", str, ""),
+        visibility=read_field(event, "visibility", str, None),
         timestamp=timestamp if isinstance(timestamp, int | float) else None,
-        metadata=metadata if isinstance(metadata, dict) else {},
+        metadata=read_field(event, "metadata", dict, {}),
         raw=event,
     )

@@ -10,7 +10,7 @@ from ..errors import ProtocolError
 from ..models import StoredFile
 from .call import call
 from .http import ACCEPT_JSON, FileSource, Flow, Form
-from .jsontext import encode_json
+from .jsontext import encode_json, read_field
 from .site import Site
 
 UPLOAD = "mwai-ui/v1/files/upload"
@@ -72,9 +72,8 @@ def list_files(
     if purpose is not None:
         body["purpose"] = purpose
     answer = yield from call(site, LIST, body, repeatable=True)
-    data = answer.get("data")
-    records = data.get("files") if isinstance(data, dict) else None
-    if not isinstance(records, list):
+    records = read_field(read_field(answer, "data", dict, {}), "files", list, None)
+    if records is None:
         raise ProtocolError("The site's answer has no list of files.")
     return tuple(filter(None, map(_read_file, records)))
 
@@ -89,8 +88,7 @@ def delete_files(site: Site, ids: Sequence[str]) -> Flow[int]:
 def _read_file(record: object) -> StoredFile | None:
     if not isinstance(record, dict):
         return None
-    url = record.get("url")
     for file_id in (record.get("refId"), record.get("id")):
         if file_id and type(file_id) in (str, int):
-            return StoredFile(str(file_id), url if isinstance(url, str) else "", record)
+            return StoredFile(str(file_id), read_field(record, "url", str, ""), record)
     return None

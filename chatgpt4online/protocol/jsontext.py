@@ -6,9 +6,12 @@ import itertools
 import json
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from ..errors import UsageError
+
+T = TypeVar("T")
+D = TypeVar("D")
 
 # json.loads and json.dumps spend most of their time around the decoding and encoding.
 _raw_decode = json.JSONDecoder().raw_decode
@@ -64,6 +67,12 @@ def find_object(text: str) -> dict[str, Any] | None:
         else:
             return value
     return None
+
+
+def read_field(record: Mapping[str, Any], name: str, kind: type[T], default: D) -> T | D:
+    """Return a field of a JSON object if it has this type, or else the default."""
+    value = record.get(name)
+    return value if isinstance(value, kind) else default
 
 
 def encode_json(value: Mapping[str, Any], what: str = "The request") -> bytes:

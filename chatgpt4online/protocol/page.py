@@ -10,7 +10,7 @@ from html.parser import HTMLParser
 from typing import Any
 
 from .address import announced_root, link_header_root
-from .jsontext import parse_object
+from .jsontext import parse_object, read_field
 from .site import Bot, Session, read_nonce, read_session_id
 
 # What a page does not show. If it is unclosed, it reaches to the end of the page.
@@ -124,8 +124,7 @@ class _PageReader(HTMLParser):
 
 def _read_bot(system: Mapping[str, Any], params: Mapping[str, Any]) -> PageBot:
     uploads = [params[key] for key in ("imageUpload", "fileUpload") if key in params]
-    context_id, sentence = system.get("contextId"), params.get("startSentence")
-    sentence = sentence if isinstance(sentence, str) else ""
+    context_id, sentence = system.get("contextId"), read_field(params, "startSentence", str, "")
     return PageBot(
         bot_id=_text(system.get("botId")),
         custom_id=_text(system.get("customId")),

@@ -12,6 +12,7 @@ from .call import call_public_api, read_answer
 from .chat import ReplyReader, Turn, read_parameters
 from .files import stored_files
 from .http import Flow, Response, T
+from .jsontext import read_field
 from .prompt import fold_prompt
 from .site import DEFAULT_BOT, Site
 
@@ -60,9 +61,8 @@ def chat_by_api(site: Site, turn: Turn) -> Flow[tuple[ReplyReader, Response]]:
 
 def _unwrap(payload: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the answer of the public API in the form of a chat's answer."""
-    extra, data = payload.get("extra"), payload.get("data")
-    fields = extra if isinstance(extra, dict) else {}
-    return {**fields, "reply": data} if isinstance(data, str) else fields
+    extra = read_field(payload, "extra", dict, {})
+    return {**extra, "reply": payload.get("data")}
 
 
 def list_chatbots(site: Site) -> Flow[tuple[Chatbot, ...]]:
@@ -90,7 +90,7 @@ def text_query(site: Site, message: str, options: Mapping[str, Any]) -> Flow[str
 def _query(site: Site, name: str, kind: type[T], body: Mapping[str, Any] | None = None) -> Flow[T]:
     """Call a route and return the data of its answer, which must be of this type."""
     response = yield from call_public_api(site, name, body)
-    data = read_answer(site, response).get("data")
-    if not isinstance(data, kind):
+    data = read_field(read_answer(site, response), "data", kind, None)
+    if data is None:
         raise ProtocolError(f"The site's answer to {name} has no usable data.")
     return data
