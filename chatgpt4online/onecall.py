@@ -23,15 +23,9 @@ def generate(prompt: PromptInput, site: str | None = None, **options: Any) -> Re
         prompt: A string, or messages, oldest first and the user's last.
         site: The URL of the site. Default: the environment variable CHATGPT4ONLINE_SITE.
         options: Arguments of `Client`, and parameters of the chatbot.
-
-    Raises:
-        ChatError: What went wrong.
     """
-    from .sync.client import Client
-
-    arguments, options = _split(options)
-    with Client(site, **arguments) as client:
-        return client.generate(prompt, **options)
+    with stream(prompt, site, **options) as reply:
+        return reply.read()
 
 
 def stream(prompt: PromptInput, site: str | None = None, **options: Any) -> ReplyStream:
@@ -41,9 +35,6 @@ def stream(prompt: PromptInput, site: str | None = None, **options: Any) -> Repl
         prompt: A string, or messages, oldest first and the user's last.
         site: The URL of the site. Default: the environment variable CHATGPT4ONLINE_SITE.
         options: Arguments of `Client`, and parameters of the chatbot.
-
-    Raises:
-        ChatError: What went wrong.
     """
     from .sync.client import Client
 
@@ -65,15 +56,8 @@ async def agenerate(prompt: PromptInput, site: str | None = None, **options: Any
         prompt: A string, or messages, oldest first and the user's last.
         site: The URL of the site. Default: the environment variable CHATGPT4ONLINE_SITE.
         options: Arguments of `AsyncClient`, and parameters of the chatbot.
-
-    Raises:
-        ChatError: What went wrong.
     """
-    from .aio.client import AsyncClient
-
-    arguments, options = _split(options)
-    async with AsyncClient(site, **arguments) as client:
-        return await client.generate(prompt, **options)
+    return await astream(prompt, site, **options).read()
 
 
 def astream(prompt: PromptInput, site: str | None = None, **options: Any) -> AsyncReplyStream:
@@ -83,9 +67,6 @@ def astream(prompt: PromptInput, site: str | None = None, **options: Any) -> Asy
         prompt: A string, or messages, oldest first and the user's last.
         site: The URL of the site. Default: the environment variable CHATGPT4ONLINE_SITE.
         options: Arguments of `AsyncClient`, and parameters of the chatbot.
-
-    Raises:
-        ChatError: What went wrong.
     """
     from .aio.client import AsyncClient
 
