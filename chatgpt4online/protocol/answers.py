@@ -24,7 +24,7 @@ from ..errors import (
     ReplyError,
     RouteNotFound,
     StatusError,
-)  # fmt: skip
+)
 from ..models import Action, Block, Extra, Reply, Shortcut, Usage
 from .events import End, EventParser, Failure
 from .http import Headers, Response

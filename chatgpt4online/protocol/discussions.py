@@ -10,7 +10,7 @@ from ..errors import ProtocolError
 from ..models import Message
 from .call import call
 from .http import Flow
-from .jsontext import parse_json, read_field
+from .jsontext import parse_json, read_count, read_field
 from .prompt import ROLES
 from .site import DEFAULT_BOT, Bot, Site
 
@@ -42,16 +42,10 @@ class Discussion:
 
 @dataclass(frozen=True, slots=True)
 class DiscussionPage:
-    """One page of the list of discussions.
-
-    Attributes:
-        total: How many discussions there are in all; None if not given.
-        length: How many records the page had, including unreadable ones.
-    """
+    """One page of the list of discussions, and how many there are in all, if given."""
 
     discussions: tuple[Discussion, ...]
     total: int | None
-    length: int
 
 
 class Paging:
@@ -70,8 +64,9 @@ class Paging:
         """Return what is new on a page, and move on to the next one."""
         new = [item for item in page.discussions if item.chat_id not in self._seen]
         self._seen.update(item.chat_id for item in new)
-        self.offset += page.length
-        more = page.length >= self._size if page.total is None else self.offset < page.total
+        length = len(page.discussions)
+        self.offset += length
+        more = length >= self._size if page.total is None else self.offset < page.total
         self.done = not (new and more)
         return new
 
@@ -85,7 +80,7 @@ def list_discussions(site: Site, bot: Bot, offset: int, limit: int) -> Flow[Disc
     if records is None:
         raise ProtocolError("The site's answer has no list of discussions.")
     found = tuple(_read_discussion(item) for item in records if isinstance(item, dict))
-    return DiscussionPage(found, _read_total(answer.get("total")), len(records))
+    return DiscussionPage(found, read_count(answer, "total"))
 
 
 def rename_discussion(site: Site, chat_id: str, title: str) -> Flow[None]:
@@ -96,13 +91,6 @@ def rename_discussion(site: Site, chat_id: str, title: str) -> Flow[None]:
 def delete_discussions(site: Site, chat_ids: Sequence[str]) -> Flow[None]:
     """Delete discussions."""
     yield from call(site, DELETE, {"chatIds": list(chat_ids)})
-
-
-def _read_total(value: Any) -> int | None:
-    try:
-        return int(value)
-    except (TypeError, ValueError, OverflowError):
-        return None
 
 
 def _read_discussion(record: dict[str, Any]) -> Discussion:

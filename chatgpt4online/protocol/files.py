@@ -10,7 +10,7 @@ from ..errors import ProtocolError
 from ..models import StoredFile
 from .call import call
 from .http import ACCEPT_JSON, FileSource, Flow, Form
-from .jsontext import encode_json, read_field
+from .jsontext import encode_json, read_count, read_field
 from .site import Site
 
 UPLOAD = "mwai-ui/v1/files/upload"
@@ -81,8 +81,7 @@ def list_files(
 def delete_files(site: Site, ids: Sequence[str]) -> Flow[int]:
     """Delete files and return how many were deleted."""
     answer = yield from call(site, DELETE, {"files": list(ids)})
-    deleted = answer.get("deleted")
-    return deleted if type(deleted) is int else 0
+    return read_count(answer, "deleted") or 0
 
 
 def _read_file(record: object) -> StoredFile | None:

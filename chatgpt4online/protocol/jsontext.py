@@ -75,6 +75,14 @@ def read_field(record: Mapping[str, Any], name: str, kind: type[T], default: D) 
     return value if isinstance(value, kind) else default
 
 
+def read_count(record: Mapping[str, Any], name: str) -> int | None:
+    """Return a field that is a number, which may be written as a string, or None."""
+    value = record.get(name)
+    if isinstance(value, str) and value.isascii() and value.isdigit():
+        value = int(value[:9])
+    return value if type(value) is int and value >= 0 else None
+
+
 def encode_json(value: Mapping[str, Any], what: str = "The request") -> bytes:
     """Return `value` as JSON, or raise a UsageError that begins with `what`."""
     try:

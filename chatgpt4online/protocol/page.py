@@ -10,7 +10,7 @@ from html.parser import HTMLParser
 from typing import Any
 
 from .address import announced_root, link_header_root
-from .jsontext import parse_object, read_field
+from .jsontext import parse_object, read_count, read_field
 from .site import Bot, Session, read_nonce, read_session_id
 
 # What a page does not show. If it is unclosed, it reaches to the end of the page.
@@ -130,9 +130,9 @@ def _read_bot(system: Mapping[str, Any], params: Mapping[str, Any]) -> PageBot:
         custom_id=_text(system.get("customId")),
         context_id=context_id if isinstance(context_id, int) else _text(context_id),
         start_sentence=sentence.encode("utf-8", "replace").decode(),
-        input_limit=_count(params.get("textInputMaxLength")),
+        input_limit=read_count(params, "textInputMaxLength") or None,
         uploads=any(uploads) if uploads else None,
-        max_uploads=_count(params.get("maxUploads")),
+        max_uploads=read_count(params, "maxUploads") or None,
         mode=_text(params.get("mode")),
         streaming=bool(system.get("stream")),
         system=system,
@@ -143,10 +143,3 @@ def _read_bot(system: Mapping[str, Any], params: Mapping[str, Any]) -> PageBot:
 def _text(value: object) -> str | None:
     # A string with a lone surrogate could not be sent back.
     return value if isinstance(value, str) and value and value.isprintable() else None
-
-
-def _count(value: object) -> int | None:
-    """Return a positive number, which may be written as a string, or None."""
-    if isinstance(value, str) and value.isascii() and value.isdigit():
-        value = int(value[:9])
-    return value if type(value) is int and value > 0 else None
