@@ -134,11 +134,13 @@ class Transport:
             return client_closed(url)
         if deadline.expired():
             return deadline.error()
-        if isinstance(error, requests.ConnectTimeout) or "handshake" in str(cause):
+        timed_out = isinstance(cause, TimeoutError)
+        # urllib3 calls a TLS handshake that takes too long a read timeout.
+        if isinstance(error, requests.ConnectTimeout) or (timed_out and "handshake" in str(cause)):
             failure = connect_timeout(url, timeout.connect)
         elif isinstance(cause, ssl.SSLError) or _never_connected(error):
             failure = connect_error(url, error, proxy=through_proxy)
-        elif isinstance(cause, TimeoutError):
+        elif timed_out:
             failure = idle_timeout(url, timeout.idle)
         elif isinstance(error, _INVALID_REQUEST):
             return UsageError(f"The request cannot be sent: {self._reason(error)}.")
