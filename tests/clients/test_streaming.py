@@ -37,12 +37,12 @@ def test_pieces_are_yielded_as_they_arrive(framing: Framing, driver: Driver) -> 
     received = [threading.Event() for _ in range(3)]
 
     def submit(connection: Connection, request: Received) -> None:
-        new = framing.new()
-        connection.send(new.head)
+        body = framing.new()
+        connection.send(body.head)
         for number, event in enumerate(received):
-            connection.send(new.encode(live(f"piece {number} ")))
+            connection.send(body.encode(live(f"piece {number} ")))
             assert event.wait(WAIT_LIMIT)
-        connection.send(new.encode(end("done")) + new.finish())
+        connection.send(body.encode(end("done")) + body.finish())
         connection.close()
 
     with (
@@ -100,9 +100,9 @@ def test_pieces_of_a_response_with_content_length(driver: Driver) -> None:
 )
 def test_connection_is_reused(framing: Framing, call: str, driver: Driver) -> None:
     def submit(connection: Connection, request: Received) -> None:
-        new = framing.new()
-        connection.send(new.head + new.encode(live("Hello")) + new.encode(end()))
-        connection.send(new.finish())
+        body = framing.new()
+        connection.send(body.head + body.encode(live("Hello")) + body.encode(end()))
+        connection.send(body.finish())
 
     with LoopbackServer(ai_site(submit)) as server, driver.client(server.url) as client:
         for _ in range(10):
