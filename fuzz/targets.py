@@ -296,7 +296,7 @@ def calls(data: bytes) -> None:
             assert item.id or not isinstance(item, StoredFile)
         if isinstance(result, discussions.DiscussionPage):
             paging = discussions.Paging(10)
-            assert len(paging.add(result)) <= result.length
+            assert len(paging.add(result)) <= len(result.discussions)
             assert paging.done or paging.offset > 0
 
 
