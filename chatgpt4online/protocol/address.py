@@ -117,12 +117,13 @@ def link_header_root(header: str, page: str) -> str | None:
 def follow_redirect(url: str, location: str) -> str | None:
     """Return the target of a redirect, or None if it must not be followed.
 
-    The target must be on the same origin, or on the same host and port with https.
+    The target must be on the same origin, or on the same host with https in place of http.
     """
     location, here = location.strip(), origin(url)
+    secure = here.replace("http:", "https:") if urlsplit(here).port is None else here
     try:
         target = urlsplit(urljoin(url, location))
-        same_host = origin(target.geturl()) in (here, here.replace("http://", "https://"))
+        same_host = origin(target.geturl()) in (here, secure)
     except ValueError:
         return None
     if not same_host or "@" in target.netloc or not _is_clean(location):

@@ -135,6 +135,7 @@ def test_link_header_without_root() -> None:
         ("http://a.b/chat", "http://A.b:80/chat/#x", "http://A.b:80/chat/"),
         ("http://a.b/chat", "https://a.b/chat", "https://a.b/chat"),
         ("http://a.b:8000/chat", "https://a.b/chat", None),
+        ("http://a.b:8000/chat", "https://a.b:8000/chat", None),
         ("http://a.b/chat", "https://a.b:8443/chat", None),
         ("http://a.b/chat", "http://a.b:81/chat", None),
         ("https://a.b/chat", "http://a.b/chat", None),
