@@ -6,7 +6,16 @@
         for piece in client.stream("Hello there"):
             print(piece, end="", flush=True)
 
-`AsyncClient` is the same for asyncio.
+`AsyncClient` is the same for asyncio. The modules:
+
+- `sync`, `aio`: each with its client, conversation, reply stream, transport (one HTTP request and
+  its response) and runner (sessions and retries).
+- `protocol`: what is sent and what the answers mean, without any I/O.
+- `config`, `models`, `errors`: the types that callers see.
+- `settings`, `network`, `transport_errors`, `retries`, `uploads`, `conversation`, `reply_stream`:
+  what both clients share. `settings` checks a client's arguments; `network` knows deadlines,
+  proxies, certificates and headers.
+- `onecall`, `provider`, `cli`: on top of the clients. `server`: a local site to test against.
 """
 
 from __future__ import annotations

@@ -8,8 +8,8 @@ from dataclasses import dataclass, fields
 from .errors import ChatError, StatusError, UsageError
 
 MIB = 1024 * 1024
-_LONGEST_WAIT = 1e8
-"""Seconds, more than three years. Some systems cannot wait any longer."""
+_LONGEST_WAIT = 4e6
+"""Seconds, more than six weeks. Some systems cannot wait any longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +17,8 @@ class Timeout:
     """How long to wait, in seconds. None means no limit.
 
     Attributes:
-        connect: Time to establish a connection, including TLS.
+        connect: Time to establish a connection, including TLS. `Client` gives it to each address
+            of the host in turn, `AsyncClient` to all of them together.
         idle: Longest silence while waiting for a response or for its next bytes.
         total: Time for a whole call, including retries, until the reply is complete.
     """
@@ -70,7 +71,7 @@ class RetryPolicy:
 
     def retries(self, error: BaseException) -> bool:
         """Return whether a call that failed with `error` may be tried again."""
-        if not isinstance(error, ChatError):
+        if not isinstance(error, ChatError) or isinstance(error, UsageError) or self.attempts == 1:
             return False
         if isinstance(error, StatusError) and (error.retry_after or 0) > self.max_retry_after:
             return False

@@ -13,6 +13,7 @@ from typing import Any, Self
 from .errors import UsageError
 from .models import Message, Reply, Shortcut
 from .protocol.chat import Turn
+from .protocol.jsontext import sendable
 from .protocol.prompt import Prompt, PromptInput, read_messages, read_prompt
 from .reply_stream import BaseReplyStream
 from .settings import Settings, new_id, shortcut_prompt
@@ -147,7 +148,10 @@ class BaseConversation:
     def _check_idle(self) -> None:
         stream = self._current() if self._current is not None else None
         if self._sending.locked() or (stream is not None and not stream.done):
-            raise UsageError("The last reply is still arriving; read it to its end or close it.")
+            raise self._busy()
+
+    def _busy(self) -> UsageError:
+        return UsageError("The last reply is still arriving; read it to its end or close it.")
 
     def _next(self, prompt: str, files: Sequence[AnyFile], options: Mapping[str, Any]) -> NextTurn:
         """Return the turn for a new prompt."""
@@ -200,7 +204,6 @@ class BaseConversation:
         before = item.before or [Entry(message) for message in sent]
         plain = not item.turn.attachments and "shortcutId" not in item.turn.parameters
         user = [Entry(Message("user", item.said), plain=plain)] if item.said else []
-        text = reply.text.encode("utf-8", "replace").decode()  # a lone surrogate cannot be sent
-        answer = Entry(Message("assistant", text), reply.response_id)
+        answer = Entry(Message("assistant", sendable(reply.text)), reply.response_id)
         self._entries = [*before, *user, answer]
         self._current = None

@@ -62,8 +62,8 @@ class Deadline:
 class Network:
     """The network settings of a client, checked.
 
-    `headers` are sent with each request, `cookies` beside those of the site. If `guarded`, there
-    are credentials among them that no proxy may read. `environment` has the proxies of the
+    `headers` are sent with each request, `cookies` beside those of the site. If `has_credentials`,
+    there are credentials among them that no proxy may read. `environment` has the proxies of the
     environment when the client was made.
     """
 
@@ -72,7 +72,7 @@ class Network:
     headers: Mapping[str, str] = field(repr=False)
     cookies: Mapping[str, str] = field(repr=False)
     timeout: Timeout
-    guarded: bool = False
+    has_credentials: bool = False
     environment: Mapping[str, str] = field(default_factory=urllib.request.getproxies, repr=False)
 
     def __post_init__(self) -> None:
@@ -94,16 +94,16 @@ class Network:
         the host, by the rules of requests.
         """
         proxy = self._environment_proxy(url) if self.proxy is None else self.proxy
-        self._check_secrecy(url, proxy)
+        self._refuse_to_expose_credentials(url, proxy)
         return proxy or None
 
-    def explicit_proxy(self, url: str) -> str | None:
-        """Return the proxy for an injected session, which reads the environment itself."""
-        self._check_secrecy(url, self.proxy)
+    def proxy_for_injected_session(self, url: str) -> str | None:
+        """Return the given proxy; an injected session reads the environment itself."""
+        self._refuse_to_expose_credentials(url, self.proxy)
         return self.proxy or None
 
-    def _check_secrecy(self, url: str, proxy: str | None) -> None:
-        if proxy and self.guarded and url.startswith("http:") and not is_private(proxy):
+    def _refuse_to_expose_credentials(self, url: str, proxy: str | None) -> None:
+        if proxy and self.has_credentials and url.startswith("http:") and not is_local(proxy):
             raise UsageError(
                 "The proxy could read the credentials, because the site uses plain http. Use "
                 'https, proxy="" or allow_insecure_auth=True.'
@@ -158,11 +158,14 @@ def tls_context(path: str, named_by: str) -> ssl.SSLContext:
 
 def is_private(url: str) -> bool:
     """Return whether nobody else can read what is sent to a URL: https, or this machine."""
-    parts = urlsplit(url)
-    if parts.scheme == "https" or parts.hostname == "localhost":
-        return True
+    return url.startswith("https:") or is_local(url)
+
+
+def is_local(url: str) -> bool:
+    """Return whether a URL is on this machine."""
+    host = urlsplit(url).hostname or ""
     try:
-        return ipaddress.ip_address(parts.hostname or "").is_loopback
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
 

@@ -26,7 +26,7 @@ def retry_options(policy: RetryPolicy, first: ChatError, deadline: Deadline) -> 
     def wait(state: RetryCallState) -> float:
         error = state.outcome.exception() if state.outcome else None
         retry_after = error.retry_after if isinstance(error, StatusError) else None
-        return max(backoff(state), retry_after or 0.0)
+        return max(min(backoff(state), policy.max_backoff), retry_after or 0.0)
 
     stop: Any = tenacity.stop_after_attempt(policy.attempts)
     left = deadline.left()

@@ -35,7 +35,7 @@ def new_id() -> str:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The settings of a client. `uses_api` stands for the site's public API."""
+    """The settings of a client. If `uses_api`, it chats through the site's public API."""
 
     site: Site
     bot: Bot
@@ -135,7 +135,7 @@ def read_settings(
         headers=all_headers,
         cookies=cookies,
         timeout=timeout,
-        guarded=bool(secret) and not allow_insecure_auth,
+        has_credentials=bool(secret) and not allow_insecure_auth,
     )
     credentials = {part for value in secret for part in _secret_parts(value)}
     if auth is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import socket
 import ssl
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from .protocol.address import origin
 
 _WRAPPERS = ("requests", "urllib3", "aiohttp")
 _MAX_REASON = 300
+_QUOTED_HEADER = re.compile(r""": b['"].*""")
 
 
 def wrapped_errors(error: BaseException) -> Iterator[BaseException]:
@@ -66,7 +68,9 @@ def reason_of(error: BaseException) -> str:
     # The errors of aiohttp's parser have a message apart from their number.
     text = str(getattr(cause, "message", "") or cause) or type(cause).__name__
     text = "".join(character if character.isprintable() else " " for character in text)
-    return " ".join(text.split())[:_MAX_REASON].rstrip(".")
+    text = " ".join(text.split())
+    # aiohttp's parser quotes the header that it could not read, which may be a cookie.
+    return _QUOTED_HEADER.sub("", text)[:_MAX_REASON].rstrip(".")
 
 
 def connect_error(

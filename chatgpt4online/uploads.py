@@ -67,7 +67,7 @@ class LocalFile:
             while sent < self.size:
                 try:
                     chunk = file.read(min(CHUNK_SIZE, self.size - sent))
-                except OSError as error:
+                except (OSError, ValueError) as error:
                     raise _unreadable(self.filename, error) from error
                 if not chunk:
                     raise UsageError(f"{self.filename} became shorter while it was uploaded.")
@@ -84,7 +84,10 @@ class LocalFile:
             with _opened(self._file) as opened:
                 yield opened
         else:
-            self._file.seek(self._start)
+            try:
+                self._file.seek(self._start)
+            except (OSError, ValueError) as error:
+                raise _unreadable(self.filename, error) from error
             try:
                 yield self._file
             finally:
@@ -95,6 +98,8 @@ class LocalFile:
 
 def attach(files: Sequence[AnyFile]) -> tuple[Attachment, ...]:
     """Return the attachments for files. All of them are checked before any is uploaded."""
+    if isinstance(files, str | bytes):
+        raise UsageError("files must be a list, even for a single file.")
     return tuple(
         Attachment(stored=file)
         if isinstance(file, StoredFile)
@@ -103,7 +108,7 @@ def attach(files: Sequence[AnyFile]) -> tuple[Attachment, ...]:
     )
 
 
-def failure_of(body: object) -> Exception | None:
+def read_error_of(body: object) -> Exception | None:
     """Return what failed while the file of a request body was read, or None."""
     file = body.file if isinstance(body, Form) else None
     return file.error if isinstance(file, LocalFile) else None
@@ -116,8 +121,9 @@ def _opened(path: str | os.PathLike[str]) -> BinaryIO:
         raise _unreadable(os.fspath(path), error) from error
 
 
-def _unreadable(name: str, error: OSError) -> UsageError:
-    return UsageError(f"Cannot read {name}: {error.strerror}.")
+def _unreadable(name: str, error: Exception) -> UsageError:
+    reason = str(getattr(error, "strerror", None) or error)  # a closed file is a ValueError
+    return UsageError(f"Cannot read {name}: {reason.rstrip('.')}.")
 
 
 def _size_of(path: str | os.PathLike[str]) -> int:

@@ -202,7 +202,7 @@ def _interrupt(data: bytes, size: int) -> None:
     reader = ReplyReader(site, turn, response, session=site.session)
     pieces = reader.feed(response.body[: len(response.body) * size // 32])
     was_finished = reader.finished
-    reader.interrupted(TransportError("The connection failed."))
+    reader.fail(TransportError("The connection failed."))
     assert was_finished or isinstance(reader.error, IncompleteReply)
     if reader.error is not None:
         _check_error(reader.error)
@@ -332,12 +332,12 @@ class _Conversation(BaseConversation):
     pass
 
 
-def _new_conversation() -> _Conversation:
+def _load_conversation(text: str) -> _Conversation:
     settings = read_settings(
         SITE, None, None, auth=None, token=None, allow_insecure_auth=False, proxy="",
         timeout=Timeout(), retry=RetryPolicy(), headers=None, verify=True, limits=LARGE,
     )  # fmt: skip
-    return _Conversation(settings, None)
+    return _Conversation.from_json(settings, None, text)
 
 
 def prompt(data: bytes) -> None:
@@ -361,12 +361,12 @@ def prompt(data: bytes) -> None:
         except UsageError as error:
             _check_error(error)
     try:
-        conversation = _new_conversation()._load(text)
+        conversation = _load_conversation(text)
     except UsageError as error:
         _check_error(error)
     else:
         saved = conversation.to_json()
-        loaded = _new_conversation()._load(saved)
+        loaded = _load_conversation(saved)
         assert (loaded.chat_id, loaded.messages) == (conversation.chat_id, conversation.messages)
         assert loaded.to_json() == saved
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Iterator, Mapping
 from typing import Any, assert_type
 
 import chatgpt4online
@@ -130,7 +130,7 @@ async def awaiting(site: str) -> None:
         chat = client.conversation()
         assert_type(chat, AsyncConversation)
         assert_type(await chat.generate("Hello"), Reply)
-        assert_type(client.discussions(), AsyncIterator[Discussion])
+        assert_type(client.discussions(), AsyncGenerator[Discussion, None])
 
 
 async def one_call(site: str) -> None:

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import Any, Self
 
 import aiohttp
 
 from ..config import Limits, RetryPolicy, Timeout
 from ..models import Reply, Shortcut, StoredFile
-from ..protocol import discussions, files, public_api
+from ..protocol import discussions as discussion_routes
+from ..protocol import files as file_routes
+from ..protocol import public_api
 from ..protocol.address import origin
 from ..protocol.call import current_session
 from ..protocol.discovery import SiteInfo, discover
 from ..protocol.discussions import Discussion
 from ..protocol.files import NO_PURPOSE
-from ..protocol.prompt import PromptInput, read_prompt
+from ..protocol.prompt import PromptInput
 from ..protocol.public_api import Chatbot
 from ..settings import read_settings
 from ..uploads import AnyFile, FileInput, LocalFile, Progress
@@ -45,22 +47,22 @@ class AsyncClient:
         custom_id: The id of a chatbot that is defined on its page. Default: none.
         auth: A WordPress user name and one of the user's application passwords, to chat as that
             user. Default: chat as a guest.
-        token: The token of the site's public API, to chat by that API. It is as powerful as the
-            password of the site's first administrator. Default: chat as the site's own page does.
+        token: The token of the site's public API, to chat through that API. It is as powerful as
+            the password of the site's first administrator. Default: chat as the site's page does.
         allow_insecure_auth: Whether to send credentials over plain http to another machine.
         proxy: The URL of an http or https proxy, or '' for no proxy. Default: HTTP_PROXY,
-            HTTPS_PROXY, ALL_PROXY and NO_PROXY.
+            HTTPS_PROXY, ALL_PROXY and NO_PROXY, which are read when the client is created.
         timeout: How long to wait, in seconds.
         retry: When to try again.
         headers: Sent with each request. Protocol headers, `auth` and `token` override them;
             cookies are sent beside those of the site.
         verify: Whether to verify TLS certificates, or the path of a file or folder of trusted
-            certificates. True stands for those of REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE,
-            SSL_CERT_FILE or SSL_CERT_DIR, or else of certifi.
+            certificates. True uses the first of REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE, SSL_CERT_FILE
+            and SSL_CERT_DIR that is set, or else those of certifi.
         limits: Size limits for responses, in bytes.
-        session: A session of aiohttp to send with. It keeps its own cookies, proxies and TLS
+        session: An `aiohttp.ClientSession` to send with. It keeps its own cookies, proxies and TLS
             settings, and is not closed. For a site without a host name it needs
-            ``CookieJar(unsafe=True)``. Default: one of its own.
+            ``CookieJar(unsafe=True)``. Default: a new one.
 
     Raises:
         UsageError: No site is given, or an argument is invalid.
@@ -102,7 +104,8 @@ class AsyncClient:
         Args:
             prompt: A string, or messages (`Message`, or dicts with role and content), oldest
                 first and the user's last.
-            files: Paths, bytes, open files or uploaded files that go with it. Default: none.
+            files: Files to send with it: paths, bytes, open files or uploaded files. Default:
+                none.
             options: Parameters of the chatbot: model, temperature, max_tokens, instructions, or
                 any other by the plugin's own name. ``stream=False`` asks for one JSON answer.
 
@@ -112,7 +115,7 @@ class AsyncClient:
             QueryRejected: The site rejected the message.
             LimitReached: The site's usage limit is reached.
             IncompleteReply: The reply broke off; `partial_text` has its beginning.
-            ChatError: Anything else that went wrong.
+            ChatError: Any other failure.
         """
         return await self.stream(prompt, files=files, **options).read()
 
@@ -122,13 +125,14 @@ class AsyncClient:
         """Return the reply to a prompt as a stream.
 
         The prompt is sent when the stream is first awaited, entered or iterated: after ``await
-        client.stream(prompt)`` the site has accepted it. By the public API (`token`) the reply
+        client.stream(prompt)`` the site has accepted it. Through the public API (`token`) the reply
         comes as one piece.
 
         Args:
             prompt: A string, or messages (`Message`, or dicts with role and content), oldest
                 first and the user's last.
-            files: Paths, bytes, open files or uploaded files that go with it. Default: none.
+            files: Files to send with it: paths, bytes, open files or uploaded files. Default:
+                none.
             options: Parameters of the chatbot: model, temperature, max_tokens, instructions, or
                 any other by the plugin's own name. ``stream=False`` asks for one JSON answer.
 
@@ -137,19 +141,19 @@ class AsyncClient:
             TransportError: There was no connection, or no answer in time.
             QueryRejected: The site rejected the message.
             LimitReached: The site's usage limit is reached.
-            ChatError: Anything else that went wrong. All but `UsageError` are raised by the stream.
+            ChatError: Any other failure. All but `UsageError` are raised by the stream.
         """
         return self._runner.stream(self._settings.turn(prompt, files, options))
 
     async def send_shortcut(self, shortcut: Shortcut, **options: Any) -> Reply:
-        """Press a shortcut of a reply and return the chatbot's reply to it.
+        """Press a shortcut button of a reply and return the chatbot's reply to it.
 
         Args:
-            shortcut: The shortcut.
+            shortcut: One of `Reply.shortcuts`.
             options: Parameters of the chatbot, such as model, temperature or instructions.
 
         Raises:
-            ChatError: What went wrong; `QueryRejected` if the shortcut has expired.
+            ChatError: The call failed; `QueryRejected` if the shortcut has expired.
         """
         turn = self._settings.shortcut_turn(shortcut, options)
         return await self._runner.stream(turn).read()
@@ -161,7 +165,7 @@ class AsyncClient:
 
         Args:
             chat_id: The id of a conversation to continue. Default: a new one.
-            messages: What was said in it so far, oldest first. Default: nothing.
+            messages: Its messages so far, oldest first. Default: none.
 
         Raises:
             UsageError: A message is invalid.
@@ -172,7 +176,7 @@ class AsyncClient:
         """Return a conversation from JSON that its `to_json` has saved.
 
         Raises:
-            UsageError: It is not a saved conversation, or one of a later version.
+            UsageError: It is not a saved conversation, or was saved by a later version.
         """
         return AsyncConversation.from_json(self._settings, self._runner, text)
 
@@ -188,16 +192,18 @@ class AsyncClient:
 
         Args:
             file: A path, bytes, or a file open in binary mode, which is not closed.
-            filename: Its name on the site. Default: its own.
-            purpose: What it is for, in the site's own words.
-            progress: Called as ``progress(sent, total)``, in bytes. Default: none.
+            filename: Its name on the site. Default: its local name, or ``file`` for bytes.
+            purpose: What it is for, as the site's files are labeled. Default: ``N/A``.
+            progress: Called as ``progress(sent, total)``, in bytes, from a thread. Default: none.
 
         Raises:
             UsageError: There is no such file, or it cannot be read.
-            ChatError: What went wrong; `QueryRejected` if the site does not accept the file.
+            ChatError: The call failed; `QueryRejected` if the site does not accept the file.
         """
         local, boundary = LocalFile(file, filename, progress), secrets.token_hex(16)
-        return await self._runner.run(lambda: files.upload(self._site, local, purpose, boundary))
+        return await self._runner.run(
+            lambda: file_routes.upload(self._site, local, purpose, boundary)
+        )
 
     async def list_files(
         self, *, limit: int = 10, page: int = 1, purpose: str | None = None
@@ -205,37 +211,44 @@ class AsyncClient:
         """Return the user's files on the site, newest first.
 
         Args:
-            limit: The most files to return.
-            page: Which page of that many files, counted from 1.
+            limit: The most files to return: the size of a page.
+            page: Number of the page, counted from 1.
             purpose: Only files uploaded for this purpose. Default: all.
 
         Raises:
-            ChatError: What went wrong.
+            ChatError: The call failed.
         """
-        return await self._runner.run(lambda: files.list_files(self._site, limit, page, purpose))
+        return await self._runner.run(
+            lambda: file_routes.list_files(self._site, limit, page, purpose)
+        )
 
-    async def delete_files(self, *stored: StoredFile | str) -> int:
-        """Delete files, given as such or by their ids, and return how many were deleted.
+    async def delete_files(self, *files_or_ids: StoredFile | str) -> int:
+        """Delete files and return how many were deleted.
+
+        Args:
+            files_or_ids: What `upload` or `list_files` returned, or the ids of files.
 
         Raises:
-            ChatError: What went wrong.
+            ChatError: The call failed.
         """
-        ids = [file if isinstance(file, str) else file.id for file in stored]
-        return await self._runner.run(lambda: files.delete_files(self._site, ids))
+        ids = [file if isinstance(file, str) else file.id for file in files_or_ids]
+        return await self._runner.run(lambda: file_routes.delete_files(self._site, ids))
 
-    async def discussions(self, *, page_size: int = 10) -> AsyncIterator[Discussion]:
+    async def discussions(self, *, page_size: int = 10) -> AsyncGenerator[Discussion, None]:
         """Yield the discussions that the site keeps for a signed-in user, newest first.
 
         Args:
-            page_size: How many to request at once, while you iterate.
+            page_size: How many to request at a time. More are requested as you iterate.
 
         Raises:
-            ChatError: What went wrong; `ReplyError` for a guest.
+            ChatError: The call failed; `ReplyError` for a guest.
         """
-        paging, bot = discussions.Paging(page_size), self._settings.bot
+        paging, bot = discussion_routes.Paging(page_size), self._settings.bot
         while not paging.done:
             page = await self._runner.run(
-                lambda: discussions.list_discussions(self._site, bot, paging.offset, page_size)
+                lambda: discussion_routes.list_discussions(
+                    self._site, bot, paging.offset, page_size
+                )
             )
             for discussion in paging.add(page):
                 yield discussion
@@ -244,54 +257,55 @@ class AsyncClient:
         """Change the title of a signed-in user's discussion.
 
         Raises:
-            ChatError: What went wrong; `ReplyError` for a guest.
+            ChatError: The call failed; `ReplyError` for a guest.
         """
-        await self._runner.run(lambda: discussions.rename_discussion(self._site, chat_id, title))
+        await self._runner.run(
+            lambda: discussion_routes.rename_discussion(self._site, chat_id, title)
+        )
 
     async def delete_discussions(self, *chat_ids: str) -> None:
         """Delete discussions of a signed-in user.
 
         Raises:
-            ChatError: What went wrong; `ReplyError` for a guest.
+            ChatError: The call failed; `ReplyError` for a guest.
         """
-        await self._runner.run(lambda: discussions.delete_discussions(self._site, chat_ids))
+        await self._runner.run(lambda: discussion_routes.delete_discussions(self._site, chat_ids))
 
     async def list_chatbots(self) -> tuple[Chatbot, ...]:
-        """Return the site's chatbots, by its public API.
+        """Return the site's chatbots, through its public API.
 
         Raises:
-            ChatError: What went wrong; `StatusError` if the site refuses the credentials.
+            ChatError: The call failed; `StatusError` if the site refuses the credentials.
         """
         return await self._runner.run(lambda: public_api.list_chatbots(self._site))
 
     async def check_auth(self) -> Mapping[str, Any]:
-        """Return the identity that the site associates with the credentials, by its public API.
+        """Return the identity that the site gives the credentials, through its public API.
 
         It is the site's own object, such as ``{"type": "user", "value": "ann"}``.
 
         Raises:
-            ChatError: What went wrong; `StatusError` if the site refuses the credentials.
+            ChatError: The call failed; `StatusError` if the site refuses the credentials.
         """
         return await self._runner.run(lambda: public_api.check_auth(self._site))
 
     async def text_query(self, message: str, **options: Any) -> str:
-        """Query the site's model without a chatbot, by its public API.
+        """Query the site's model without a chatbot, through its public API.
 
         Args:
             message: The query.
             options: Parameters of the query, by the plugin's own names.
 
         Raises:
-            ChatError: What went wrong; `StatusError` if the site refuses the credentials.
+            ChatError: The call failed; `StatusError` if the site refuses the credentials.
         """
-        read_prompt(message)
         return await self._runner.run(lambda: public_api.text_query(self._site, message, options))
 
     async def discover(self) -> SiteInfo:
         """Find out about the site and the chatbots on its page, without sending a prompt.
 
         Raises:
-            ChatError: What went wrong; `RouteNotFound` if there is no WordPress site.
+            ChatError: The call failed; `RouteNotFound` if there is no WordPress site.
         """
         return await self._runner.run(lambda: discover(self._site))
 
@@ -301,7 +315,7 @@ class AsyncClient:
         It is None for a site that needs none.
 
         Raises:
-            ChatError: What went wrong.
+            ChatError: The call failed.
         """
         return (await self._runner.run(lambda: current_session(self._site))).nonce
 

@@ -25,7 +25,7 @@ class AsyncConversation(BaseConversation):
 
         Args:
             prompt: The new message.
-            files: Files that go with it: paths, bytes, open files or uploaded ones. Default: none.
+            files: Files to send with it: paths, bytes, open files or uploaded ones. Default: none.
             options: Parameters of the chatbot, such as model, temperature or instructions.
 
         Raises:
@@ -41,7 +41,7 @@ class AsyncConversation(BaseConversation):
 
         Args:
             prompt: The new message.
-            files: Files that go with it: paths, bytes, open files or uploaded ones. Default: none.
+            files: Files to send with it: paths, bytes, open files or uploaded ones. Default: none.
             options: Parameters of the chatbot, such as model, temperature or instructions.
 
         Raises:
@@ -63,10 +63,10 @@ class AsyncConversation(BaseConversation):
         return await self._send(self._again(options)).read()
 
     async def send_shortcut(self, shortcut: Shortcut, **options: Any) -> Reply:
-        """Press a shortcut of a reply and return the chatbot's reply to it.
+        """Press a shortcut button of a reply and return the chatbot's reply to it.
 
         Args:
-            shortcut: The shortcut.
+            shortcut: One of `Reply.shortcuts`.
             options: Parameters of the chatbot, such as model, temperature or instructions.
 
         Raises:
@@ -77,7 +77,7 @@ class AsyncConversation(BaseConversation):
 
     def _send(self, item: NextTurn) -> AsyncReplyStream:
         if not self._sending.acquire(blocking=False):
-            self._check_idle()
+            raise self._busy()
         try:
             stream: AsyncReplyStream = self._runner.stream(item.turn)
             self._watch(stream, item)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine, Generator
 from typing import Any, Self
 
 from ..errors import ChatError, TransportError
@@ -15,6 +15,9 @@ from .transport import ResponseStream
 
 Open = Callable[[], Awaitable[tuple[ReplyReader, ResponseStream]]]
 """Sends the prompt."""
+
+_CLOSING: set[asyncio.Task[None]] = set()
+"""Event loops keep no reference to their tasks."""
 
 
 class AsyncReplyStream(BaseReplyStream, AsyncIterator[str]):
@@ -50,7 +53,7 @@ class AsyncReplyStream(BaseReplyStream, AsyncIterator[str]):
             if not await self._read():
                 raise StopAsyncIteration
 
-    async def events(self) -> AsyncIterator[Event]:
+    async def events(self) -> AsyncGenerator[Event, None]:
         """Yield the events of the reply from here on: text, activity, and one `EndEvent`.
 
         Raises:
@@ -84,13 +87,15 @@ class AsyncReplyStream(BaseReplyStream, AsyncIterator[str]):
         response, self._response = self._response, None
         self._closed, self._open = True, None
         self._pieces = iter(())
-        if response is not None:
-            if self._reader is not None and self._reader.reply is not None:
-                await response.drain()
-            else:
-                response.close()
-        if self.on_close is not None:
-            await self.on_close()
+        try:
+            if response is not None:
+                if self._reader is not None and self._reader.reply is not None:
+                    await response.drain()
+                else:
+                    response.close()
+        finally:
+            if self.on_close is not None:
+                await self.on_close()
 
     async def __aenter__(self) -> Self:
         return await self._opened()
@@ -104,11 +109,15 @@ class AsyncReplyStream(BaseReplyStream, AsyncIterator[str]):
             self._response.close()
         if self.on_close is not None and not self._closed:
             with contextlib.suppress(RuntimeError):  # the event loop has ended
-                asyncio.get_running_loop().create_task(self.on_close())
+                task = asyncio.get_running_loop().create_task(self.on_close())
+                _CLOSING.add(task)
+                task.add_done_callback(_CLOSING.discard)
 
     async def _opened(self) -> Self:
         open, self._open = self._open, None
         if open is None:
+            if self._reader is None and self._closed:
+                raise self._closed_early()
             return self
         self._opening = True
         try:
@@ -136,7 +145,7 @@ class AsyncReplyStream(BaseReplyStream, AsyncIterator[str]):
             data = await response.read()
             self._pieces = iter(reader.feed(data) if data else reader.finish())
         except TransportError as error:
-            reader.interrupted(error)
+            reader.fail(error)
         except BaseException:
             await self.close()
             raise

@@ -1,4 +1,4 @@
-"""Sending requests with aiohttp, and reading the responses."""
+"""Sending HTTP requests with aiohttp, and reading the responses."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import asyncio
 import contextlib
 import ssl
 import weakref
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from functools import partial
 
 import aiohttp
 from aiohttp.http import HttpProcessingError
@@ -31,7 +32,10 @@ from ..transport_errors import (
     reason_of,
     system_cause,
 )
-from ..uploads import failure_of
+from ..uploads import read_error_of
+
+MAX_HEADER = 65536
+"""Bytes of a header line, as in Python's http.client."""
 
 _ERRORS = (aiohttp.ClientError, HttpProcessingError, OSError, ValueError, RuntimeError)
 _NEVER_CONNECTED = (aiohttp.ClientConnectorError, aiohttp.ClientConnectorCertificateError)
@@ -71,19 +75,35 @@ class Transport:
         A `TransportError` is retryable if nothing was sent, or if the request is repeatable.
         """
         self.check_usable()
-        received = await self._send(request, deadline)
-        sent = parse_cookies(received.request_info.headers.get("Cookie"))
-        self._site.remember(*sent.values(), *(item.value for item in received.cookies.values()))
-        stream = ResponseStream(received, self._site, self._network.timeout.idle, deadline)
+        upload = _Upload(request.body) if isinstance(request.body, Form) else None
+        try:
+            return await self._exchange(request, deadline, upload)
+        finally:
+            if upload is not None:
+                await upload.close()
+
+    async def _exchange(
+        self, request: Request, deadline: Deadline, upload: _Upload | None
+    ) -> Response:
+        response = await self._send(request, deadline, upload)
+        sent_cookies = parse_cookies(response.request_info.headers.get("Cookie"))
+        new_cookies = [item.value for item in response.cookies.values()]
+        self._site.remember(*sent_cookies.values(), *new_cookies)
+        stream = ResponseStream(response, self._site, self._network.timeout.idle, deadline)
         self._open.add(stream)
-        status = received.status
+        status = response.status
+        if status < 200:
+            # The final response is still to come. The next request must not get it.
+            stream.close()
+            raise connection_lost(request.url, f"unexpected HTTP status {status}")
+        # The client may have been closed while it waited.
         if self._closed or deadline.expired():
             stream.close()
             raise client_closed(request.url) if self._closed else deadline.error()
         headers = {
-            name.lower(): ", ".join(received.headers.getall(name)) for name in received.headers
+            name.lower(): ", ".join(response.headers.getall(name)) for name in response.headers
         }
-        if request.stream and 200 <= status < 300:
+        if request.stream and status < 300:
             return Response(status, headers, stream=stream)
         try:
             return Response(status, headers, await stream.read_all(must_be_complete=status < 300))
@@ -91,26 +111,29 @@ class Transport:
             error.retryable = request.repeatable
             raise
 
-    async def _send(self, request: Request, deadline: Deadline) -> aiohttp.ClientResponse:
+    async def _send(
+        self, request: Request, deadline: Deadline, upload: _Upload | None
+    ) -> aiohttp.ClientResponse:
         if self._session is None:
             self._session, self._loop = _new_session(), asyncio.get_running_loop()
         network, url = self._network, request.url
-        proxy = network.find_proxy(url) if self._owned else network.explicit_proxy(url)
+        proxy = network.find_proxy(url) if self._owned else network.proxy_for_injected_session(url)
         certificates = self._certificates(url)
         headers = merge_headers(network.headers, request.headers)
         if network.cookies:
             cookies = [f"{name}={value}" for name, value in network.cookies.items()]
             headers["Cookie"] = "; ".join(cookies)
-        if isinstance(request.body, Form):
-            headers["Content-Length"] = str(len(request.body))
         waiting = asyncio.timeout(deadline.cap(self._longest_wait()))
+        if upload is not None:
+            headers["Content-Length"] = str(upload.size)
+            upload.on_chunk = partial(self._wait_longer, waiting, deadline)
         try:
             async with waiting:
                 self._in_flight.add(waiting)
                 return await self._session.request(
                     request.method,
                     url,
-                    data=self._data(request, waiting, deadline),
+                    data=upload or request.body,
                     headers=headers,
                     proxy=proxy,
                     ssl=certificates,
@@ -122,54 +145,33 @@ class Transport:
                     raise_for_status=False,
                 )
         except _ERRORS as error:
-            file_error = failure_of(request.body)
+            file_error = read_error_of(request.body)
             if file_error is not None:
                 raise file_error from None
             failure = self._translate(error, request, deadline, through_proxy=bool(proxy))
-            raise failure from None if self._closed else system_cause(error)
+            raise failure from (None if self._closed else system_cause(error))
         finally:
             self._in_flight.discard(waiting)
 
     def _longest_wait(self) -> float | None:
-        """Return the seconds for connecting, sending and the wait for the head; None for any."""
+        """Return the seconds until the response begins, or None for no limit."""
         timeout = self._network.timeout
         if timeout.connect is None or timeout.idle is None:
             return None
+        # Sending may take as long as waiting for the response.
         return timeout.connect + 2 * timeout.idle
+
+    def _wait_longer(self, waiting: asyncio.Timeout, deadline: Deadline) -> None:
+        """Give the next chunk of an upload the time that a silent site may take."""
+        left = deadline.cap(self._network.timeout.idle)
+        with contextlib.suppress(RuntimeError):  # the response has begun already
+            waiting.reschedule(None if left is None else asyncio.get_running_loop().time() + left)
 
     def _certificates(self, url: str) -> ssl.SSLContext | bool:
         # True leaves an injected session its own setting.
         network = self._network
         found = network.trusted_certificates(url) if self._owned else network.verify
         return tls_context(found, "verify") if isinstance(found, str) else found
-
-    def _data(
-        self, request: Request, waiting: asyncio.Timeout, deadline: Deadline
-    ) -> bytes | AsyncIterator[bytes] | None:
-        if isinstance(request.body, Form):
-            return self._chunks(request.body, waiting, deadline)
-        return request.body
-
-    async def _chunks(
-        self, form: Form, waiting: asyncio.Timeout, deadline: Deadline
-    ) -> AsyncIterator[bytes]:
-        """Yield a form, and give each chunk the time that a silent site may take."""
-        chunks, loop = iter(form), asyncio.get_running_loop()
-        reading: asyncio.Future[bytes | None] | None = None
-        try:
-            while True:
-                # Reading a file can block, so it is done in a thread.
-                reading = asyncio.ensure_future(asyncio.to_thread(next, chunks, None))
-                chunk = await asyncio.shield(reading)
-                left = deadline.cap(self._network.timeout.idle)
-                waiting.reschedule(None if left is None else loop.time() + left)
-                if chunk is None:
-                    return
-                yield chunk
-        finally:
-            # A second try may read the same file, so this one must be done with it.
-            if reading is not None:
-                await asyncio.wait([reading])
 
     def _translate(
         self, error: Exception, request: Request, deadline: Deadline, *, through_proxy: bool
@@ -194,6 +196,7 @@ class Transport:
         else:
             self.check_usable()
             failure = connection_lost(url, self._reason(error))
+        # Whether a failed connection is worth another try depends on why it failed.
         if request.repeatable and not isinstance(failure, ConnectError):
             failure.retryable = True
         return failure
@@ -211,6 +214,31 @@ class Transport:
             stream.close()
         if self._owned and self._session is not None:
             await self._session.close()
+
+
+class _Upload(AsyncIterator[bytes]):
+    """A form on its way to a site. It is read in threads, because reading a file can block."""
+
+    def __init__(self, form: Form) -> None:
+        self.size = len(form)
+        self.on_chunk: Callable[[], None] | None = None
+        self._chunks = iter(form)
+        self._reading: asyncio.Future[bytes | None] | None = None
+
+    async def __anext__(self) -> bytes:
+        self._reading = asyncio.ensure_future(asyncio.to_thread(next, self._chunks, None))
+        chunk = await asyncio.shield(self._reading)
+        if self.on_chunk is not None:
+            self.on_chunk()
+        if chunk is None:
+            raise StopAsyncIteration
+        return chunk
+
+    async def close(self) -> None:
+        """Stop reading the file, which another try may read again."""
+        if self._reading is not None:
+            await asyncio.gather(self._reading, return_exceptions=True)
+        self._chunks.close()
 
 
 class ResponseStream:
@@ -306,6 +334,8 @@ class ResponseStream:
 def _new_session() -> aiohttp.ClientSession:
     return aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=0),
+        max_line_size=MAX_HEADER,
+        max_field_size=MAX_HEADER,
         # By default the cookies of sites without a host name are dropped, and some are quoted.
         cookie_jar=aiohttp.CookieJar(unsafe=True, quote_cookie=False),
     )

@@ -28,11 +28,12 @@ from ..errors import (
 from ..models import Action, Block, Extra, Reply, Shortcut, Usage
 from .events import End, EventParser, Failure
 from .http import Headers, Response
-from .jsontext import read_field
+from .jsontext import read_field, sendable
 from .site import Site
 
 ExtraT = TypeVar("ExtraT", bound=Extra)
 
+_NO_ROUTE = "rest_no_route"
 _NONCE_CODES = ("rest_cookie_invalid_nonce", "rest_forbidden")
 _REJECTED = re.compile(r"query (has been|was) rejected", re.IGNORECASE)
 _OVER_LIMIT = re.compile(r"reached (the|your) limit|limit has been reached", re.IGNORECASE)
@@ -53,6 +54,7 @@ def read_reply(payload: Mapping[str, Any], streamed: str, chat_id: str | None) -
     text = read_field(payload, "reply", str, None)
     if text is None and not streamed and not images:
         return None
+    response_id = read_field(payload, "responseId", str, None)
     return Reply(
         text=streamed if text is None else text,
         images=tuple(images),
@@ -60,17 +62,20 @@ def read_reply(payload: Mapping[str, Any], streamed: str, chat_id: str | None) -
         shortcuts=_extras(Shortcut, payload, "shortcuts"),
         blocks=_extras(Block, payload, "blocks"),
         usage=_usage(read_field(payload, "usage", dict, None)),
-        response_id=read_field(payload, "responseId", str, None),
+        response_id=None if response_id is None else sendable(response_id),
         chat_id=chat_id,
     )
 
 
-def read_approval(payload: Mapping[str, Any], partial_text: str) -> ApprovalRequired | None:
+def read_approval(
+    site: Site, payload: Mapping[str, Any], partial_text: str
+) -> ApprovalRequired | None:
     """Return the error for an answer that asks for an approval instead of a reply, or None."""
     approval = read_field(payload, "approval", dict, None)
     if approval is None:
         return None
-    tool, arguments = read_field(approval, "tool", str, ""), read_field(approval, "args", dict, {})
+    tool = site.redact(_plain(approval.get("tool")))[:_MAX_MESSAGE]
+    arguments = read_field(approval, "args", dict, {})
     text = f"The chatbot needs an approval to use the tool {tool}."
     return ApprovalRequired(text, tool=tool, arguments=arguments, partial_text=partial_text)
 
@@ -121,7 +126,9 @@ def explain_failure(
     if payload is not None:
         said = _plain(payload.get("message"))
         message = site.redact(said)[:_MAX_MESSAGE]
-        code = site.redact(_plain(payload.get("code")))[:_MAX_MESSAGE] or None
+        code: str | None = _plain(payload.get("code"))
+        if code not in (_NO_ROUTE, *_NONCE_CODES):
+            code = site.redact(code or "")[:_MAX_MESSAGE] or None
         if "success" not in payload and (code or status == 404):
             return _wordpress_error(response, code, message)
         failed = payload.get("success") is not True or status >= 300
@@ -142,7 +149,7 @@ def explain_failure(
 
 def _wordpress_error(response: Response, code: str | None, message: str) -> StatusError:
     status = response.status
-    if code is None or code == "rest_no_route":
+    if code is None or code == _NO_ROUTE:
         return route_not_found(status, message, code)
     if code in _NONCE_CODES and status in (401, 403):
         return NonceRejected(

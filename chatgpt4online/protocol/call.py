@@ -16,9 +16,9 @@ from .site import Session, Site
 
 def current_session(site: Site) -> Flow[Session]:
     """Return the site's session, opening one if none is open."""
-    while site.session is None:  # another thread may have dropped it again
+    while (session := site.session) is None:  # another thread may have dropped it again
         yield OPEN_SESSION
-    return site.session
+    return session
 
 
 def send_with_nonce(

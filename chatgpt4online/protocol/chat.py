@@ -30,7 +30,8 @@ _USUAL_INPUT_LIMIT = 512
 """Longest message in characters, unless the site's owner changes it."""
 _SEND_JSON_FOR_EVENTS = {**SEND_JSON, "Accept": "text/event-stream"}
 _WHO = {"assistant": "AI: ", "user": "User: ", "system": "System: "}
-# What the request itself fills in, and arguments that belong elsewhere and would reach the site.
+# Fields that the request sets itself, and arguments of a client or conversation that would be
+# sent to the site if they were passed here by mistake.
 _RESERVED = frozenset({
     "newMessage", "messages", "session", "botId", "customId", "chatId", "newFileId", "newFileIds",
     "newImageId", "site", "bot_id", "custom_id", "auth", "token", "allow_insecure_auth", "proxy",
@@ -78,19 +79,20 @@ def read_parameters(options: Mapping[str, Any]) -> dict[str, Any]:
 def chat(site: Site, turn: Turn) -> Flow[tuple[ReplyReader, Response]]:
     """Upload the files of a turn and send its prompt.
 
-    Returns a reader for the reply, and the response whose unread body it is fed.
+    Returns a reader for the reply, and the response, whose body is to be fed to the reader.
     """
-    yield from current_session(site)  # which may read the page
+    yield from current_session(site)  # this may read the page, which `check_turn` relies on
     check_turn(site, turn)
     files = yield from stored_files(site, turn.attachments)
-    shown, history = _shown_bot(site, turn), turn.prompt.history
-    if turn.greet and not history and shown is not None and shown.start_sentence:
-        history = (Message("assistant", shown.start_sentence),)
+    bot, history = _bot_on_page(site, turn), turn.prompt.history
+    if turn.greet and not history and bot is not None and bot.start_sentence:
+        history = (Message("assistant", bot.start_sentence),)
     headers = _SEND_JSON_FOR_EVENTS if turn.parameters.get("stream", True) else SEND_JSON
 
     def make_body(session: Session) -> bytes:
+        # A new session may come with a new page.
         body = {
-            **_bot_fields(_shown_bot(site, turn), turn.bot),
+            **_bot_fields(_bot_on_page(site, turn), turn.bot),
             **_message_fields(turn, history),
             **_file_fields(site, files),
             "session": session.session_id or "N/A",
@@ -99,9 +101,10 @@ def chat(site: Site, turn: Turn) -> Flow[tuple[ReplyReader, Response]]:
         }
         return encode_json(body)
 
-    sending = send_with_nonce(site, SUBMIT, headers, make_body, stream=True)
     try:
-        session, response = yield from sending
+        session, response = yield from send_with_nonce(
+            site, SUBMIT, headers, make_body, stream=True
+        )
     except QueryRejected as error:
         _add_length_hint(error, turn)
         raise
@@ -110,31 +113,31 @@ def chat(site: Site, turn: Turn) -> Flow[tuple[ReplyReader, Response]]:
 
 def check_turn(site: Site, turn: Turn) -> None:
     """Raise a UsageError if the page says that the site would reject the message or its files."""
-    shown = _shown_bot(site, turn)
-    if shown is None:
+    bot = _bot_on_page(site, turn)
+    if bot is None:
         return
-    length, limit = len(turn.prompt.new_message), shown.input_limit
+    length, limit = len(turn.prompt.new_message), bot.input_limit
     if limit is not None and length > limit:
         raise UsageError(f"The message has {length} characters; the site accepts {limit}.")
     files = len(turn.attachments)
-    if files and shown.uploads is False:
+    if files and bot.uploads is False:
         raise UsageError("The chatbot does not accept files.")
-    if shown.max_uploads is not None and files > shown.max_uploads:
+    if bot.max_uploads is not None and files > bot.max_uploads:
         raise UsageError(
-            f"{files} files are too many; the chatbot accepts {shown.max_uploads} per message."
+            f"{files} files are too many; the chatbot accepts {bot.max_uploads} per message."
         )
 
 
-def _shown_bot(site: Site, turn: Turn) -> PageBot | None:
+def _bot_on_page(site: Site, turn: Turn) -> PageBot | None:
     return site.page.find(turn.bot) if site.page is not None else None
 
 
-def _bot_fields(shown: PageBot | None, wanted: Bot) -> dict[str, Any]:
-    if shown is None:
-        bot_id = DEFAULT_BOT if wanted == Bot() else wanted.bot_id
-        return {"botId": bot_id, "customId": wanted.custom_id}
-    ids = {"botId": shown.bot_id, "customId": shown.custom_id}
-    return {**ids, "contextId": shown.context_id}
+def _bot_fields(on_page: PageBot | None, bot: Bot) -> dict[str, Any]:
+    if on_page is None:
+        bot_id = DEFAULT_BOT if bot == Bot() else bot.bot_id
+        return {"botId": bot_id, "customId": bot.custom_id}
+    ids = {"botId": on_page.bot_id, "customId": on_page.custom_id}
+    return {**ids, "contextId": on_page.context_id}
 
 
 def _message_fields(turn: Turn, history: Sequence[Message]) -> dict[str, Any]:
@@ -154,7 +157,7 @@ def _file_fields(site: Site, files: Sequence[StoredFile]) -> dict[str, Any]:
         if is_old:
             raise UsageError("This version of the plugin does not accept more than one file.")
         return {"newFileIds": [file.id for file in files]}
-    # Up to 2.1.4 the field had another name. A plugin ignores the one that it does not know.
+    # Up to 2.1.4 the field had another name. Old plugins get both, and ignore the unknown one.
     names = ("newFileId", "newImageId") if is_old else ("newFileId",)
     return {name: file.id for file in files for name in names}
 
@@ -164,7 +167,8 @@ class ReplyReader:
 
     Args:
         response: The response that carries the reply.
-        session: The session that the prompt was sent with, whose nonce the reply can renew.
+        session: The session that the prompt was sent with, whose nonce the reply can renew; None
+            if it was sent through the public API.
         unwrap: Returns the plugin's usual answer object for an object of another form.
 
     Attributes:
@@ -188,7 +192,7 @@ class ReplyReader:
         self.error: ChatError | None = None
         self._site = site
         self._turn = turn
-        self._response = replace(response, stream=None)  # whoever reads it holds it
+        self._response = replace(response, stream=None)  # the reader must not keep it open
         self._session = session
         self._unwrap = unwrap
         self._parser = EventParser(site.limits)
@@ -214,11 +218,11 @@ class ReplyReader:
 
     def feed(self, data: bytes) -> list[Piece]:
         """Read the next bytes of the body and return the pieces that they complete."""
-        return self._take(self._parser.feed(data))
+        return self._collect(self._parser.feed(data))
 
     def finish(self) -> list[Piece]:
         """Return the last pieces, at the end of the body."""
-        pieces = self._take(self._parser.finish())
+        pieces = self._collect(self._parser.finish())
         if self.finished:
             return pieces
         text = self.text
@@ -232,8 +236,8 @@ class ReplyReader:
             )
         return pieces
 
-    def interrupted(self, error: TransportError) -> None:
-        """Note that the connection failed."""
+    def fail(self, error: TransportError) -> None:
+        """Record that the connection failed."""
         if not self.finished:
             text = self.text
             self.error = IncompleteReply(
@@ -241,7 +245,8 @@ class ReplyReader:
             )
             self.error.__cause__ = error.__cause__
 
-    def _take(self, parsed: list[str | ActivityEvent]) -> list[Piece]:
+    def _collect(self, parsed: list[str | ActivityEvent]) -> list[Piece]:
+        """Return the pieces, and keep their text and what the reply has come to."""
         pieces: list[Piece] = [*parsed]
         self._texts += [piece for piece in parsed if isinstance(piece, str)]
         outcome = self._parser.outcome
@@ -258,12 +263,13 @@ class ReplyReader:
         return pieces
 
     def _complete(self, payload: Mapping[str, Any]) -> list[Piece]:
-        """Return the last pieces of a complete reply."""
+        """Keep the reply, or the error that the last event means, and return the last pieces."""
         if self._session is not None:
             self._site.renew_nonce(self._session, payload.get("new_token"))
         streamed = self.text
-        self.error = read_approval(payload, streamed)
-        if self.error is not None:
+        approval = read_approval(self._site, payload, streamed)
+        if approval is not None:
+            self.error = approval
             return []
         reply = read_reply(self._unwrap(payload), streamed, self._turn.chat_id)
         if reply is None:

@@ -10,7 +10,7 @@ from ..errors import ProtocolError
 from ..models import Message
 from .call import call
 from .http import Flow
-from .jsontext import parse_json, read_count, read_field
+from .jsontext import parse_json, read_count, read_field, sendable
 from .prompt import ROLES
 from .site import DEFAULT_BOT, Bot, Site
 
@@ -95,7 +95,7 @@ def delete_discussions(site: Site, chat_ids: Sequence[str]) -> Flow[None]:
 
 def _read_discussion(record: dict[str, Any]) -> Discussion:
     return Discussion(
-        chat_id=read_field(record, "chatId", str, ""),
+        chat_id=sendable(read_field(record, "chatId", str, "")),
         title=read_field(record, "title", str, ""),
         messages=_read_messages(record.get("messages")),
         created=read_field(record, "created", str, ""),
@@ -114,5 +114,5 @@ def _read_messages(value: object) -> tuple[Message, ...]:
     for item in value if isinstance(value, list) else []:
         match item:
             case {"role": str(role), "content": str(content)} if role in ROLES:
-                found.append(Message(role, content))
+                found.append(Message(role, sendable(content)))
     return tuple(found)

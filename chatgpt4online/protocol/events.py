@@ -165,7 +165,7 @@ class EventParser:
         event = parse_object(value)
         if event is not None:
             self._data.clear()
-            self._event(event)
+            self._read_event(event)
         elif value:
             self._keep(value, self._data)
 
@@ -174,7 +174,7 @@ class EventParser:
         event = parse_object("\n".join(self._data)) if len(self._data) > 1 else None
         self._data.clear()
         if event is not None:
-            self._event(event)
+            self._read_event(event)
 
     def _other_line(self, line: str) -> None:
         if len(self.head) < _MAX_HEAD:
@@ -187,7 +187,8 @@ class EventParser:
         if len(lines) > _MAX_LINES:
             self._stop(Malformed(f"it has more than {_MAX_LINES} lines of incomplete JSON"))
 
-    def _event(self, event: dict[str, Any]) -> None:
+    def _read_event(self, event: dict[str, Any]) -> None:
+        """Keep what an event means: text, activity or the outcome. Unknown kinds are activity."""
         kind = event.get("type")
         data = event.get("data")
         if kind == "live":

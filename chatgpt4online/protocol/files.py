@@ -1,4 +1,4 @@
-"""Files of a chat: upload, list, delete (`mwai-ui/v1/files`, plugin 1.9.95 and later)."""
+"""Files on the site: upload, list, delete (`mwai-ui/v1/files`, plugin 1.9.95 and later)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..errors import ProtocolError
 from ..models import StoredFile
 from .call import call
 from .http import ACCEPT_JSON, FileSource, Flow, Form
-from .jsontext import encode_json, read_count, read_field
+from .jsontext import encode_json, read_count, read_field, sendable
 from .site import Site
 
 UPLOAD = "mwai-ui/v1/files/upload"
@@ -89,5 +89,5 @@ def _read_file(record: object) -> StoredFile | None:
         return None
     for file_id in (record.get("refId"), record.get("id")):
         if file_id and type(file_id) in (str, int):
-            return StoredFile(str(file_id), read_field(record, "url", str, ""), record)
+            return StoredFile(sendable(str(file_id)), read_field(record, "url", str, ""), record)
     return None

@@ -38,7 +38,7 @@ class Form:
     def __len__(self) -> int:
         return len(self.before) + self.file.size + len(self.after)
 
-    def __iter__(self) -> Iterator[bytes]:
+    def __iter__(self) -> Generator[bytes, None, None]:
         yield self.before
         yield from self.file.chunks()
         yield self.after

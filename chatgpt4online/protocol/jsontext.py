@@ -83,6 +83,11 @@ def read_count(record: Mapping[str, Any], name: str) -> int | None:
     return value if type(value) is int and value >= 0 else None
 
 
+def sendable(text: str) -> str:
+    """Return `text` with a question mark in place of each lone surrogate, half of a character."""
+    return text.encode("utf-8", "replace").decode()
+
+
 def encode_json(value: Mapping[str, Any], what: str = "The request") -> bytes:
     """Return `value` as JSON, or raise a UsageError that begins with `what`."""
     try:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..errors import ProtocolError
+from ..errors import ProtocolError, UsageError
 from ..models import Message
 from .call import call_public_api, read_answer
 from .chat import ReplyReader, Turn, read_parameters
@@ -38,7 +38,7 @@ class Chatbot:
 
 
 def chat_by_api(site: Site, turn: Turn) -> Flow[tuple[ReplyReader, Response]]:
-    """Do what `chat` does, by the public API. The reply comes as one piece.
+    """Do what `chat` does, through the public API. The reply comes as one piece.
 
     The public API takes no history, so it is folded into the message.
     """
@@ -82,6 +82,8 @@ def check_auth(site: Site) -> Flow[Mapping[str, Any]]:
 
 def text_query(site: Site, message: str, options: Mapping[str, Any]) -> Flow[str]:
     """Query the site's model without a chatbot."""
+    if not isinstance(message, str) or not message.strip():
+        raise UsageError("The query must be a string that is not empty.")
     parameters = read_parameters(options)
     body = {"message": message, **({"options": parameters} if parameters else {})}
     return (yield from _query(site, TEXT_QUERY, str, body))

@@ -21,28 +21,28 @@ _GATEWAY_ERRORS = (502, 503, 504)
 def open_session(site: Site) -> Flow[None]:
     """Find the REST root and a nonce. What is learned is kept in `site`.
 
-    Plugins from 2.4.4 on answer start_session. Those from 2.0.0 to 2.4.3 have a nonce on the
-    page instead, and older ones need none.
+    start_session is tried first, which plugins from 2.4.4 on answer. Those from 2.0.0 to 2.4.3
+    have a nonce on the page instead, and older ones need none.
     """
-    tried, answered = None, False
+    tried_root, has_rest_api = None, False
     if site.root is not None and site.era is not Era.PAGE_NONCE:
-        tried = site.root
+        tried_root = site.root
         with contextlib.suppress(RouteNotFound):
-            session = yield from _start_session(site, tried)
-            answered = True
+            session = yield from _start_session(site, tried_root)
+            has_rest_api = True
             if session is not None:
                 site.open(session, Era.START_SESSION)
                 return
     page = yield from read_site_page(site)
     if page.session is not None:
-        if not answered:
+        if not has_rest_api:
             site.root = page.root or site.root or origin(site.page_url) + "/wp-json/"
         site.open(page.session, Era.PAGE_NONCE)
-    elif answered:
+    elif has_rest_api:
         site.open(Session(), Era.NO_NONCE)
-    elif page.root is None or page.root == tried:
+    elif page.root is None or page.root == tried_root:
         raise route_not_found()
-    else:
+    else:  # the page names a root that was not tried yet
         session = yield from _start_session(site, page.root)
         site.open(session or Session(), Era.START_SESSION if session else Era.NO_NONCE)
 
@@ -58,17 +58,17 @@ def find_root(site: Site) -> Flow[str]:
 
 
 def read_site_page(site: Site) -> Flow[Page]:
-    """Read the site's page and keep it in `site`. A page that does not exist is an empty one."""
+    """Read the site's page and keep it in `site`. It is empty if the site answers 404."""
     headers = {"Accept": "text/html,*/*;q=0.8"}
     if site.era is not None:
-        headers["Cache-Control"] = "no-cache"  # a cached page has the nonce that was refused
+        headers["Cache-Control"] = "no-cache"  # a cached page may have the refused nonce
     site.page_url, response = yield from _send("GET", site.page_url, headers)
     if response.ok:
         page = read_page(response.body, site.page_url, response.headers.get("link", ""))
     elif response.status == 404:
         page = Page()  # not every site has a page at its root
     else:
-        raise _failure(site, response)
+        raise _opening_error(site, response)
     site.page = page
     return page
 
@@ -83,11 +83,12 @@ def _start_session(site: Site, root: str) -> Flow[Session | None]:
     url, response = yield from _send("POST", start, ACCEPT_JSON, b"", START_SESSION)
     answer = find_object(response.text)
     if answer is None:
-        is_page = response.ok or response.status in (405, 410)
-        raise route_not_found(response.status) if is_page else _failure(site, response)
+        if response.ok or response.status in (405, 410):  # a server without a REST API
+            raise route_not_found(response.status)
+        raise _opening_error(site, response)
     nonce = read_nonce(answer.get("restNonce")) if response.ok else None
     if nonce is None and answer.get("code") != "rest_no_route":
-        raise _failure(site, response)
+        raise _opening_error(site, response)
     if url != start:
         root = url.removesuffix(START_SESSION)
         site.page_url = move_to_origin(site.page_url, root)
@@ -98,7 +99,10 @@ def _start_session(site: Site, root: str) -> Flow[Session | None]:
 def _send(
     method: str, url: str, headers: Mapping[str, str], body: bytes | None = None, ending: str = ""
 ) -> Flow[tuple[str, Response]]:
-    """Send a request, and follow redirects to URLs with this ending; return the last URL too."""
+    """Send a request; return the last URL and its response.
+
+    Redirects are followed to URLs with this ending only.
+    """
     for _ in range(_MAX_REDIRECTS + 1):
         response: Response = yield Request(method, url, headers, body, repeatable=True)
         if not 300 <= response.status < 400:
@@ -110,15 +114,15 @@ def _send(
             raise route_not_found(response.status)
         url = target
     raise StatusError(
-        "The site redirects to another host, or in circles. Only redirects on the same host are "
+        "The site redirects to another host, or endlessly. Only redirects on the same host are "
         "followed; use the address that the site redirects to.",
         status=response.status,
     )
 
 
-def _failure(site: Site, response: Response) -> ChatError:
+def _opening_error(site: Site, response: Response) -> ChatError:
     error = read_failure(site, response)
-    if isinstance(error, ProtocolError):
+    if isinstance(error, ProtocolError):  # never for a page, whose contents are not judged
         return ProtocolError("start_session returned no usable nonce.")
     if isinstance(error, NonceRejected):
         return StatusError(
@@ -126,5 +130,5 @@ def _failure(site: Site, response: Response) -> ChatError:
             status=error.status, code=error.code, message=error.message,
         )  # fmt: skip
     if isinstance(error, StatusError) and error.status in _GATEWAY_ERRORS:
-        error.retryable = True  # no prompt was sent
+        error.retryable = True  # opening a session twice does no harm
     return error

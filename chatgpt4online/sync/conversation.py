@@ -23,7 +23,7 @@ class Conversation(BaseConversation):
 
         Args:
             prompt: The new message.
-            files: Files that go with it: paths, bytes, open files or uploaded ones. Default: none.
+            files: Files to send with it: paths, bytes, open files or uploaded ones. Default: none.
             options: Parameters of the chatbot, such as model, temperature or instructions.
 
         Raises:
@@ -37,7 +37,7 @@ class Conversation(BaseConversation):
 
         Args:
             prompt: The new message.
-            files: Files that go with it: paths, bytes, open files or uploaded ones. Default: none.
+            files: Files to send with it: paths, bytes, open files or uploaded ones. Default: none.
             options: Parameters of the chatbot, such as model, temperature or instructions.
 
         Raises:
@@ -59,10 +59,10 @@ class Conversation(BaseConversation):
         return self._send(self._again(options)).read()
 
     def send_shortcut(self, shortcut: Shortcut, **options: Any) -> Reply:
-        """Press a shortcut of a reply and return the chatbot's reply to it.
+        """Press a shortcut button of a reply and return the chatbot's reply to it.
 
         Args:
-            shortcut: The shortcut.
+            shortcut: One of `Reply.shortcuts`.
             options: Parameters of the chatbot, such as model, temperature or instructions.
 
         Raises:
@@ -73,7 +73,7 @@ class Conversation(BaseConversation):
 
     def _send(self, item: NextTurn) -> ReplyStream:
         if not self._sending.acquire(blocking=False):
-            self._check_idle()
+            raise self._busy()
         try:
             stream: ReplyStream = self._runner.stream(item.turn)
             self._watch(stream, item)

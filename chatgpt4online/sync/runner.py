@@ -1,4 +1,4 @@
-"""Running the flows of the protocol: sessions, retries, and one loop for all of them."""
+"""Running the flows of the protocol: sending their requests, opening sessions, retrying."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from ..protocol.http import OPEN_SESSION, Flow
 from ..protocol.session import open_session
 from ..retries import retry_options
 from ..settings import Settings
+from ..transport_errors import client_closed
 from .stream import ReplyStream
 from .transport import Transport
 
@@ -29,8 +30,8 @@ class Runner:
         self._settings = settings
         self._transport = Transport(settings.network, settings.site, session)
         self._opening = Lock()
-        self._failures = 0
-        self._last_failure: ChatError | None = None
+        self._failed_openings = 0
+        self._opening_error: ChatError | None = None
         self._closing = Event()
 
     def stream(self, turn: Turn) -> ReplyStream:
@@ -53,18 +54,19 @@ class Runner:
     def _retry(self, first: ChatError, make_flow: Callable[[], Flow[T]], deadline: Deadline) -> T:
         from tenacity import Retrying  # slow to import, and rarely needed
 
-        errors = [first]
+        failed = [first]  # the first attempt was made without tenacity
 
         def attempt() -> T:
-            if errors:  # the first attempt was made without tenacity
-                raise errors.pop()
+            if failed:
+                raise failed.pop()
             return self._run_once(make_flow(), deadline)
 
         options = retry_options(self._settings.retry, first, deadline)
         return Retrying(sleep=self._sleep, **options)(attempt)
 
     def _sleep(self, seconds: float) -> None:
-        self._closing.wait(seconds)
+        if self._closing.wait(seconds):
+            raise client_closed(self._settings.site.page_url)
 
     def _run_once(self, flow: Flow[T], deadline: Deadline) -> T:
         response = None
@@ -81,27 +83,28 @@ class Runner:
                 response = self._transport.send(request, deadline)
 
     def _open_session(self, deadline: Deadline) -> None:
-        """Open a session, unless another thread does. If that one fails, so does this one."""
-        failures, left = self._failures, deadline.left()
-        if not self._opening.acquire(timeout=-1 if left is None else left):
+        """Open a session, or wait while another thread opens one, and fail if it fails."""
+        failed, left = self._failed_openings, deadline.left()
+        if not self._opening.acquire(timeout=-1 if left is None else left):  # -1 is no limit
             raise deadline.error()
         try:
-            if self._last_failure is not None and self._failures > failures:
-                raise copy.copy(self._last_failure) from self._last_failure.__cause__
+            if self._opening_error is not None and self._failed_openings > failed:
+                # A copy, because each thread adds its own traceback to what it raises.
+                raise copy.copy(self._opening_error) from self._opening_error.__cause__
             if self._settings.site.session is None:
                 self._run_once(open_session(self._settings.site), deadline)
-            self._last_failure = None
+            self._opening_error = None
         except ChatError as error:
-            # Those who wait have a deadline of their own.
-            if self._failures == failures and not deadline.expired():
-                self._failures += 1
-                self._last_failure = copy.copy(error)
-                self._last_failure.__cause__ = error.__cause__
+            # If only the time of this call was over, those who wait try for themselves.
+            if self._failed_openings == failed and not deadline.expired():
+                self._failed_openings += 1
+                self._opening_error = copy.copy(error)
+                self._opening_error.__cause__ = error.__cause__
             raise
         finally:
             self._opening.release()
 
     def close(self) -> None:
-        """Close the connections, and end the waits between tries."""
+        """Close the connections, and end any wait before a retry."""
         self._closing.set()
         self._transport.close()

@@ -69,13 +69,15 @@ class ReplyStream(BaseReplyStream, Iterator[str]):
         """Stop reading and release the connection. An incomplete reply stays incomplete."""
         response, self._response = self._response, None
         self._pieces = iter(())
-        if response is not None:
-            if self._reader.reply is not None:
-                response.drain()
-            else:
-                response.close()
-        if self.on_close is not None:
-            self.on_close()
+        try:
+            if response is not None:
+                if self._reader.reply is not None:
+                    response.drain()
+                else:
+                    response.close()
+        finally:
+            if self.on_close is not None:
+                self.on_close()
 
     def __enter__(self) -> Self:
         return self
@@ -95,7 +97,7 @@ class ReplyStream(BaseReplyStream, Iterator[str]):
             data = self._response.read()
             self._pieces = iter(self._reader.feed(data) if data else self._reader.finish())
         except TransportError as error:
-            self._reader.interrupted(error)
+            self._reader.fail(error)
         except BaseException:
             self.close()
             raise

@@ -1,4 +1,4 @@
-"""Sending requests with requests, and reading the responses."""
+"""Sending HTTP requests with the requests library, and reading the responses."""
 
 from __future__ import annotations
 
@@ -29,10 +29,14 @@ from ..transport_errors import (
     system_cause,
     wrapped_errors,
 )
-from ..uploads import failure_of
+from ..uploads import read_error_of
 
-CHUNK_SIZE = 65536
+READ_SIZE = 65536
+"""The most bytes to read at once."""
+
 POOL_SIZE = 100
+"""Idle connections that are kept, so that as many threads can share a client."""
+
 _ERRORS = (
     requests.RequestException, urllib3.exceptions.HTTPError, http.client.HTTPException, OSError,
     ValueError,
@@ -42,7 +46,10 @@ _NEVER_CONNECTED = (
     urllib3.exceptions.NameResolutionError,
     urllib3.exceptions.ConnectTimeoutError,
 )
-
+_SOCKET_OPTIONS = [
+    *urllib3.connection.HTTPConnection.default_socket_options,
+    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+]
 _INVALID_REQUEST = (
     requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema, UnicodeError,
 )  # fmt: skip
@@ -59,6 +66,7 @@ class Transport:
         self._owned = session is None
         self._session = _new_session() if session is None else session
         self._open: weakref.WeakSet[ResponseStream] = weakref.WeakSet()
+        self._open_lock = Lock()
         self._closed = False
 
     def check_usable(self) -> None:
@@ -72,20 +80,22 @@ class Transport:
         A `TransportError` is retryable if nothing was sent, or if the request is repeatable.
         """
         self.check_usable()
-        received = self._send(request, deadline)
-        sent = parse_cookies(received.request.headers.get("Cookie"))
-        self._site.remember(*sent.values(), *received.cookies.values())
-        stream = ResponseStream(received, self._site, self._network.timeout.idle, deadline)
-        self._open.add(stream)
-        status = received.status_code
+        response = self._send(request, deadline)
+        sent_cookies = parse_cookies(response.request.headers.get("Cookie"))
+        self._site.remember(*sent_cookies.values(), *response.cookies.values())
+        stream = ResponseStream(response, self._site, self._network.timeout.idle, deadline)
+        with self._open_lock:
+            self._open.add(stream)
+        status = response.status_code
         if status < 200:
             # The final response is still to come. The next request must not get it.
             stream.close()
             raise connection_lost(request.url, f"unexpected HTTP status {status}")
+        # The client may have been closed while it waited.
         if self._closed or deadline.expired():
             stream.close()
             raise client_closed(request.url) if self._closed else deadline.error()
-        headers = {name.lower(): value for name, value in received.headers.items()}
+        headers = {name.lower(): value for name, value in response.headers.items()}
         if request.stream and status < 300:
             return Response(status, headers, stream=stream)
         try:
@@ -96,8 +106,9 @@ class Transport:
 
     def _send(self, request: Request, deadline: Deadline) -> requests.Response:
         network, url = self._network, request.url
-        proxy = network.find_proxy(url) if self._owned else network.explicit_proxy(url)
+        proxy = network.find_proxy(url) if self._owned else network.proxy_for_injected_session(url)
         verify = self._certificates(url)
+        # urllib3 gives each address of the host the whole connect timeout.
         timeout = (deadline.cap(network.timeout.connect), deadline.cap(network.timeout.idle))
         try:
             return self._session.request(
@@ -113,11 +124,11 @@ class Transport:
                 stream=True,
             )
         except _ERRORS as error:
-            file_error = failure_of(request.body)
+            file_error = read_error_of(request.body)
             if file_error is not None:
                 raise file_error from None
             failure = self._translate(error, request, deadline, through_proxy=bool(proxy))
-            raise failure from None if self._closed else system_cause(error)
+            raise failure from (None if self._closed else system_cause(error))
 
     def _certificates(self, url: str) -> bool | str | None:
         if self._owned:
@@ -135,7 +146,7 @@ class Transport:
         if deadline.expired():
             return deadline.error()
         timed_out = isinstance(cause, TimeoutError)
-        # urllib3 calls a TLS handshake that takes too long a read timeout.
+        # urllib3 reports a TLS handshake that took too long as a read timeout.
         if isinstance(error, requests.ConnectTimeout) or (timed_out and "handshake" in str(cause)):
             failure = connect_timeout(url, timeout.connect)
         elif isinstance(cause, ssl.SSLError) or _never_connected(error):
@@ -146,6 +157,7 @@ class Transport:
             return UsageError(f"The request cannot be sent: {self._reason(error)}.")
         else:
             failure = connection_lost(url, self._reason(error))
+        # Whether a failed connection is worth another try depends on why it failed.
         if request.repeatable and not isinstance(failure, ConnectError):
             failure.retryable = True
         return failure
@@ -159,7 +171,9 @@ class Transport:
         A thread that waits for the site notices once the site sends its next bytes.
         """
         self._closed = True
-        for stream in list(self._open):
+        with self._open_lock:
+            streams = list(self._open)
+        for stream in streams:
             stream.close()
         if self._owned:
             self._session.close()
@@ -176,40 +190,57 @@ class ResponseStream:
         self._site = site
         self._idle = idle
         self._deadline = deadline
-        # Each of the two ways to read is only live, or only fast, in its own case. Recorded
-        # responses of vcrpy have no such attribute.
+        # iter_content yields bytes as they arrive only if the body is chunked, and read1 only if
+        # it is not. The raw responses of vcrpy do not say which they are.
         chunked = getattr(response.raw, "chunked", True)
         self._chunks = response.iter_content(None) if chunked else None
-        self._reading = Lock()
+        self._failure: TransportError | None = None
+        self._read_lock = Lock()
         self._closed = False
 
     def read(self) -> bytes:
         """Return bytes as soon as there are any, decompressed; b'' at the end of the body."""
         if self._closed:
             raise client_closed(self._url)
-        left, sock = self._deadline.left(), self._socket()
+        if self._failure is not None:
+            raise self._failure
+        timeout, sock = self._deadline.cap(self._idle), self._socket()
         try:
-            if left is not None and sock is not None:
-                sock.settimeout(self._deadline.cap(self._idle))
-            with self._reading:
+            if sock is not None:
+                sock.settimeout(timeout)
+            with self._read_lock:
                 data = self._read()
         except _ERRORS as error:
-            raise self._translate(error) from system_cause(error)
+            failure, cause = self._translate(error), system_cause(error)
+            data = self._received_before(error)
+            if not data:
+                raise failure from cause
+            self._failure, failure.__cause__ = failure, cause
         finally:
-            if self._closed:
+            if self._closed:  # by another thread, which left the response to this one
                 self._response.close()
         if self._closed:
             raise client_closed(self._url)
         return data
 
+    def _received_before(self, error: Exception) -> bytes:
+        """Return the beginning of a chunk that was cut off."""
+        cause = find_cause(error)
+        if (
+            isinstance(cause, http.client.IncompleteRead)
+            and "Content-Encoding" not in self._response.headers
+        ):
+            return cause.partial
+        return b""
+
     def _read(self) -> bytes:
         if self._chunks is not None:
             return next(self._chunks, b"")
-        data: bytes = self._response.raw.read1(CHUNK_SIZE, decode_content=True)
+        data: bytes = self._response.raw.read1(READ_SIZE, decode_content=True)
         return data
 
     def _socket(self) -> socket.socket | None:
-        """Return the socket; None if there is none to wait for, as after HTTP/1.0."""
+        """Return the socket; None if urllib3 has let go of it."""
         connection = getattr(self._response.raw, "connection", None)
         return getattr(connection, "sock", None)
 
@@ -246,11 +277,13 @@ class ResponseStream:
         sock = self._socket()
         if sock is not None:
             timeout, end = sock.gettimeout(), time.monotonic() + DRAIN_SECONDS
-            with self._reading, contextlib.suppress(*_ERRORS):
-                sock.settimeout(DRAIN_SECONDS)
-                while time.monotonic() < end and self._read():
-                    pass
-                sock.settimeout(timeout)
+            # After an error the connection is dropped, with the timeout that it has by then.
+            with self._read_lock, contextlib.suppress(*_ERRORS):
+                while (left := end - time.monotonic()) > 0:
+                    sock.settimeout(left)
+                    if not self._read():
+                        sock.settimeout(timeout)
+                        break
         self.close()
 
     def close(self) -> None:
@@ -259,11 +292,11 @@ class ResponseStream:
         If another thread is reading, it closes the response once its read returns.
         """
         self._closed = True
-        if self._reading.acquire(blocking=False):
+        if self._read_lock.acquire(blocking=False):
             try:
                 self._response.close()
             finally:
-                self._reading.release()
+                self._read_lock.release()
 
 
 def _never_connected(error: Exception) -> bool:
@@ -275,15 +308,20 @@ def _never_connected(error: Exception) -> bool:
 
 class _Session(requests.Session):
     def get_redirect_target(self, resp: requests.Response) -> None:
-        """Return None, because requests reads the body of a redirect even if not following it."""
+        """Follow no redirect. requests reads its body even when told not to follow it."""
+        return None
 
 
 class _Adapter(requests.adapters.HTTPAdapter):
+    """An adapter that turns TCP keep-alive on, as aiohttp does."""
+
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        """Turn TCP keep-alive on, as aiohttp does."""
-        keep_alive = (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        options = [*urllib3.connection.HTTPConnection.default_socket_options, keep_alive]
-        super().init_poolmanager(*args, **kwargs, socket_options=options)
+        """Make the pools of direct connections."""
+        super().init_poolmanager(*args, **kwargs, socket_options=_SOCKET_OPTIONS)
+
+    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
+        """Return the pools of connections through a proxy."""
+        return super().proxy_manager_for(proxy, **kwargs, socket_options=_SOCKET_OPTIONS)
 
     def close(self) -> None:
         """Close the idle connections, which urllib3 leaves to the garbage collector."""
@@ -297,7 +335,7 @@ class _Adapter(requests.adapters.HTTPAdapter):
 
 def _new_session() -> requests.Session:
     session = _Session()
-    # The environment's proxies are read for both clients alike, and .netrc is not read at all.
+    # `Network` reads the environment for both clients alike, and .netrc must not be read.
     session.trust_env = False
     adapter = _Adapter(pool_maxsize=POOL_SIZE)
     session.mount("https://", adapter)

@@ -187,7 +187,7 @@ def test_total_timeout_of_an_endless_reply(driver: Driver) -> None:
 
 def test_no_retry_beyond_the_total_timeout(dead_port: int, driver: Driver) -> None:
     site = f"http://127.0.0.1:{dead_port}"
-    policy = RetryPolicy(backoff=3600)
+    policy = RetryPolicy(backoff=3600, max_backoff=3600)
     with driver.client(site, retry=policy, timeout=Timeout(total=60)) as client:
         with pytest.raises(ConnectError):
             client.generate("Hi")

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import io
 import os
+import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pytest
 
 from chatgpt4online import (
+    AsyncClient,
+    ChatError,
+    NonceRejected,
+    QueryRejected,
     Timeout,
     TransportError,
     UsageError,
@@ -182,6 +189,114 @@ def test_early_rejection_of_a_slow_upload(driver: Driver) -> None:
     with LoopbackServer(ai_site(upload)) as server, driver.client(server.url) as client:
         assert client.upload(Slow(content)).id == "f1"
         assert content in server.requests[-1].body
+
+
+class EarlySite:
+    """A site that begins its response to an upload before it has read the form.
+
+    Attributes:
+        forms: What it has read of each form.
+    """
+
+    def __init__(self, body: dict[str, Any], status: int, *, read_all: bool) -> None:
+        self.forms: list[bytes] = []
+        self.url = ""
+        self._head, _, self._body = response(body, status).partition(b"\r\n\r\n")
+        self._read_all = read_all
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._thread = threading.Thread(target=self._serve)
+
+    def __enter__(self) -> Self:
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        self._thread.start()
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        self._thread.join()
+
+    def _serve(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                sock, _ = self._listener.accept()
+                sock.settimeout(WAIT_LIMIT)
+                with sock, sock.makefile("rb") as file:
+                    self._answer(sock, file)
+
+    def _answer(self, sock: socket.socket, file: io.BufferedReader) -> None:
+        head = b"".join(iter(file.readline, b"\r\n")).lower()
+        length = int(head.partition(b"content-length: ")[2].split(b"\r\n")[0] or 0)
+        if b"start_session" in head:
+            file.read(length)
+            sock.sendall(response(SESSION, 200, "Connection: close"))
+        elif self._read_all or self.forms:
+            sock.sendall(self._head + b"\r\nConnection: close\r\n\r\n")
+            self.forms.append(file.read(length))
+            sock.sendall(self._body)
+        else:
+            self.forms.append(file.read(1000))
+            refused = {"code": "rest_cookie_invalid_nonce", "message": "m"}
+            sock.sendall(response(refused, 403, "Connection: close"))
+            while file.read(65536):
+                pass
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "error"),
+    [
+        ({"success": True, "data": {"id": "f1"}}, 200, None),
+        ({"success": False, "message": "too large"}, 413, QueryRejected),
+        ({"code": "rest_forbidden", "message": "m"}, 403, NonceRejected),
+    ],
+)
+def test_response_begins_during_the_upload(
+    body: dict[str, Any], status: int, error: type[ChatError] | None, driver: Driver
+) -> None:
+    content = bytes(3_000_000)
+    timeout = Timeout(idle=WAIT_LIMIT)
+    with (
+        EarlySite(body, status, read_all=True) as site,
+        driver.client(site.url, timeout=timeout) as client,
+    ):
+        with pytest.raises(error) if error else contextlib.nullcontext():
+            assert client.upload(content).id == "f1"
+    assert all(content in form for form in site.forms)
+
+
+def test_second_try_of_a_slow_file_is_complete(driver: Driver) -> None:
+    """The site refuses the nonce while the first try is still reading the file."""
+
+    class Slow(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            pause.wait(0.05)
+            return super().read(size)
+
+    pause = threading.Event()
+    content = b"".join(bytes([letter]) * 65536 for letter in b"ABCDEF")
+    stored = {"success": True, "data": {"id": "f1"}}
+    with EarlySite(stored, 200, read_all=False) as site, driver.client(site.url) as client:
+        assert client.upload(Slow(content)).id == "f1"
+    assert len(site.forms) == 2
+    assert content in site.forms[1]
+
+
+def test_file_is_closed_before_the_stream_is_used(site: LocalSite, picture: Path) -> None:
+    async def main() -> None:
+        async with AsyncClient(site.url) as client:
+            with picture.open("rb") as opened:
+                stream = client.stream("Hi", files=[opened])
+            with pytest.raises(UsageError, match=r"Cannot read dot\.png: seek of closed file\."):
+                await stream.read()
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("files", ["dot.png", b"bytes"])
+def test_files_must_be_a_list(files: Any, driver: Driver) -> None:
+    with driver.client("http://127.0.0.1:1") as client:
+        with pytest.raises(UsageError, match="must be a list"):
+            client.generate("Hi", files=files)
 
 
 def test_site_stops_reading_an_upload(driver: Driver) -> None:

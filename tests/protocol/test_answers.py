@@ -229,7 +229,7 @@ def test_any_failure_is_a_documented_error(
     assert isinstance(explain_failure(new_site(), response, payload, head, ""), ChatError)
     if payload is not None:
         read_reply(payload, head, None)
-        read_approval(payload, head)
+        read_approval(new_site(), payload, head)
 
 
 @given(st.integers(100, 599), st.binary(max_size=100))
@@ -286,12 +286,13 @@ def test_removed_secrets_do_not_change_the_kind_of_error(
     ("approval", "tool", "arguments"),
     [
         ({"tool": "delete", "args": {"ID": 7}}, "delete", {"ID": 7}),
+        ({"tool": "<b>de\nlete</b>", "args": {}}, "de lete", {}),
         ({"tool": None, "args": []}, "", {}),
         ({}, "", {}),
     ],
 )
 def test_approval(approval: dict[str, Any], tool: str, arguments: dict[str, Any]) -> None:
-    error = read_approval({"success": True, "reply": "", "approval": approval}, "part")
+    error = read_approval(new_site(), {"success": True, "reply": "", "approval": approval}, "part")
     assert error is not None
     assert (error.tool, error.arguments, error.partial_text) == (tool, arguments, "part")
     assert not error.retryable
@@ -299,4 +300,4 @@ def test_approval(approval: dict[str, Any], tool: str, arguments: dict[str, Any]
 
 @pytest.mark.parametrize("payload", [{}, {"approval": None}, {"approval": True}, {"approval": []}])
 def test_no_approval(payload: dict[str, Any]) -> None:
-    assert read_approval(payload, "") is None
+    assert read_approval(new_site(), payload, "") is None

@@ -172,7 +172,7 @@ def test_bytes_after_the_end_are_ignored() -> None:
     assert reader.finished
     assert reader.feed(FAILED + live("more")) == []
     assert reader.finish() == []
-    reader.interrupted(ChatTimeout("late"))
+    reader.fail(ChatTimeout("late"))
     assert reader.result().text == "Hi"
 
 
@@ -191,7 +191,7 @@ def test_interrupted_reply() -> None:
     reader.feed(live("Hello"))
     error = TransportError("The connection failed.")
     error.__cause__ = cause
-    reader.interrupted(error)
+    reader.fail(error)
     with pytest.raises(IncompleteReply) as caught:
         reader.result()
     assert str(caught.value) == "The reply broke off after 5 characters: The connection failed."
