@@ -68,10 +68,12 @@ def test_a_retry_policy_that_makes_no_sense(wrong: dict[str, Any]) -> None:
         (RETRYABLE, lambda error: False, True),
         (KeyboardInterrupt(), lambda error: True, False),
         (OSError(), lambda error: True, False),
+        (UsageError("u"), lambda error: True, False),
     ],
 )
 def test_which_errors_are_retried(error: BaseException, retry_if: Any, retried: bool) -> None:
     assert RetryPolicy(retry_if=retry_if).retries(error) is retried
+    assert not RetryPolicy(attempts=1, retry_if=retry_if).retries(error)
 
 
 @pytest.mark.parametrize(("seconds", "retried"), [(50.0, True), (51.0, False), (None, True)])

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 
 import pytest
 
 import chatgpt4online
-from chatgpt4online import ConnectError, Timeout, UsageError, astream
+from chatgpt4online import ConnectError, EndEvent, Timeout, UsageError, astream
 from chatgpt4online.server import LocalSite
 
 from .drivers import NO_RETRY, AsyncDriver
+from .loopback import CHUNKED, LoopbackServer, ai_site, chunk, end, live, stall
 
 REPLY = "You said: Hi (1 word)"
 
@@ -74,6 +76,27 @@ def test_failed_calls_close_their_clients(dead_port: int) -> None:
         with pytest.raises(UsageError):
             call("", site)
     asyncio.run(run())
+
+
+def test_cancelled_close_closes_the_client() -> None:
+    """While the stream waits for the end of the body, after the reply."""
+
+    async def run(site: str) -> None:
+        stream = astream("Hi", site)
+        async with contextlib.aclosing(stream.events()) as events:
+            async for event in events:
+                if isinstance(event, EndEvent):
+                    break
+        closing = asyncio.create_task(stream.close())
+        await asyncio.sleep(0)
+        closing.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await closing
+
+    with LoopbackServer(ai_site(stall(CHUNKED + chunk(live("Hello")) + chunk(end())))) as server:
+        driver = AsyncDriver()
+        driver.runner.run(run(server.url))
+        driver.close()
 
 
 @pytest.mark.parametrize("read", ["nothing", "a piece"])

@@ -17,6 +17,9 @@ from ..loopback import (
     LoopbackServer,
     Received,
     ai_site,
+    end,
+    response,
+    send,
 )
 
 
@@ -54,6 +57,13 @@ def test_credentials_override_headers_and_last_duplicate_wins(driver: Driver) ->
         (prompt,) = server.prompts
     assert prompt.headers["x-mine"] == "2"
     assert prompt.headers["authorization"] == "Basic YW5uOnB3"
+
+
+def test_long_response_header(driver: Driver) -> None:
+    """Such as a Content-Security-Policy."""
+    reply = response(end(), 200, "X-Long: " + "x" * 60_000)
+    with LoopbackServer(ai_site(send(reply))) as server, driver.client(server.url) as client:
+        assert client.generate("Hi").text == "Hello"
 
 
 def test_string_enum_headers(driver: Driver) -> None:

@@ -31,6 +31,7 @@ from ..loopback import (
     Handler,
     LoopbackServer,
     Received,
+    ai_site,
     chunk,
     cut,
     live,
@@ -127,6 +128,18 @@ def test_errors_and_logs(name: str, driver: Driver, all_logs: pytest.LogCaptureF
     assert_no_secrets(error_details(pickle.loads(pickle.dumps(error))))
     assert_no_secrets(all_logs.text)
     assert PROMPT not in all_logs.text
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["Set-Cookie {}", "Set-Cookie : {}", "Set-Cookie: {}\0", "Set-Cookie: " + "x" * 70000 + "{}"],
+)
+def test_malformed_headers(header: str, driver: Driver) -> None:
+    """The client has never seen the cookie before, so it cannot recognize it."""
+    head = "HTTP/1.1 200 OK\r\n" + header.format(COOKIE) + "\r\n\r\n"
+    with LoopbackServer(ai_site(send(head.encode()))) as server:
+        error = failure_of(driver, server.url)
+    assert_no_secrets(error_details(error))
 
 
 @pytest.mark.parametrize("name", ["close", "WordPress error", "rejected"])

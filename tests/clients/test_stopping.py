@@ -172,9 +172,8 @@ def test_close_client_from_another_task(stalled_site: StalledSite) -> None:
 
 
 def check_closed(error: ChatError, stalled_site: StalledSite) -> None:
-    # A closed client sends no retry, and says so.
-    kinds = {"reply": IncompleteReply, "backoff": UsageError}
-    assert type(error) is kinds.get(stalled_site.phase, TransportError)
+    kind = IncompleteReply if stalled_site.phase == "reply" else TransportError
+    assert type(error) is kind
     if stalled_site.phase == "reply":
         assert isinstance(error, IncompleteReply)
         assert error.partial_text == "Hello"

@@ -25,6 +25,7 @@ from ..loopback import (
     Received,
     ai_site,
     chunk,
+    cut,
     end,
     live,
     response,
@@ -75,6 +76,18 @@ def test_partial_chunk_in_the_async_client(driver: Driver) -> None:
         assert next(stream) == "one"
         received.set()
         assert list(stream) == ["two"]
+
+
+def test_text_of_a_cut_chunk(driver: Driver) -> None:
+    """Events that arrived in an unfinished HTTP chunk."""
+    whole = chunk(live("one") + live("two") + end("onetwo"))
+    cut_inside = cut(CHUNKED + whole[: whole.index(b"two") - 20])
+    with LoopbackServer(ai_site(cut_inside)) as server, driver.client(server.url) as client:
+        stream = client.stream("Hi")
+        assert next(stream) == "one"
+        with pytest.raises(IncompleteReply) as caught:
+            next(stream)
+    assert caught.value.partial_text == "one"
 
 
 def test_pieces_of_a_response_with_content_length(driver: Driver) -> None:
@@ -221,12 +234,16 @@ def test_rejected_stream_raises_the_same_error_again() -> None:
             for _ in range(2):
                 with pytest.raises(QueryRejected):
                     await anext(stream)
+                with pytest.raises(QueryRejected):
+                    await stream
             with pytest.raises(QueryRejected):
                 _ = stream.reply
             closed = client.stream("Hi")
             await closed.close()
             with pytest.raises(IncompleteReply, match="before its end"):
                 await anext(closed)
+            with pytest.raises(IncompleteReply, match="before its end"):
+                await closed
 
     driver.runner.run(run())
     driver.close()
