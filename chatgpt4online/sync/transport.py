@@ -226,12 +226,12 @@ class ResponseStream:
     def _received_before(self, error: Exception) -> bytes:
         """Return the beginning of a chunk that was cut off."""
         cause = find_cause(error)
-        if (
-            isinstance(cause, http.client.IncompleteRead)
-            and "Content-Encoding" not in self._response.headers
-        ):
-            return cause.partial
-        return b""
+        compressed = "Content-Encoding" in self._response.headers
+        if not isinstance(cause, http.client.IncompleteRead) or compressed:
+            return b""
+        # urllib3 has an error of that kind which only counts the bytes.
+        partial: object = cause.partial
+        return partial if isinstance(partial, bytes) else b""
 
     def _read(self) -> bytes:
         if self._chunks is not None:
