@@ -187,7 +187,7 @@ def signature_of(member: Any) -> list[tuple[str, Any, Any, str]]:
         (item.name, item.kind, item.default, as_sync(str(item.annotation)))
         for item in signature.parameters.values()
     ]
-    result = str(signature.return_annotation).replace("AsyncIterator", "Iterator")
+    result = re.sub(r"AsyncGenerator\[(\w+), None\]", r"Iterator[\1]", signature.return_annotation)
     return [*parameters, ("return", None, None, as_sync(result))]
 
 

@@ -187,7 +187,8 @@ class Client:
             file: A path, bytes, or a file open in binary mode, which is not closed.
             filename: Its name on the site. Default: its local name, or ``file`` for bytes.
             purpose: What it is for, as the site's files are labeled. Default: ``N/A``.
-            progress: Called as ``progress(sent, total)``, in bytes. Default: none.
+            progress: Called as ``progress(sent, total)``, in bytes, by `AsyncClient` in a thread.
+                Default: none.
 
         Raises:
             UsageError: There is no such file, or it cannot be read.

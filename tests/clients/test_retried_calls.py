@@ -18,6 +18,7 @@ from chatgpt4online.errors import (
     ReplyError,
     RouteNotFound,
     StatusError,
+    TransportError,
     UsageError,
 )
 
@@ -199,7 +200,7 @@ def test_close_during_backoff(driver: Driver) -> None:
 
     with LoopbackServer(ai_site(send(response("", 500)))) as server:
         client = driver.client(server.url, retry=RetryPolicy(backoff=0.01, retry_if=retry_if))
-        with pytest.raises(UsageError, match="closed"):
+        with pytest.raises(TransportError, match="closed"):
             client.generate("Hi")
         assert len(server.prompts) == 1
         assert closing

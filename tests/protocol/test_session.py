@@ -187,8 +187,8 @@ def test_session_in_a_response(body: str, session: Session) -> None:
         ("http://a.b/chat/", [PLAIN_PAGE, NOT_FOUND], RouteNotFound, "AI Engine was not found"),
         ("http://a.b/chat/", [redirect("https://www.a.b/chat/")], StatusError, "another host"),
         ("http://a.b", [redirect("https://www.a.b/wp-json/")], StatusError, "another host"),
-        ("http://a.b", [Response(301)] * 6, StatusError, "in circles"),
-        ("http://a.b/chat/", [redirect("/chat/")] * 6, StatusError, "in circles"),
+        ("http://a.b", [Response(301)] * 6, StatusError, "endlessly"),
+        ("http://a.b/chat/", [redirect("/chat/")] * 6, StatusError, "endlessly"),
         ("http://a.b/chat/", [PLAIN_PAGE, redirect("/x")], RouteNotFound, "AI Engine"),
         (
             "http://a.b",
