@@ -33,6 +33,7 @@ from ..loopback import (
     chunk,
     end,
     live,
+    reply_with,
 )
 from .conversations import contents, echo_bot
 
@@ -150,6 +151,17 @@ def test_regenerate(driver: Driver) -> None:
         for name in ("newMessage", "previousResponseId", "chatId"):
             assert second[name] == third[name]
         assert [item["content"] for item in third["messages"]] == ["one", "reply 1"]
+
+
+def test_lone_surrogates_in_a_reply(driver: Driver) -> None:
+    """They cannot be sent back, which the following turn must survive."""
+    reply = reply_with(end("one\ud83d", responseId="r\ud83d"))
+    with LoopbackServer(ai_site(reply)) as server, driver.client(server.url) as client:
+        conversation = client.conversation()
+        conversation.generate("Hi")
+        conversation.generate("Again")
+        assert server.prompts[1].json["previousResponseId"] == "r?"
+        assert server.prompts[1].json["messages"][1]["content"] == "one?"
 
 
 def test_fork(site: LocalSite, driver: Driver) -> None:

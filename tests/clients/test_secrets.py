@@ -34,6 +34,7 @@ from ..loopback import (
     ai_site,
     chunk,
     cut,
+    end,
     live,
     response,
     send,
@@ -86,6 +87,7 @@ RESPONSES: dict[str, Handler] = {
     "failed end event": echoing(
         lambda text: response(event("end", json.dumps({"success": False, "message": text})))
     ),
+    "approval": echoing(lambda text: response(end("", approval={"tool": text}))),
     "malformed end event": echoing(lambda text: response(event("end", text))),
     "long line": echoing(lambda text: response(f"data: {text}" + "x" * 9000)),
     "status line": echoing(lambda text: text.encode() + b"\r\n\r\n"),

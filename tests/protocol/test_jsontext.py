@@ -10,7 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chatgpt4online.errors import UsageError
-from chatgpt4online.protocol.jsontext import encode_json, find_object, parse_json, unescape
+from chatgpt4online.protocol.jsontext import (
+    encode_json,
+    find_object,
+    parse_json,
+    sendable,
+    unescape,
+)
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
@@ -75,6 +81,15 @@ def test_find_object_in_any_text(text: str) -> None:
 @given(st.text())
 def test_unescape(text: str) -> None:
     assert unescape(json.dumps(text)[1:-1]) == text
+
+
+@given(st.text(st.characters()))
+def test_sendable(text: str) -> None:
+    sent = sendable(text)
+    encode_json({"text": sent})
+    assert len(sent) == len(text)
+    if text.isascii():
+        assert sent == text
 
 
 def test_encode_json() -> None:

@@ -204,6 +204,12 @@ def test_text_query(options: dict[str, Any], body: dict[str, Any]) -> None:
     assert json_of(script.requests[0]) == body
 
 
+@pytest.mark.parametrize("message", ["", " ", None, ["Hi"]])
+def test_text_query_without_text(message: Any) -> None:
+    with pytest.raises(UsageError, match="query must be a string"):
+        Script(new_site()).run(text_query(new_site(), message, {}))
+
+
 def test_text_query_with_a_reserved_name() -> None:
     with pytest.raises(UsageError, match="token is not a chat parameter"):
         Script(new_site()).run(text_query(new_site(), "Hi", {"token": "x"}))
