@@ -204,10 +204,10 @@ class ResponseStream:
             raise client_closed(self._url)
         if self._failure is not None:
             raise self._failure
-        timeout, sock = self._deadline.cap(self._idle), self._socket()
+        left = self._deadline.left()  # raises if no time is left
         try:
-            if sock is not None:
-                sock.settimeout(timeout)
+            if left is not None and (sock := self._socket()) is not None:
+                sock.settimeout(self._deadline.cap(self._idle))
             with self._read_lock:
                 data = self._read()
         except _ERRORS as error:
