@@ -40,7 +40,7 @@ class Deadline:
         return self._end is not None and time.monotonic() >= self._end
 
     def left(self) -> float | None:
-        """Return the seconds that are left, or None for no deadline; raise if none are left."""
+        """Return the remaining seconds, or None without a deadline; raise if the time is up."""
         if self._end is None:
             return None
         left = self._end - time.monotonic()

@@ -154,7 +154,7 @@ class Transport:
             self._in_flight.discard(waiting)
 
     def _longest_wait(self) -> float | None:
-        """Return the seconds until the response begins, or None for no limit."""
+        """Return how many seconds to wait for the response to begin; None means no limit."""
         timeout = self._network.timeout
         if timeout.connect is None or timeout.idle is None:
             return None

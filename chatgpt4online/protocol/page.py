@@ -10,7 +10,7 @@ from html.parser import HTMLParser
 from typing import Any
 
 from .address import announced_root, link_header_root
-from .jsontext import parse_object, read_count, read_field
+from .jsontext import parse_object, read_count, read_field, sendable
 from .site import Bot, Session, read_nonce, read_session_id
 
 # What a page does not show. If it is unclosed, it reaches to the end of the page.
@@ -27,7 +27,7 @@ class PageBot:
 
     Attributes:
         bot_id: The value for `bot_id`; None for a chatbot that is defined on its page.
-        custom_id: The value for `custom_id`; None for any other chatbot.
+        custom_id: The value for `custom_id`; None for a chatbot of the site.
         context_id: The id of the page; None if not given.
         start_sentence: What the chatbot says first, or an empty string.
         input_limit: Longest message in characters; None if not given.
@@ -129,7 +129,7 @@ def _read_bot(system: Mapping[str, Any], params: Mapping[str, Any]) -> PageBot:
         bot_id=_text(system.get("botId")),
         custom_id=_text(system.get("customId")),
         context_id=context_id if isinstance(context_id, int) else _text(context_id),
-        start_sentence=sentence.encode("utf-8", "replace").decode(),
+        start_sentence=sendable(sentence),
         input_limit=read_count(params, "textInputMaxLength") or None,
         uploads=any(uploads) if uploads else None,
         max_uploads=read_count(params, "maxUploads") or None,

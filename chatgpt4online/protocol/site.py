@@ -90,7 +90,8 @@ class Site:
     def renew_nonce(self, used: Session, nonce: object) -> None:
         """Use the next nonce, which came with the response to a request of session `used`.
 
-        It is ignored if another session was opened meanwhile: a nonce belongs to its session.
+        It is ignored if another session has been opened since, because a nonce belongs to its
+        session.
         """
         new = read_nonce(nonce)
         if new is None or new == used.nonce:

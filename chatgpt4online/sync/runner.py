@@ -30,7 +30,6 @@ class Runner:
         self._settings = settings
         self._transport = Transport(settings.network, settings.site, session)
         self._opening = Lock()
-        self._failed_openings = 0
         self._opening_error: ChatError | None = None
         self._closing = Event()
 
@@ -84,11 +83,11 @@ class Runner:
 
     def _open_session(self, deadline: Deadline) -> None:
         """Open a session, or wait while another thread opens one, and fail if it fails."""
-        failed, left = self._failed_openings, deadline.left()
+        known, left = self._opening_error, deadline.left()
         if not self._opening.acquire(timeout=-1 if left is None else left):  # -1 is no limit
             raise deadline.error()
         try:
-            if self._opening_error is not None and self._failed_openings > failed:
+            if self._opening_error is not None and self._opening_error is not known:
                 # A copy, because each thread adds its own traceback to what it raises.
                 raise copy.copy(self._opening_error) from self._opening_error.__cause__
             if self._settings.site.session is None:
@@ -96,8 +95,7 @@ class Runner:
             self._opening_error = None
         except ChatError as error:
             # If only the time of this call was over, those who wait try for themselves.
-            if self._failed_openings == failed and not deadline.expired():
-                self._failed_openings += 1
+            if self._opening_error is known and not deadline.expired():
                 self._opening_error = copy.copy(error)
                 self._opening_error.__cause__ = error.__cause__
             raise
