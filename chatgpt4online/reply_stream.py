@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from .errors import ChatError, IncompleteReply, UsageError
+from .errors import ChatError, IncompleteReply
 from .models import EndEvent, Event, Message, Piece, Reply, TextEvent
-from .protocol.chat import ReplyReader
+from .protocol.chat import ReplyReader, not_complete
 
 
 class BaseReplyStream:
@@ -47,7 +47,7 @@ class BaseReplyStream:
             return self._reader.result()
         if self.done:
             raise self._closed_early()
-        raise UsageError("The reply is not complete; read the stream to its end first.")
+        raise not_complete()
 
     def _closed_early(self) -> ChatError:
         return self._opening_error or IncompleteReply(

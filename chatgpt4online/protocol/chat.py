@@ -211,9 +211,7 @@ class ReplyReader:
     def result(self) -> Reply:
         """Return the complete reply, or raise what went wrong."""
         if self.reply is None:
-            raise self.error or UsageError(
-                "The reply is not complete; read the stream to its end first."
-            )
+            raise self.error or not_complete()
         return self.reply
 
     def feed(self, data: bytes) -> list[Piece]:
@@ -287,6 +285,11 @@ class ReplyReader:
         error = explain_failure(self._site, self._response, payload, head, self.text)
         _add_length_hint(error, self._turn)
         return error
+
+
+def not_complete() -> UsageError:
+    """Return the error for asking for a reply before its end."""
+    return UsageError("The reply is not complete; read the stream to its end first.")
 
 
 def _add_length_hint(error: ChatError, turn: Turn) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,19 +19,6 @@ from chatgpt4online.server import LocalSite
 
 from ..drivers import Driver
 from ..loopback import SESSION, Connection, LoopbackServer, Received, response
-
-
-@pytest.fixture
-def site() -> Iterator[LocalSite]:
-    with LocalSite() as running:
-        yield running
-
-
-@pytest.fixture
-def picture(tmp_path: Path) -> Path:
-    path = tmp_path / "dot.png"
-    path.write_bytes(b"\x89PNG" + bytes(200_000))
-    return path
 
 
 def test_prompt_with_files(site: LocalSite, picture: Path, driver: Driver) -> None:

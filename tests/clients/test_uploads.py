@@ -8,7 +8,6 @@ import io
 import os
 import socket
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Self
 
@@ -27,19 +26,6 @@ from chatgpt4online.server import LocalSite
 
 from ..drivers import Driver
 from ..loopback import SESSION, WAIT_LIMIT, Connection, LoopbackServer, Received, ai_site, response
-
-
-@pytest.fixture
-def site() -> Iterator[LocalSite]:
-    with LocalSite() as running:
-        yield running
-
-
-@pytest.fixture
-def picture(tmp_path: Path) -> Path:
-    path = tmp_path / "dot.png"
-    path.write_bytes(b"\x89PNG" + bytes(200_000))
-    return path
 
 
 def inputs(picture: Path) -> list[Any]:
