@@ -33,9 +33,10 @@ _MODULES = {
     "aio.stream": ("AsyncReplyStream",),
     "config": ("Limits", "RetryPolicy", "Timeout"),
     "errors": (
-        "ApprovalRequired", "Blocked", "ChatError", "ChatTimeout", "ConnectError",
-        "IncompleteReply", "LimitReached", "NonceRejected", "ProtocolError", "QueryRejected",
-        "ReplyError", "RouteNotFound", "StatusError", "TransportError", "UsageError",
+        "ApprovalRequired", "AuthenticationError", "Blocked", "ChatError", "ChatTimeout",
+        "ConnectError", "IncompleteReply", "LimitReached", "NonceRejected", "PromptTooLong",
+        "ProtocolError", "QueryRejected", "RateLimited", "ReplyError", "RouteNotFound",
+        "StatusError", "TransportError", "UsageError",
     ),
     "models": (
         "Action", "ActivityEvent", "Block", "EndEvent", "Event", "Message", "Reply", "Shortcut",
@@ -62,9 +63,9 @@ if TYPE_CHECKING:
     from .aio.stream import AsyncReplyStream
     from .config import Limits, RetryPolicy, Timeout
     from .errors import (
-        ApprovalRequired, Blocked, ChatError, ChatTimeout, ConnectError, IncompleteReply,
-        LimitReached, NonceRejected, ProtocolError, QueryRejected, ReplyError, RouteNotFound,
-        StatusError, TransportError, UsageError,
+        ApprovalRequired, AuthenticationError, Blocked, ChatError, ChatTimeout, ConnectError,
+        IncompleteReply, LimitReached, NonceRejected, PromptTooLong, ProtocolError, QueryRejected,
+        RateLimited, ReplyError, RouteNotFound, StatusError, TransportError, UsageError,
     )
     from .models import (
         Action, ActivityEvent, Block, EndEvent, Event, Message, Reply, Shortcut, StoredFile,
@@ -84,13 +85,13 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Action", "ActivityEvent", "ApprovalRequired", "AsyncClient", "AsyncConversation",
-    "AsyncReplyStream", "Block", "Blocked", "ChatError", "ChatTimeout", "Chatbot",
-    "Chatgpt4Online", "Client", "ConnectError", "Conversation", "Discussion", "EndEvent", "Era",
-    "Event", "IncompleteReply", "LimitReached", "Limits", "Message", "NonceRejected", "PageBot",
-    "ProtocolError", "QueryRejected", "Reply", "ReplyError", "ReplyStream", "RetryPolicy",
-    "RouteNotFound", "Shortcut", "SiteInfo", "StatusError", "StoredFile", "TextEvent", "Timeout",
-    "TransportError", "Usage", "UsageError", "agenerate", "astream", "fold_prompt", "generate",
-    "stream",
+    "AsyncReplyStream", "AuthenticationError", "Block", "Blocked", "ChatError", "ChatTimeout",
+    "Chatbot", "Chatgpt4Online", "Client", "ConnectError", "Conversation", "Discussion",
+    "EndEvent", "Era", "Event", "IncompleteReply", "LimitReached", "Limits", "Message",
+    "NonceRejected", "PageBot", "PromptTooLong", "ProtocolError", "QueryRejected", "RateLimited",
+    "Reply", "ReplyError", "ReplyStream", "RetryPolicy", "RouteNotFound", "Shortcut", "SiteInfo",
+    "StatusError", "StoredFile", "TextEvent", "Timeout", "TransportError", "Usage", "UsageError",
+    "agenerate", "astream", "fold_prompt", "generate", "stream",
 ]
 # fmt: on
 

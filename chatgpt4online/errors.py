@@ -68,6 +68,10 @@ class StatusError(ChatError):
         self.retry_after = retry_after
 
 
+class AuthenticationError(StatusError):
+    """The site refused the user name and password, or the token."""
+
+
 class NonceRejected(StatusError):
     """The site refused the nonce, even one from a new session."""
 
@@ -78,6 +82,10 @@ class RouteNotFound(StatusError):
 
 class Blocked(StatusError):
     """Something in front of the site answered: a bot wall, a rate limit or a maintenance page."""
+
+
+class RateLimited(Blocked):
+    """Something in front of the site asks to send fewer requests (HTTP 429)."""
 
 
 class ProtocolError(ChatError):
@@ -112,6 +120,28 @@ class ReplyError(ChatError):
 
 class QueryRejected(ReplyError):
     """The site refused the message: too long, banned, moderated, empty, or no such chatbot."""
+
+
+class PromptTooLong(QueryRejected):
+    """The message is longer than the site accepts.
+
+    Attributes:
+        length: Its length in characters; None if unknown.
+        limit: The most characters that the site accepts; None if unknown.
+    """
+
+    def __init__(
+        self,
+        text: str = "",
+        *,
+        message: str = "",
+        status: int = 200,
+        length: int | None = None,
+        limit: int | None = None,
+    ) -> None:
+        super().__init__(text, message=message, status=status)
+        self.length = length
+        self.limit = limit
 
 
 class LimitReached(ReplyError):

@@ -12,14 +12,17 @@ import chatgpt4online
 from chatgpt4online import errors
 from chatgpt4online.errors import (
     ApprovalRequired,
+    AuthenticationError,
     Blocked,
     ChatError,
     ChatTimeout,
     IncompleteReply,
     LimitReached,
     NonceRejected,
+    PromptTooLong,
     ProtocolError,
     QueryRejected,
+    RateLimited,
     ReplyError,
     RouteNotFound,
     StatusError,
@@ -37,6 +40,7 @@ EXAMPLES: list[ChatError] = [
     ChatTimeout("t", retryable=True),
     StatusError("t", status=500, code="c", message="m", retry_after=1.5, retryable=True),
     Blocked("t", status=503, retry_after=0.0),
+    PromptTooLong("t", message="m", status=403, length=600, limit=512),
     ProtocolError("t", partial_text="p"),
     ReplyError("t", message="m", status=500, partial_text="p"),
     ApprovalRequired("t", tool="shell", arguments={"a": [1]}, partial_text="p"),
@@ -49,7 +53,10 @@ def test_the_tree() -> None:
     assert issubclass(UsageError, ValueError)
     assert issubclass(ChatTimeout, TransportError)
     assert issubclass(ChatTimeout, TimeoutError)
-    assert {NonceRejected, RouteNotFound, Blocked} == set(StatusError.__subclasses__())
+    kinds = {AuthenticationError, NonceRejected, RouteNotFound, Blocked}
+    assert kinds == set(StatusError.__subclasses__())
+    assert issubclass(RateLimited, Blocked)
+    assert issubclass(PromptTooLong, QueryRejected)
     assert {QueryRejected, LimitReached, ApprovalRequired} == set(ReplyError.__subclasses__())
 
 

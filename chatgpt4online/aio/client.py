@@ -276,7 +276,7 @@ class AsyncClient:
         """Return the site's chatbots, through its public API.
 
         Raises:
-            ChatError: The call failed; `StatusError` if the site refuses the credentials.
+            ChatError: The call failed; `AuthenticationError` if the site refuses the credentials.
         """
         return await self._runner.run(lambda: public_api.list_chatbots(self._site))
 
@@ -286,7 +286,7 @@ class AsyncClient:
         It is the site's own object, such as ``{"type": "user", "value": "ann"}``.
 
         Raises:
-            ChatError: The call failed; `StatusError` if the site refuses the credentials.
+            ChatError: The call failed; `AuthenticationError` if the site refuses the credentials.
         """
         return await self._runner.run(lambda: public_api.check_auth(self._site))
 
@@ -298,7 +298,7 @@ class AsyncClient:
             options: Parameters of the query, by the plugin's own names.
 
         Raises:
-            ChatError: The call failed; `StatusError` if the site refuses the credentials.
+            ChatError: The call failed; `AuthenticationError` if the site refuses the credentials.
         """
         return await self._runner.run(lambda: public_api.text_query(self._site, message, options))
 

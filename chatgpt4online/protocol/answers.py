@@ -21,6 +21,7 @@ from ..errors import (
     NonceRejected,
     ProtocolError,
     QueryRejected,
+    RateLimited,
     ReplyError,
     RouteNotFound,
     StatusError,
@@ -160,7 +161,8 @@ def _wordpress_error(response: Response, code: str | None, message: str) -> Stat
         )  # fmt: skip
     retry_after = read_retry_after(response.headers)
     said = f": {message}" if message else "."
-    return StatusError(
+    kind = RateLimited if status == 429 else StatusError
+    return kind(
         f"WordPress answered with HTTP status {status}, {code}{said}",
         status=status, code=code, message=message, retry_after=retry_after,
         retryable=status in (429, 503) and retry_after is not None,
@@ -192,7 +194,8 @@ def _foreign_error(response: Response) -> StatusError:
     if status in (403, 429, 503) or (behind_wall and status < 300):
         retry_after = read_retry_after(headers)
         wait = "" if retry_after is None else f" Retry after {retry_after:g} seconds."
-        return Blocked(
+        kind = RateLimited if status == 429 else Blocked
+        return kind(
             f"{what}: a bot wall, a rate limit or a maintenance page is in front of it.{wait} "
             "This library does not bypass bot walls; ask the site's owner.",
             status=status, retry_after=retry_after,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ..errors import NonceRejected, StatusError
+from ..errors import AuthenticationError, NonceRejected
 from .address import route
 from .answers import read_failure
 from .http import ACCEPT_JSON, OPEN_SESSION, SEND_JSON, Flow, Form, Request, Response
@@ -88,7 +88,7 @@ def call_public_api(
         return response
     error = read_failure(site, response)
     if isinstance(error, NonceRejected):
-        raise StatusError(
+        raise AuthenticationError(
             f"The site refused the token or the password (HTTP {error.status}, {error.code}), or "
             "its public API is switched off.",
             status=error.status, code=error.code, message=error.message,

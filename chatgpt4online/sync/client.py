@@ -262,7 +262,7 @@ class Client:
         """Return the site's chatbots, through its public API.
 
         Raises:
-            ChatError: The call failed; `StatusError` if the site refuses the credentials.
+            ChatError: The call failed; `AuthenticationError` if the site refuses the credentials.
         """
         return self._runner.run(lambda: public_api.list_chatbots(self._site))
 
@@ -272,7 +272,7 @@ class Client:
         It is the site's own object, such as ``{"type": "user", "value": "ann"}``.
 
         Raises:
-            ChatError: The call failed; `StatusError` if the site refuses the credentials.
+            ChatError: The call failed; `AuthenticationError` if the site refuses the credentials.
         """
         return self._runner.run(lambda: public_api.check_auth(self._site))
 
@@ -284,7 +284,7 @@ class Client:
             options: Parameters of the query, by the plugin's own names.
 
         Raises:
-            ChatError: The call failed; `StatusError` if the site refuses the credentials.
+            ChatError: The call failed; `AuthenticationError` if the site refuses the credentials.
         """
         return self._runner.run(lambda: public_api.text_query(self._site, message, options))
 

@@ -15,6 +15,7 @@ from chatgpt4online.errors import (
     NonceRejected,
     ProtocolError,
     QueryRejected,
+    RateLimited,
     ReplyError,
     RouteNotFound,
     StatusError,
@@ -144,7 +145,7 @@ def test_failure_in_json(status: int, payload: dict[str, Any], kind: type[ChatEr
         (307, "", {}, StatusError),
         (403, "<html>", {"cf-ray": "x"}, Blocked),
         (403, "", {}, Blocked),
-        (429, "", {}, Blocked),
+        (429, "", {}, RateLimited),
         (503, "<html>", {}, Blocked),
         (404, "<html>", {}, RouteNotFound),
         (500, "<html>", {}, StatusError),
@@ -183,8 +184,10 @@ def test_retry_after_from_before_the_plugin_makes_an_error_retryable(status: int
     assert isinstance(error, Blocked)
     assert (error.retryable, error.retry_after) == (True, 7.0)
     assert "Retry after 7 seconds." in str(error)
+    assert isinstance(error, RateLimited) == (status == 429)
     by_wordpress = fail(status, {"code": "too_many"}, retry_after="7")
-    assert (by_wordpress.retryable, type(by_wordpress)) == (True, StatusError)
+    kind = RateLimited if status == 429 else StatusError
+    assert (by_wordpress.retryable, type(by_wordpress)) == (True, kind)
     by_plugin = fail(status, {"success": False}, retry_after="7")
     assert not by_plugin.retryable
     assert not fail(403, retry_after="7").retryable

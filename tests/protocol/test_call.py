@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from chatgpt4online.errors import (
+    AuthenticationError,
     Blocked,
     ChatError,
     LimitReached,
@@ -197,9 +198,8 @@ def test_public_api_of_a_page_without_a_root() -> None:
 
 def test_public_api_refuses_the_token() -> None:
     script = Script(new_site(), recorded("3.6.2/chunked/api-unauthorized"))
-    with pytest.raises(StatusError, match="refused the token") as caught:
+    with pytest.raises(AuthenticationError, match="refused the token") as caught:
         script.run(call_public_api(script.site, "mwai/v1/x"))
-    assert type(caught.value) is StatusError
     assert (caught.value.status, caught.value.code) == (401, "rest_forbidden")
     assert caught.value.message == "Sorry, you are not allowed to do that."
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from chatgpt4online.errors import ProtocolError, QueryRejected, StatusError, UsageError
+from chatgpt4online.errors import AuthenticationError, ProtocolError, QueryRejected, UsageError
 from chatgpt4online.models import EndEvent, Message, Piece, StoredFile
 from chatgpt4online.protocol.chat import ReplyReader, Turn
 from chatgpt4online.protocol.files import Attachment
@@ -156,9 +156,8 @@ CALLS = pytest.mark.parametrize(
 @CALLS
 def test_token_is_refused(make_call: Callable[[Site], Flow[Any]]) -> None:
     script = Script(new_site(), recorded("3.6.2/chunked/api-unauthorized"))
-    with pytest.raises(StatusError, match="refused the token") as caught:
+    with pytest.raises(AuthenticationError, match="refused the token") as caught:
         script.run(make_call(script.site))
-    assert type(caught.value) is StatusError
     assert caught.value.code == "rest_forbidden"
 
 
