@@ -128,7 +128,7 @@ def test_the_error_tree_is_that_of_the_code() -> None:
         found = re.match(r"^    ((?:[│ ]   ?)*)(?:[├└] )?(\w+)", line)
         if found:
             depth = line.index(found[2])
-            parents = [*parents[: {4: 0, 6: 1, 10: 2}[depth]], found[2]]
+            parents = [*parents[: {4: 0, 6: 1, 10: 2, 14: 3}[depth]], found[2]]
             shown[found[2]] = parents[-2] if len(parents) > 1 else "Exception"
     real = {
         name: kind.__mro__[1].__name__
