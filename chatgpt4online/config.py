@@ -38,6 +38,15 @@ class Timeout:
                 )
 
 
+def read_timeout(timeout: Timeout | float) -> Timeout:
+    """Return a `Timeout`. A number is the total time of a call in seconds."""
+    if isinstance(timeout, Timeout):
+        return timeout
+    if isinstance(timeout, bool) or not isinstance(timeout, int | float):
+        raise UsageError("timeout must be a number of seconds or a Timeout.")
+    return Timeout(total=timeout)
+
+
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
     """How often, and after what delay, a call is tried again.

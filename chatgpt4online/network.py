@@ -29,11 +29,15 @@ _CERTIFICATE_VARIABLES = (
 
 
 class Deadline:
-    """When the total time of a call is over: in so many seconds, or never if that is None."""
+    """When the total time of a call is over, or never if its timeout has no total.
 
-    def __init__(self, seconds: float | None) -> None:
-        self._seconds = seconds
-        self._end = None if seconds is None else time.monotonic() + seconds
+    Attributes:
+        timeout: The timeout of the call, which begins now.
+    """
+
+    def __init__(self, timeout: Timeout) -> None:
+        self.timeout = timeout
+        self._end = None if timeout.total is None else time.monotonic() + timeout.total
 
     def expired(self) -> bool:
         """Return whether no time is left."""
@@ -55,29 +59,26 @@ class Deadline:
 
     def error(self) -> ChatTimeout:
         """Return the error for an expired deadline."""
-        return ChatTimeout(f"The call took longer than {self._seconds:g} seconds (Timeout.total).")
+        return ChatTimeout(
+            f"The call took longer than {self.timeout.total:g} seconds (Timeout.total)."
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """The network settings of a client, checked.
+    """How a client reaches its site, checked.
 
-    `headers` are sent with each request, `cookies` beside those of the site. If `has_credentials`,
-    there are credentials among them that no proxy may read. `environment` has the proxies of the
-    environment when the client was made.
+    `cookies` are sent beside those of the site. If `has_credentials`, there are credentials that no
+    proxy may read. `environment` has the proxies of the environment when the client was made.
     """
 
     proxy: str | None = field(repr=False)
     verify: bool | str
-    headers: Mapping[str, str] = field(repr=False)
     cookies: Mapping[str, str] = field(repr=False)
-    timeout: Timeout
     has_credentials: bool = False
     environment: Mapping[str, str] = field(default_factory=urllib.request.getproxies, repr=False)
 
     def __post_init__(self) -> None:
-        if not isinstance(self.timeout, Timeout):
-            raise UsageError("timeout must be a Timeout, such as Timeout(total=30).")
         if self.proxy is not None and not isinstance(self.proxy, str):
             raise UsageError("proxy must be a URL string.")
         if self.proxy:

@@ -2,17 +2,41 @@
 
 from __future__ import annotations
 
+import random
+import time
 from typing import TYPE_CHECKING, Any
 
 from .config import RetryPolicy
 from .errors import ChatError, StatusError
+from .logs import log_retry
 from .network import Deadline
 
 if TYPE_CHECKING:
     from tenacity import RetryCallState
 
 
-def retry_options(policy: RetryPolicy, first: ChatError, deadline: Deadline) -> dict[str, Any]:
+class Pause:
+    """How long the calls of a client wait because the site has answered with Retry-After."""
+
+    def __init__(self) -> None:
+        self._end = 0.0
+
+    def begin(self, seconds: float) -> None:
+        """Have calls wait for so many seconds, unless they wait longer already."""
+        self._end = max(self._end, time.monotonic() + seconds)
+
+    def left(self, policy: RetryPolicy) -> float:
+        """Return the seconds that a call must wait.
+
+        Up to `backoff` random seconds are added, so that waiting calls do not all go on at once.
+        """
+        left = self._end - time.monotonic()
+        return left + random.uniform(0, policy.backoff) if left > 0 else 0.0
+
+
+def retry_options(
+    policy: RetryPolicy, first: ChatError, deadline: Deadline, pause: Pause
+) -> dict[str, Any]:
     """Return the arguments for tenacity's `Retrying` and `AsyncRetrying`.
 
     `first` is the error of the first attempt, about which the policy was asked already. No retry
@@ -24,13 +48,34 @@ def retry_options(policy: RetryPolicy, first: ChatError, deadline: Deadline) -> 
     backoff = exponential + tenacity.wait_random(0, policy.backoff)
 
     def wait(state: RetryCallState) -> float:
-        error = state.outcome.exception() if state.outcome else None
-        retry_after = error.retry_after if isinstance(error, StatusError) else None
-        return max(min(backoff(state), policy.max_backoff), retry_after or 0.0)
+        return max(min(backoff(state), policy.max_backoff), _retry_after(_error_of(state)))
+
+    def before_sleep(state: RetryCallState) -> None:
+        error = _error_of(state)
+        log_retry(error, state.attempt_number, policy.attempts, state.upcoming_sleep)
+        pause.begin(_retry_after(error))
 
     stop: Any = tenacity.stop_after_attempt(policy.attempts)
     left = deadline.left()
     if left is not None:
         stop = stop | tenacity.stop_before_delay(left)
     retry = tenacity.retry_if_exception(lambda error: error is first or policy.retries(error))
-    return {"stop": stop, "wait": wait, "retry": retry, "reraise": True}
+    return {
+        "stop": stop, "wait": wait, "retry": retry, "before_sleep": before_sleep, "reraise": True,
+    }  # fmt: skip
+
+
+def count_tries(error: ChatError, tries: int) -> None:
+    """Have the text of an error say how many tries were made, if there was more than one."""
+    if tries > 1:
+        error.args = (f"{error} ({tries} tries)",)
+
+
+def _error_of(state: RetryCallState) -> ChatError:
+    error = state.outcome.exception() if state.outcome else None
+    assert isinstance(error, ChatError)
+    return error
+
+
+def _retry_after(error: ChatError) -> float:
+    return (error.retry_after or 0.0) if isinstance(error, StatusError) else 0.0

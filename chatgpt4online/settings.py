@@ -7,14 +7,14 @@ import os
 import time
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from . import __version__
-from .config import Limits, RetryPolicy, Timeout
+from .config import Limits, RetryPolicy, Timeout, read_timeout
 from .errors import UsageError
 from .models import Shortcut
-from .network import Deadline, Network, checked_headers, is_private, merge_headers, parse_cookies
+from .network import Network, checked_headers, is_private, merge_headers, parse_cookies
 from .protocol.address import parse_address
 from .protocol.chat import ReplyReader, Turn, chat, read_parameters
 from .protocol.http import Flow, Response
@@ -41,53 +41,84 @@ class Settings:
     bot: Bot
     uses_api: bool
     network: Network
+    headers: Mapping[str, str] = field(repr=False)
+    timeout: Timeout
     retry: RetryPolicy
 
-    def deadline(self) -> Deadline:
-        """Return the deadline of a call that begins now."""
-        return Deadline(self.network.timeout.total)
+    def with_options(
+        self,
+        timeout: Timeout | float | None,
+        retry: RetryPolicy | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Settings:
+        """Return these settings with other options, as far as they are not None."""
+        new = checked_headers(headers or {})
+        if any(name.lower() in _CREDENTIAL_HEADERS for name in new):
+            raise UsageError(
+                "Authorization and Cookie belong to the site's session: make a client of its own."
+            )
+        return replace(
+            self,
+            timeout=self.timeout if timeout is None else read_timeout(timeout),
+            retry=self.retry if retry is None else _checked_retry(retry),
+            headers=merge_headers(self.headers, new) if new else self.headers,
+        )
 
     def turn(
-        self,
-        prompt: PromptInput,
-        files: Sequence[AnyFile],
-        options: Mapping[str, Any],
+        self, prompt: PromptInput, files: Sequence[AnyFile], parameters: Mapping[str, Any]
     ) -> Turn:
         """Return the turn for a prompt outside a conversation."""
-        return self.turn_for(read_prompt(prompt, with_files=bool(files)), files, options)
+        return self.turn_for(read_prompt(prompt, with_files=bool(files)), files, parameters)
 
     def turn_for(
         self,
         prompt: Prompt,
         files: Sequence[AnyFile],
-        options: Mapping[str, Any],
+        parameters: Mapping[str, Any],
         chat_id: str | None = None,
         *,
         greet: bool = False,
     ) -> Turn:
-        """Return a turn with its files checked and its options under the plugin's names."""
+        """Return a turn with its files checked."""
         return Turn(
             prompt=prompt,
             bot=self.bot,
             chat_id=chat_id or new_id(),
             timestamp=int(time.time() * 1000),
-            parameters=read_parameters(options),
+            parameters={name: value for name, value in parameters.items() if value is not None},
             attachments=attach(files),
             greet=greet,
         )
 
-    def shortcut_turn(self, shortcut: Shortcut, options: Mapping[str, Any]) -> Turn:
+    def shortcut_turn(self, shortcut: Shortcut, parameters: Mapping[str, Any]) -> Turn:
         """Return the turn that presses a shortcut outside a conversation."""
         message, extra = shortcut_prompt(shortcut)
-        return self.turn_for(Prompt(message), (), {**extra, **options})
+        return self.turn_for(Prompt(message), (), {**parameters, **extra})
 
     def chat(self, turn: Turn) -> Flow[tuple[ReplyReader, Response]]:
         """Return the flow that sends a turn."""
         return (chat_by_api if self.uses_api else chat)(self.site, turn)
 
 
+def chat_parameters(
+    *,
+    model: str | None,
+    temperature: float | None,
+    max_tokens: int | None,
+    instructions: str | None,
+    stream: bool = True,
+    params: Mapping[str, Any] | None,
+) -> dict[str, Any]:
+    """Return the arguments of a call by the plugin's own names, or raise a `UsageError`."""
+    named = {
+        "model": model, "temperature": temperature, "maxTokens": max_tokens,
+        "instructions": instructions, "stream": None if stream else False,
+    }  # fmt: skip
+    return read_parameters(named, params or {})
+
+
 def shortcut_prompt(shortcut: Shortcut) -> tuple[str, dict[str, Any]]:
-    """Return the message and the options that press a shortcut."""
+    """Return the message and the parameters that press a shortcut."""
     if shortcut.shortcut_id:
         return "", {"shortcutId": shortcut.shortcut_id}
     if not shortcut.message:
@@ -104,7 +135,7 @@ def read_settings(
     token: str | None,
     allow_insecure_auth: bool,
     proxy: str | None,
-    timeout: Timeout,
+    timeout: Timeout | float,
     retry: RetryPolicy,
     headers: Mapping[str, str] | None,
     verify: bool | str,
@@ -114,8 +145,8 @@ def read_settings(
     site = os.environ.get(SITE_VARIABLE) if site is None else site
     if not site or not isinstance(site, str):
         raise UsageError(f"No site is given: pass its URL, or set {SITE_VARIABLE}.")
-    if not isinstance(retry, RetryPolicy) or not isinstance(limits, Limits):
-        raise UsageError("retry must be a RetryPolicy, and limits must be Limits.")
+    if not isinstance(limits, Limits):
+        raise UsageError("limits must be Limits.")
     address = parse_address(site)
     all_headers = merge_headers(
         {"User-Agent": USER_AGENT}, checked_headers(headers or {}), _auth_headers(auth, token)
@@ -132,9 +163,7 @@ def read_settings(
     network = Network(
         proxy=proxy,
         verify=verify,
-        headers=all_headers,
         cookies=cookies,
-        timeout=timeout,
         has_credentials=bool(secret) and not allow_insecure_auth,
     )
     credentials = {part for value in secret for part in _secret_parts(value)}
@@ -145,8 +174,16 @@ def read_settings(
         bot=Bot(bot_id, custom_id),
         uses_api=token is not None,
         network=network,
-        retry=retry,
+        headers=all_headers,
+        timeout=read_timeout(timeout),
+        retry=_checked_retry(retry),
     )
+
+
+def _checked_retry(retry: RetryPolicy) -> RetryPolicy:
+    if not isinstance(retry, RetryPolicy):
+        raise UsageError("retry must be a RetryPolicy, such as RetryPolicy(attempts=1).")
+    return retry
 
 
 def _secret_parts(header: str) -> list[str]:

@@ -93,7 +93,7 @@ def test_no_proxy_gets_to_see_credentials(method: str) -> None:
     """Whether the session is injected or not."""
 
     def proxy_for(url: str, proxy: str) -> str | None:
-        network = Network(proxy, True, {}, {}, Timeout(), has_credentials=True)
+        network = Network(proxy, True, {}, has_credentials=True)
         found: str | None = getattr(network, method)(url)
         return found
 
@@ -106,7 +106,7 @@ def test_no_proxy_gets_to_see_credentials(method: str) -> None:
 
 
 def test_no_deadline() -> None:
-    deadline = Deadline(None)
+    deadline = Deadline(Timeout())
     assert not deadline.expired()
     assert deadline.left() is None
     assert deadline.cap(None) is None
@@ -116,7 +116,7 @@ def test_no_deadline() -> None:
 def test_a_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 100.0
     monkeypatch.setattr("time.monotonic", lambda: now)
-    deadline = Deadline(10)
+    deadline = Deadline(Timeout(total=10))
     now = 104.0
     assert deadline.left() == 6
     assert deadline.cap(None) == 6

@@ -22,7 +22,7 @@ LAYERS = [
     {"errors"},
     {"config", "models"},
     {"protocol"},
-    {"network", "transport_errors", "uploads", "retries"},
+    {"network", "transport_errors", "uploads", "logs", "retries"},
     {"settings", "reply_stream", "conversation"},
     {"sync", "aio"},
     {"onecall", "provider", "server"},

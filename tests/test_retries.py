@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import tenacity
 
-from chatgpt4online import RetryPolicy
+from chatgpt4online import RetryPolicy, Timeout
 from chatgpt4online.errors import Blocked, ChatError, ConnectError, ReplyError
 from chatgpt4online.network import Deadline
-from chatgpt4online.retries import retry_options
+from chatgpt4online.retries import Pause, retry_options
 
 CONNECT = ConnectError("c", retryable=True)
 
@@ -30,7 +30,8 @@ def waits_of(
             raise remaining.pop(0)
 
     retrying = tenacity.Retrying(
-        **retry_options(policy, errors[0], Deadline(seconds_left)), sleep=waits.append
+        **retry_options(policy, errors[0], Deadline(Timeout(total=seconds_left)), Pause()),
+        sleep=waits.append,
     )
     try:
         retrying(fail)

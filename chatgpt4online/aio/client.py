@@ -2,32 +2,28 @@
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import AsyncGenerator, Mapping, Sequence
+import copy
+from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 import aiohttp
 
 from ..config import Limits, RetryPolicy, Timeout
-from ..models import Reply, Shortcut, StoredFile
-from ..protocol import discussions as discussion_routes
-from ..protocol import files as file_routes
-from ..protocol import public_api
+from ..models import Reply, Shortcut
 from ..protocol.address import origin
 from ..protocol.call import current_session
+from ..protocol.chat import read_parameters
 from ..protocol.discovery import SiteInfo, discover
-from ..protocol.discussions import Discussion
-from ..protocol.files import NO_PURPOSE
 from ..protocol.prompt import PromptInput
-from ..protocol.public_api import Chatbot
-from ..settings import read_settings
-from ..uploads import AnyFile, FileInput, LocalFile, Progress
+from ..settings import chat_parameters, read_settings
+from ..uploads import AnyFile
 from .conversation import AsyncConversation
+from .routes import AsyncSiteRoutes
 from .runner import Runner
 from .stream import AsyncReplyStream
 
 
-class AsyncClient:
+class AsyncClient(AsyncSiteRoutes):
     """An asyncio client for one site. It reuses connections, cookies and the site's session.
 
     The tasks of one event loop may share a client. Close it after use, or use it as a context
@@ -52,7 +48,7 @@ class AsyncClient:
         allow_insecure_auth: Whether to send credentials over plain http to another machine.
         proxy: The URL of an http or https proxy, or '' for no proxy. Default: HTTP_PROXY,
             HTTPS_PROXY, ALL_PROXY and NO_PROXY, which are read when the client is created.
-        timeout: How long to wait, in seconds.
+        timeout: Seconds that a whole call may take, or a `Timeout`, which has other limits too.
         retry: When to try again.
         headers: Sent with each request. Protocol headers, `auth` and `token` override them;
             cookies are sent beside those of the site.
@@ -78,36 +74,53 @@ class AsyncClient:
         token: str | None = None,
         allow_insecure_auth: bool = False,
         proxy: str | None = None,
-        timeout: Timeout = Timeout(),
+        timeout: Timeout | float = Timeout(),
         retry: RetryPolicy = RetryPolicy(),
         headers: Mapping[str, str] | None = None,
         verify: bool | str = True,
         limits: Limits = Limits(),
         session: aiohttp.ClientSession | None = None,
     ) -> None:
-        self._settings = read_settings(
+        settings = read_settings(
             site, bot_id, custom_id, auth=auth, token=token, proxy=proxy, timeout=timeout,
             allow_insecure_auth=allow_insecure_auth, retry=retry, headers=headers, verify=verify,
             limits=limits,
         )  # fmt: skip
-        self._site = self._settings.site
-        self._runner = Runner(self._settings, session)
+        super().__init__(settings, Runner(settings.network, settings.site, session))
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} for {origin(self._site.page_url)}>"
 
     async def generate(
-        self, prompt: PromptInput, *, files: Sequence[AnyFile] = (), **options: Any
+        self,
+        prompt: PromptInput,
+        *,
+        files: Sequence[AnyFile] = (),
+        model: str | None = None,
+        temperature: float | None = None,
+        max_tokens: int | None = None,
+        instructions: str | None = None,
+        timeout: Timeout | float | None = None,
+        stream: bool = True,
+        params: Mapping[str, Any] | None = None,
     ) -> Reply:
         """Send a prompt and return the complete reply.
+
+        Sites with version 3.6.3 of the plugin or later ignore the model, the instructions and most
+        other parameters of guests.
 
         Args:
             prompt: A string, or messages (`Message`, or dicts with role and content), oldest
                 first and the user's last.
             files: Files to send with it: paths, bytes, open files or uploaded files. Default:
                 none.
-            options: Parameters of the chatbot: model, temperature, max_tokens, instructions, or
-                any other by the plugin's own name. ``stream=False`` asks for one JSON answer.
+            model: The model to use. Default: the chatbot's own, as for the next three.
+            temperature: How random the reply is, from 0 to 1 or 2.
+            max_tokens: The most tokens of the reply.
+            instructions: What the chatbot is told before the conversation.
+            timeout: Seconds that the whole call may take, or a `Timeout`. Default: the client's.
+            stream: Whether the site sends the reply while it is written; otherwise all at once.
+            params: Other parameters, by the plugin's own names, such as ``{"envId": "…"}``.
 
         Raises:
             UsageError: An argument is invalid.
@@ -117,10 +130,24 @@ class AsyncClient:
             IncompleteReply: The reply broke off; `partial_text` has its beginning.
             ChatError: Any other failure.
         """
-        return await self.stream(prompt, files=files, **options).read()
+        return await self.stream(
+            prompt, files=files, timeout=timeout,
+            model=model, temperature=temperature, max_tokens=max_tokens, instructions=instructions,
+            stream=stream, params=params,
+        ).read()  # fmt: skip
 
     def stream(
-        self, prompt: PromptInput, *, files: Sequence[AnyFile] = (), **options: Any
+        self,
+        prompt: PromptInput,
+        *,
+        files: Sequence[AnyFile] = (),
+        model: str | None = None,
+        temperature: float | None = None,
+        max_tokens: int | None = None,
+        instructions: str | None = None,
+        timeout: Timeout | float | None = None,
+        stream: bool = True,
+        params: Mapping[str, Any] | None = None,
     ) -> AsyncReplyStream:
         """Return the reply to a prompt as a stream.
 
@@ -128,13 +155,21 @@ class AsyncClient:
         client.stream(prompt)`` the site has accepted it. Through the public API (`token`) the reply
         comes as one piece.
 
+        Sites with version 3.6.3 of the plugin or later ignore the model, the instructions and most
+        other parameters of guests.
+
         Args:
             prompt: A string, or messages (`Message`, or dicts with role and content), oldest
                 first and the user's last.
             files: Files to send with it: paths, bytes, open files or uploaded files. Default:
                 none.
-            options: Parameters of the chatbot: model, temperature, max_tokens, instructions, or
-                any other by the plugin's own name. ``stream=False`` asks for one JSON answer.
+            model: The model to use. Default: the chatbot's own, as for the next three.
+            temperature: How random the reply is, from 0 to 1 or 2.
+            max_tokens: The most tokens of the reply.
+            instructions: What the chatbot is told before the conversation.
+            timeout: Seconds that the whole call may take, or a `Timeout`. Default: the client's.
+            stream: Whether the site sends the reply while it is written; otherwise all at once.
+            params: Other parameters, by the plugin's own names, such as ``{"envId": "…"}``.
 
         Raises:
             UsageError: An argument is invalid.
@@ -143,20 +178,55 @@ class AsyncClient:
             LimitReached: The site's usage limit is reached.
             ChatError: Any other failure. All but `UsageError` are raised by the stream.
         """
-        return self._runner.stream(self._settings.turn(prompt, files, options))
+        parameters = chat_parameters(
+            model=model, temperature=temperature, max_tokens=max_tokens, instructions=instructions,
+            stream=stream, params=params,
+        )  # fmt: skip
+        turn = self._settings.turn(prompt, files, parameters)
+        return self._runner.stream(turn, self._settings.with_options(timeout))
 
-    async def send_shortcut(self, shortcut: Shortcut, **options: Any) -> Reply:
+    async def send_shortcut(
+        self,
+        shortcut: Shortcut,
+        *,
+        timeout: Timeout | float | None = None,
+        params: Mapping[str, Any] | None = None,
+    ) -> Reply:
         """Press a shortcut button of a reply and return the chatbot's reply to it.
 
         Args:
             shortcut: One of `Reply.shortcuts`.
-            options: Parameters of the chatbot, such as model, temperature or instructions.
+            timeout: Seconds that the whole call may take, or a `Timeout`. Default: the client's.
+            params: Parameters of the chatbot, by the plugin's own names. Default: none.
 
         Raises:
             ChatError: The call failed; `QueryRejected` if the shortcut has expired.
         """
-        turn = self._settings.shortcut_turn(shortcut, options)
-        return await self._runner.stream(turn).read()
+        turn = self._settings.shortcut_turn(shortcut, read_parameters({}, params or {}))
+        return await self._runner.stream(turn, self._settings.with_options(timeout)).read()
+
+    def with_options(
+        self,
+        *,
+        timeout: Timeout | float | None = None,
+        retry: RetryPolicy | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Self:
+        """Return a client with other options, which shares the connections and the session.
+
+        If one of the two is closed, both are.
+
+        Args:
+            timeout: Seconds that a whole call may take, or a `Timeout`. Default: unchanged.
+            retry: When to try again. Default: unchanged.
+            headers: Sent with each request, beside those of this client. Default: none.
+
+        Raises:
+            UsageError: An argument is invalid, or a header has credentials.
+        """
+        other = copy.copy(self)
+        other._settings = self._settings.with_options(timeout, retry, headers)
+        return other
 
     def conversation(
         self, chat_id: str | None = None, messages: PromptInput = ()
@@ -180,135 +250,13 @@ class AsyncClient:
         """
         return AsyncConversation.from_json(self._settings, self._runner, text)
 
-    async def upload(
-        self,
-        file: FileInput,
-        *,
-        filename: str | None = None,
-        purpose: str = NO_PURPOSE,
-        progress: Progress | None = None,
-    ) -> StoredFile:
-        """Upload a file, which is read while it is sent.
-
-        Args:
-            file: A path, bytes, or a file open in binary mode, which is not closed.
-            filename: Its name on the site. Default: its local name, or ``file`` for bytes.
-            purpose: What it is for, as the site's files are labeled. Default: ``N/A``.
-            progress: Called as ``progress(sent, total)``, in bytes, by `AsyncClient` in a thread.
-                Default: none.
-
-        Raises:
-            UsageError: There is no such file, or it cannot be read.
-            ChatError: The call failed; `QueryRejected` if the site does not accept the file.
-        """
-        local, boundary = LocalFile(file, filename, progress), secrets.token_hex(16)
-        return await self._runner.run(
-            lambda: file_routes.upload(self._site, local, purpose, boundary)
-        )
-
-    async def list_files(
-        self, *, limit: int = 10, page: int = 1, purpose: str | None = None
-    ) -> tuple[StoredFile, ...]:
-        """Return the user's files on the site, newest first.
-
-        Args:
-            limit: The most files to return: the size of a page.
-            page: Number of the page, counted from 1.
-            purpose: Only files uploaded for this purpose. Default: all.
-
-        Raises:
-            ChatError: The call failed.
-        """
-        return await self._runner.run(
-            lambda: file_routes.list_files(self._site, limit, page, purpose)
-        )
-
-    async def delete_files(self, *files_or_ids: StoredFile | str) -> int:
-        """Delete files and return how many were deleted.
-
-        Args:
-            files_or_ids: What `upload` or `list_files` returned, or the ids of files.
-
-        Raises:
-            ChatError: The call failed.
-        """
-        ids = [file if isinstance(file, str) else file.id for file in files_or_ids]
-        return await self._runner.run(lambda: file_routes.delete_files(self._site, ids))
-
-    async def discussions(self, *, page_size: int = 10) -> AsyncGenerator[Discussion, None]:
-        """Yield the discussions that the site keeps for a signed-in user, newest first.
-
-        Args:
-            page_size: How many to request at a time. More are requested as you iterate.
-
-        Raises:
-            ChatError: The call failed; `ReplyError` for a guest.
-        """
-        paging, bot = discussion_routes.Paging(page_size), self._settings.bot
-        while not paging.done:
-            page = await self._runner.run(
-                lambda: discussion_routes.list_discussions(
-                    self._site, bot, paging.offset, page_size
-                )
-            )
-            for discussion in paging.add(page):
-                yield discussion
-
-    async def rename_discussion(self, chat_id: str, title: str) -> None:
-        """Change the title of a signed-in user's discussion.
-
-        Raises:
-            ChatError: The call failed; `ReplyError` for a guest.
-        """
-        await self._runner.run(
-            lambda: discussion_routes.rename_discussion(self._site, chat_id, title)
-        )
-
-    async def delete_discussions(self, *chat_ids: str) -> None:
-        """Delete discussions of a signed-in user.
-
-        Raises:
-            ChatError: The call failed; `ReplyError` for a guest.
-        """
-        await self._runner.run(lambda: discussion_routes.delete_discussions(self._site, chat_ids))
-
-    async def list_chatbots(self) -> tuple[Chatbot, ...]:
-        """Return the site's chatbots, through its public API.
-
-        Raises:
-            ChatError: The call failed; `AuthenticationError` if the site refuses the credentials.
-        """
-        return await self._runner.run(lambda: public_api.list_chatbots(self._site))
-
-    async def check_auth(self) -> Mapping[str, Any]:
-        """Return the identity that the site gives the credentials, through its public API.
-
-        It is the site's own object, such as ``{"type": "user", "value": "ann"}``.
-
-        Raises:
-            ChatError: The call failed; `AuthenticationError` if the site refuses the credentials.
-        """
-        return await self._runner.run(lambda: public_api.check_auth(self._site))
-
-    async def text_query(self, message: str, **options: Any) -> str:
-        """Query the site's model without a chatbot, through its public API.
-
-        Args:
-            message: The query.
-            options: Parameters of the query, by the plugin's own names.
-
-        Raises:
-            ChatError: The call failed; `AuthenticationError` if the site refuses the credentials.
-        """
-        return await self._runner.run(lambda: public_api.text_query(self._site, message, options))
-
     async def discover(self) -> SiteInfo:
         """Find out about the site and the chatbots on its page, without sending a prompt.
 
         Raises:
             ChatError: The call failed; `RouteNotFound` if there is no WordPress site.
         """
-        return await self._runner.run(lambda: discover(self._site))
+        return await self._run(lambda: discover(self._site))
 
     async def open_session(self) -> str | None:
         """Open a session now rather than with the first prompt, and return the nonce in use.
@@ -318,7 +266,7 @@ class AsyncClient:
         Raises:
             ChatError: The call failed.
         """
-        return (await self._runner.run(lambda: current_session(self._site))).nonce
+        return (await self._run(lambda: current_session(self._site))).nonce
 
     async def close(self) -> None:
         """Close the connections and end the calls in flight; an injected session stays open."""

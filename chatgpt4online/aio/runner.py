@@ -5,17 +5,21 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import copy
+import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TypeVar
 
 import aiohttp
 
 from ..errors import ChatError
-from ..network import Deadline
+from ..logs import log_request
+from ..network import Deadline, Network, merge_headers
 from ..protocol.chat import ReplyReader, Turn
-from ..protocol.http import OPEN_SESSION, Flow
+from ..protocol.http import OPEN_SESSION, Flow, Request, Response
 from ..protocol.session import open_session
-from ..retries import retry_options
+from ..protocol.site import Site
+from ..retries import Pause, count_tries, retry_options
 from ..settings import Settings
 from ..transport_errors import client_closed
 from .stream import AsyncReplyStream
@@ -25,39 +29,47 @@ T = TypeVar("T")
 
 
 class Runner:
-    """Runs the flows of one client, with a given session or one of its own."""
+    """Runs the flows of a client and of those that share its connections and its session.
 
-    def __init__(self, settings: Settings, session: aiohttp.ClientSession | None) -> None:
-        self._settings = settings
-        self._transport = Transport(settings.network, settings.site, session)
+    Each call brings its own `Settings`, of which the timeout, retries and headers can differ.
+    """
+
+    def __init__(self, network: Network, site: Site, session: aiohttp.ClientSession | None) -> None:
+        self._site = site
+        self._transport = Transport(network, site, session)
         self._opening = asyncio.Lock()
         self._opening_error: ChatError | None = None
+        self._pause = Pause()
         self._closing = asyncio.Event()
 
-    def stream(self, turn: Turn) -> AsyncReplyStream:
+    def stream(self, turn: Turn, settings: Settings) -> AsyncReplyStream:
         """Return the reply to a turn as a stream, which sends the turn when it is first used."""
         self._transport.check_open()
 
         async def open() -> tuple[ReplyReader, ResponseStream]:
-            reader, response = await self.run(lambda: self._settings.chat(turn))
+            reader, response = await self.run(lambda: settings.chat(turn), settings)
             return reader, response.stream
 
         return AsyncReplyStream(open)
 
-    async def run(self, make_flow: Callable[[], Flow[T]]) -> T:
+    async def run(self, make_flow: Callable[[], Flow[T]], settings: Settings) -> T:
         """Run a flow, and a new one for each retry."""
         self._transport.check_usable()
-        deadline = self._settings.deadline()
+        deadline = Deadline(settings.timeout)
         try:
-            return await self._run_once(make_flow(), deadline)
+            return await self._try(make_flow(), settings, deadline)
         except ChatError as error:
-            if not self._settings.retry.retries(error):
+            if not settings.retry.retries(error):
                 raise
             first = error
-        return await self._retry(first, make_flow, deadline)
+        return await self._retry(first, make_flow, settings, deadline)
 
     async def _retry(
-        self, first: ChatError, make_flow: Callable[[], Flow[T]], deadline: Deadline
+        self,
+        first: ChatError,
+        make_flow: Callable[[], Flow[T]],
+        settings: Settings,
+        deadline: Deadline,
     ) -> T:
         from tenacity import AsyncRetrying  # slow to import, and rarely needed
 
@@ -66,18 +78,30 @@ class Runner:
         async def attempt() -> T:
             if failed:
                 raise failed.pop()
-            return await self._run_once(make_flow(), deadline)
+            return await self._try(make_flow(), settings, deadline)
 
-        options = retry_options(self._settings.retry, first, deadline)
-        return await AsyncRetrying(sleep=self._sleep, **options)(attempt)
+        options = retry_options(settings.retry, first, deadline, self._pause)
+        retrying = AsyncRetrying(sleep=self._sleep, **options)
+        try:
+            return await retrying(attempt)
+        except ChatError as error:
+            count_tries(error, retrying.statistics["attempt_number"])
+            raise
 
     async def _sleep(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._closing.wait()
-                raise client_closed(self._settings.site.page_url)
+                raise client_closed(self._site.page_url)
 
-    async def _run_once(self, flow: Flow[T], deadline: Deadline) -> T:
+    async def _try(self, flow: Flow[T], settings: Settings, deadline: Deadline) -> T:
+        wait = self._pause.left(settings.retry)
+        if wait:
+            await self._sleep(deadline.cap(wait) or wait)
+            deadline.left()  # raises if no time is left
+        return await self._run_once(flow, settings, deadline)
+
+    async def _run_once(self, flow: Flow[T], settings: Settings, deadline: Deadline) -> T:
         response = None
         while True:
             try:
@@ -86,12 +110,23 @@ class Runner:
                 result: T = done.value
                 return result
             if request is OPEN_SESSION:
-                await self._open_session(deadline)
+                await self._open_session(settings, deadline)
                 response = None
             else:
-                response = await self._transport.send(request, deadline)
+                response = await self._send(request, settings, deadline)
 
-    async def _open_session(self, deadline: Deadline) -> None:
+    async def _send(self, request: Request, settings: Settings, deadline: Deadline) -> Response:
+        headers = merge_headers(settings.headers, request.headers)
+        started = time.monotonic()
+        try:
+            response = await self._transport.send(replace(request, headers=headers), deadline)
+        except ChatError as error:
+            log_request(request, error, started)
+            raise
+        log_request(request, response.status, started)
+        return response
+
+    async def _open_session(self, settings: Settings, deadline: Deadline) -> None:
         """Open a session, or wait while another task opens one, and fail if it fails."""
         known, left = self._opening_error, deadline.left()
         try:
@@ -103,8 +138,8 @@ class Runner:
             if self._opening_error is not None and self._opening_error is not known:
                 # A copy, because each task adds its own traceback to what it raises.
                 raise copy.copy(self._opening_error) from self._opening_error.__cause__
-            if self._settings.site.session is None:
-                await self._run_once(open_session(self._settings.site), deadline)
+            if self._site.session is None:
+                await self._run_once(open_session(self._site), settings, deadline)
             self._opening_error = None
         except ChatError as error:
             # If only the time of this call was over, those who wait try for themselves.

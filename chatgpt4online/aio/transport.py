@@ -17,7 +17,6 @@ from ..network import (
     DRAIN_SECONDS,
     Deadline,
     Network,
-    merge_headers,
     parse_cookies,
     tls_context,
 )
@@ -89,7 +88,7 @@ class Transport:
         sent_cookies = parse_cookies(response.request_info.headers.get("Cookie"))
         new_cookies = [item.value for item in response.cookies.values()]
         self._site.remember(*sent_cookies.values(), *new_cookies)
-        stream = ResponseStream(response, self._site, self._network.timeout.idle, deadline)
+        stream = ResponseStream(response, self._site, deadline)
         self._open.add(stream)
         status = response.status
         if status < 200:
@@ -119,11 +118,11 @@ class Transport:
         network, url = self._network, request.url
         proxy = network.find_proxy(url) if self._owned else network.proxy_for_injected_session(url)
         certificates = self._certificates(url)
-        headers = merge_headers(network.headers, request.headers)
+        headers = dict(request.headers)
         if network.cookies:
             cookies = [f"{name}={value}" for name, value in network.cookies.items()]
             headers["Cookie"] = "; ".join(cookies)
-        waiting = asyncio.timeout(deadline.cap(self._longest_wait()))
+        waiting = asyncio.timeout(deadline.cap(_longest_wait(deadline)))
         if upload is not None:
             headers["Content-Length"] = str(upload.size)
             upload.on_chunk = partial(self._wait_longer, waiting, deadline)
@@ -138,7 +137,9 @@ class Transport:
                     proxy=proxy,
                     ssl=certificates,
                     timeout=aiohttp.ClientTimeout(
-                        total=None, connect=network.timeout.connect, sock_read=network.timeout.idle
+                        total=None,
+                        connect=deadline.timeout.connect,
+                        sock_read=deadline.timeout.idle,
                     ),
                     skip_auto_headers=("Content-Type",),
                     allow_redirects=False,
@@ -153,17 +154,9 @@ class Transport:
         finally:
             self._in_flight.discard(waiting)
 
-    def _longest_wait(self) -> float | None:
-        """Return how many seconds to wait for the response to begin; None means no limit."""
-        timeout = self._network.timeout
-        if timeout.connect is None or timeout.idle is None:
-            return None
-        # Sending may take as long as waiting for the response.
-        return timeout.connect + 2 * timeout.idle
-
     def _wait_longer(self, waiting: asyncio.Timeout, deadline: Deadline) -> None:
         """Give the next chunk of an upload the time that a silent site may take."""
-        left = deadline.cap(self._network.timeout.idle)
+        left = deadline.cap(deadline.timeout.idle)
         with contextlib.suppress(RuntimeError):  # the response has begun already
             waiting.reschedule(None if left is None else asyncio.get_running_loop().time() + left)
 
@@ -176,7 +169,7 @@ class Transport:
     def _translate(
         self, error: Exception, request: Request, deadline: Deadline, *, through_proxy: bool
     ) -> ChatError:
-        url, timeout = request.url, self._network.timeout
+        url, timeout = request.url, deadline.timeout
         failure: TransportError
         if self._closed:
             return client_closed(url)
@@ -216,6 +209,15 @@ class Transport:
             await self._session.close()
 
 
+def _longest_wait(deadline: Deadline) -> float | None:
+    """Return how many seconds to wait for the response to begin; None means no limit."""
+    timeout = deadline.timeout
+    if timeout.connect is None or timeout.idle is None:
+        return None
+    # Sending may take as long as waiting for the response.
+    return timeout.connect + 2 * timeout.idle
+
+
 class _Upload(AsyncIterator[bytes]):
     """A form on its way to a site. It is read in threads, because reading a file can block."""
 
@@ -244,13 +246,10 @@ class _Upload(AsyncIterator[bytes]):
 class ResponseStream:
     """The body of a response, which is read while it arrives."""
 
-    def __init__(
-        self, response: aiohttp.ClientResponse, site: Site, idle: float | None, deadline: Deadline
-    ) -> None:
+    def __init__(self, response: aiohttp.ClientResponse, site: Site, deadline: Deadline) -> None:
         self._response = response
         self._url = str(response.url)
         self._site = site
-        self._idle = idle
         self._deadline = deadline
         self._failure: TransportError | None = None
         self._closed = False
@@ -261,7 +260,7 @@ class ResponseStream:
             raise client_closed(self._url)
         if self._failure is not None:
             raise self._failure
-        left = self._deadline.cap(self._idle)
+        left = self._deadline.cap(self._deadline.timeout.idle)
         try:
             async with asyncio.timeout(left):
                 return await self._response.content.readany()
@@ -289,7 +288,7 @@ class ResponseStream:
         if self._deadline.expired():
             return self._deadline.error()
         if isinstance(error, TimeoutError):
-            return idle_timeout(self._url, self._idle)
+            return idle_timeout(self._url, self._deadline.timeout.idle)
         return connection_lost(self._url, self._site.redact(reason_of(error)))
 
     async def read_all(self, *, must_be_complete: bool) -> bytes:

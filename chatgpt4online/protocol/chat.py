@@ -30,13 +30,11 @@ _USUAL_INPUT_LIMIT = 512
 """Longest message in characters, unless the site's owner changes it."""
 _SEND_JSON_FOR_EVENTS = {**SEND_JSON, "Accept": "text/event-stream"}
 _WHO = {"assistant": "AI: ", "user": "User: ", "system": "System: "}
-# Fields that the request sets itself, and arguments of a client or conversation that would be
-# sent to the site if they were passed here by mistake.
-_RESERVED = frozenset({
+_OWN_FIELDS = frozenset({
     "newMessage", "messages", "session", "botId", "customId", "chatId", "newFileId", "newFileIds",
-    "newImageId", "site", "bot_id", "custom_id", "auth", "token", "allow_insecure_auth", "proxy",
-    "timeout", "retry", "headers", "verify", "limits",
+    "newImageId", "stream",
 })  # fmt: skip
+"""Fields that are set from other arguments."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,20 +57,20 @@ class Turn:
     greet: bool = False
 
 
-def read_parameters(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return options by the plugin's own names, without those that are None.
+def read_parameters(named: Mapping[str, Any], others: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the parameters of a chatbot, by the plugin's own names, without those that are None.
 
-    Raises a UsageError if one is not a chat parameter, or cannot be sent as JSON.
+    Raises a UsageError if one of the `others` is set by another argument, or if one cannot be sent
+    as JSON.
     """
-    parameters = {}
-    for name, value in options.items():
-        if name in _RESERVED:
-            raise UsageError(
-                f"{name} is not a chat parameter; pass it to the client or the conversation."
-            )
+    if not isinstance(others, Mapping):
+        raise UsageError('params must be a mapping, such as {"envId": "abc"}.')
+    own = sorted(_OWN_FIELDS.intersection(others))
+    if own:
+        raise UsageError(f"params must not contain {own[0]}, which is set by another argument.")
+    parameters = {name: value for name, value in {**others, **named}.items() if value is not None}
+    for name, value in parameters.items():
         encode_json({name: value}, f"The parameter {name}")
-        if value is not None:
-            parameters["maxTokens" if name == "max_tokens" else name] = value
     return parameters
 
 

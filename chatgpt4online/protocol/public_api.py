@@ -9,7 +9,7 @@ from typing import Any
 from ..errors import ProtocolError, UsageError
 from ..models import Message
 from .call import call_public_api, read_answer
-from .chat import ReplyReader, Turn, read_parameters
+from .chat import ReplyReader, Turn
 from .files import stored_files
 from .http import Flow, Response, T
 from .jsontext import read_field
@@ -80,11 +80,10 @@ def check_auth(site: Site) -> Flow[Mapping[str, Any]]:
     return (yield from _query(site, AUTH_CHECK, dict))
 
 
-def text_query(site: Site, message: str, options: Mapping[str, Any]) -> Flow[str]:
+def text_query(site: Site, message: str, parameters: Mapping[str, Any]) -> Flow[str]:
     """Query the site's model without a chatbot."""
     if not isinstance(message, str) or not message.strip():
         raise UsageError("The query must be a string that is not empty.")
-    parameters = read_parameters(options)
     body = {"message": message, **({"options": parameters} if parameters else {})}
     return (yield from _query(site, TEXT_QUERY, str, body))
 

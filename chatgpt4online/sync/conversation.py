@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ..config import Timeout
 from ..conversation import BaseConversation, NextTurn
 from ..models import Reply, Shortcut
+from ..protocol.chat import read_parameters
+from ..settings import chat_parameters
 from ..uploads import AnyFile
 from .stream import ReplyStream
 
@@ -18,64 +21,135 @@ class Conversation(BaseConversation):
     failed or abandoned one can simply be tried again.
     """
 
-    def generate(self, prompt: str, *, files: Sequence[AnyFile] = (), **options: Any) -> Reply:
+    def generate(
+        self,
+        prompt: str,
+        *,
+        files: Sequence[AnyFile] = (),
+        model: str | None = None,
+        temperature: float | None = None,
+        max_tokens: int | None = None,
+        instructions: str | None = None,
+        timeout: Timeout | float | None = None,
+        stream: bool = True,
+        params: Mapping[str, Any] | None = None,
+    ) -> Reply:
         """Say something and return the complete reply.
 
         Args:
             prompt: The new message.
             files: Files to send with it: paths, bytes, open files or uploaded ones. Default: none.
-            options: Parameters of the chatbot, such as model, temperature or instructions.
+            model: The model to use. Default: the chatbot's own, as for the next three.
+            temperature: How random the reply is, from 0 to 1 or 2.
+            max_tokens: The most tokens of the reply.
+            instructions: What the chatbot is told before the conversation.
+            timeout: Seconds that the whole call may take, or a `Timeout`. Default: the client's.
+            stream: Whether the site sends the reply while it is written; otherwise all at once.
+            params: Other parameters, by the plugin's own names, such as ``{"envId": "…"}``.
 
         Raises:
             UsageError: An argument is invalid, or the last reply is still arriving.
             ChatError: The site rejected the message, or did not answer.
         """
-        return self.stream(prompt, files=files, **options).read()
+        return self.stream(
+            prompt, files=files, timeout=timeout,
+            model=model, temperature=temperature, max_tokens=max_tokens, instructions=instructions,
+            stream=stream, params=params,
+        ).read()  # fmt: skip
 
-    def stream(self, prompt: str, *, files: Sequence[AnyFile] = (), **options: Any) -> ReplyStream:
+    def stream(
+        self,
+        prompt: str,
+        *,
+        files: Sequence[AnyFile] = (),
+        model: str | None = None,
+        temperature: float | None = None,
+        max_tokens: int | None = None,
+        instructions: str | None = None,
+        timeout: Timeout | float | None = None,
+        stream: bool = True,
+        params: Mapping[str, Any] | None = None,
+    ) -> ReplyStream:
         """Say something and return the reply as a stream, once the site has accepted it.
 
         Args:
             prompt: The new message.
             files: Files to send with it: paths, bytes, open files or uploaded ones. Default: none.
-            options: Parameters of the chatbot, such as model, temperature or instructions.
+            model: The model to use. Default: the chatbot's own, as for the next three.
+            temperature: How random the reply is, from 0 to 1 or 2.
+            max_tokens: The most tokens of the reply.
+            instructions: What the chatbot is told before the conversation.
+            timeout: Seconds that the whole call may take, or a `Timeout`. Default: the client's.
+            stream: Whether the site sends the reply while it is written; otherwise all at once.
+            params: Other parameters, by the plugin's own names, such as ``{"envId": "…"}``.
 
         Raises:
             UsageError: An argument is invalid, or the last reply is still arriving.
             ChatError: The site rejected the message, or did not answer.
         """
-        return self._send(self._next(prompt, files, options))
+        parameters = chat_parameters(
+            model=model, temperature=temperature, max_tokens=max_tokens, instructions=instructions,
+            stream=stream, params=params,
+        )  # fmt: skip
+        return self._send(self._next(prompt, files, parameters), timeout)
 
-    def regenerate(self, **options: Any) -> Reply:
+    def regenerate(
+        self,
+        *,
+        model: str | None = None,
+        temperature: float | None = None,
+        max_tokens: int | None = None,
+        instructions: str | None = None,
+        timeout: Timeout | float | None = None,
+        params: Mapping[str, Any] | None = None,
+    ) -> Reply:
         """Ask for another reply in place of the last one, which stays if this fails.
 
         Args:
-            options: Parameters of the chatbot, such as model, temperature or instructions.
+            model: The model to use. Default: the chatbot's own, as for the next three.
+            temperature: How random the reply is, from 0 to 1 or 2.
+            max_tokens: The most tokens of the reply.
+            instructions: What the chatbot is told before the conversation.
+            timeout: Seconds that the whole call may take, or a `Timeout`. Default: the client's.
+            params: Other parameters, by the plugin's own names, such as ``{"envId": "…"}``.
 
         Raises:
             UsageError: The conversation does not end with a reply, or its message had files.
             ChatError: The site rejected the message, or did not answer.
         """
-        return self._send(self._again(options)).read()
+        parameters = chat_parameters(
+            model=model, temperature=temperature, max_tokens=max_tokens, instructions=instructions,
+            params=params,
+        )  # fmt: skip
+        return self._send(self._again(parameters), timeout).read()
 
-    def send_shortcut(self, shortcut: Shortcut, **options: Any) -> Reply:
+    def send_shortcut(
+        self,
+        shortcut: Shortcut,
+        *,
+        timeout: Timeout | float | None = None,
+        params: Mapping[str, Any] | None = None,
+    ) -> Reply:
         """Press a shortcut button of a reply and return the chatbot's reply to it.
 
         Args:
             shortcut: One of `Reply.shortcuts`.
-            options: Parameters of the chatbot, such as model, temperature or instructions.
+            timeout: Seconds that the whole call may take, or a `Timeout`. Default: the client's.
+            params: Parameters of the chatbot, by the plugin's own names. Default: none.
 
         Raises:
             QueryRejected: The shortcut has expired.
             ChatError: The site did not answer.
         """
-        return self._send(self._shortcut(shortcut, options)).read()
+        turn = self._shortcut(shortcut, read_parameters({}, params or {}))
+        return self._send(turn, timeout).read()
 
-    def _send(self, item: NextTurn) -> ReplyStream:
+    def _send(self, item: NextTurn, timeout: Timeout | float | None) -> ReplyStream:
+        settings = self._settings.with_options(timeout)
         if not self._sending.acquire(blocking=False):
             raise self._busy()
         try:
-            stream: ReplyStream = self._runner.stream(item.turn)
+            stream: ReplyStream = self._runner.stream(item.turn, settings)
             self._watch(stream, item)
         finally:
             self._sending.release()

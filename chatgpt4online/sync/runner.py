@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import copy
+import time
 from collections.abc import Callable
+from dataclasses import replace
 from threading import Event, Lock
 from typing import TypeVar
 
 import requests
 
 from ..errors import ChatError
-from ..network import Deadline
+from ..logs import log_request
+from ..network import Deadline, Network, merge_headers
 from ..protocol.chat import Turn
-from ..protocol.http import OPEN_SESSION, Flow
+from ..protocol.http import OPEN_SESSION, Flow, Request, Response
 from ..protocol.session import open_session
-from ..retries import retry_options
+from ..protocol.site import Site
+from ..retries import Pause, count_tries, retry_options
 from ..settings import Settings
 from ..transport_errors import client_closed
 from .stream import ReplyStream
@@ -24,33 +28,43 @@ T = TypeVar("T")
 
 
 class Runner:
-    """Runs the flows of one client, with a given session or one of its own."""
+    """Runs the flows of a client and of those that share its connections and its session.
 
-    def __init__(self, settings: Settings, session: requests.Session | None) -> None:
-        self._settings = settings
-        self._transport = Transport(settings.network, settings.site, session)
+    Each call brings its own `Settings`, of which the timeout, retries and headers can differ.
+    """
+
+    def __init__(self, network: Network, site: Site, session: requests.Session | None) -> None:
+        self._site = site
+        self._transport = Transport(network, site, session)
         self._opening = Lock()
         self._opening_error: ChatError | None = None
+        self._pause = Pause()
         self._closing = Event()
 
-    def stream(self, turn: Turn) -> ReplyStream:
+    def stream(self, turn: Turn, settings: Settings) -> ReplyStream:
         """Send a turn and return its reply as a stream."""
-        reader, response = self.run(lambda: self._settings.chat(turn))
+        reader, response = self.run(lambda: settings.chat(turn), settings)
         return ReplyStream(reader, response.stream)
 
-    def run(self, make_flow: Callable[[], Flow[T]]) -> T:
+    def run(self, make_flow: Callable[[], Flow[T]], settings: Settings) -> T:
         """Run a flow, and a new one for each retry."""
         self._transport.check_usable()
-        deadline = self._settings.deadline()
+        deadline = Deadline(settings.timeout)
         try:
-            return self._run_once(make_flow(), deadline)
+            return self._try(make_flow(), settings, deadline)
         except ChatError as error:
-            if not self._settings.retry.retries(error):
+            if not settings.retry.retries(error):
                 raise
             first = error
-        return self._retry(first, make_flow, deadline)
+        return self._retry(first, make_flow, settings, deadline)
 
-    def _retry(self, first: ChatError, make_flow: Callable[[], Flow[T]], deadline: Deadline) -> T:
+    def _retry(
+        self,
+        first: ChatError,
+        make_flow: Callable[[], Flow[T]],
+        settings: Settings,
+        deadline: Deadline,
+    ) -> T:
         from tenacity import Retrying  # slow to import, and rarely needed
 
         failed = [first]  # the first attempt was made without tenacity
@@ -58,16 +72,28 @@ class Runner:
         def attempt() -> T:
             if failed:
                 raise failed.pop()
-            return self._run_once(make_flow(), deadline)
+            return self._try(make_flow(), settings, deadline)
 
-        options = retry_options(self._settings.retry, first, deadline)
-        return Retrying(sleep=self._sleep, **options)(attempt)
+        options = retry_options(settings.retry, first, deadline, self._pause)
+        retrying = Retrying(sleep=self._sleep, **options)
+        try:
+            return retrying(attempt)
+        except ChatError as error:
+            count_tries(error, retrying.statistics["attempt_number"])
+            raise
 
     def _sleep(self, seconds: float) -> None:
         if self._closing.wait(seconds):
-            raise client_closed(self._settings.site.page_url)
+            raise client_closed(self._site.page_url)
 
-    def _run_once(self, flow: Flow[T], deadline: Deadline) -> T:
+    def _try(self, flow: Flow[T], settings: Settings, deadline: Deadline) -> T:
+        wait = self._pause.left(settings.retry)
+        if wait:
+            self._sleep(deadline.cap(wait) or wait)
+            deadline.left()  # raises if no time is left
+        return self._run_once(flow, settings, deadline)
+
+    def _run_once(self, flow: Flow[T], settings: Settings, deadline: Deadline) -> T:
         response = None
         while True:
             try:
@@ -76,12 +102,23 @@ class Runner:
                 result: T = done.value
                 return result
             if request is OPEN_SESSION:
-                self._open_session(deadline)
+                self._open_session(settings, deadline)
                 response = None
             else:
-                response = self._transport.send(request, deadline)
+                response = self._send(request, settings, deadline)
 
-    def _open_session(self, deadline: Deadline) -> None:
+    def _send(self, request: Request, settings: Settings, deadline: Deadline) -> Response:
+        headers = merge_headers(settings.headers, request.headers)
+        started = time.monotonic()
+        try:
+            response = self._transport.send(replace(request, headers=headers), deadline)
+        except ChatError as error:
+            log_request(request, error, started)
+            raise
+        log_request(request, response.status, started)
+        return response
+
+    def _open_session(self, settings: Settings, deadline: Deadline) -> None:
         """Open a session, or wait while another thread opens one, and fail if it fails."""
         known, left = self._opening_error, deadline.left()
         if not self._opening.acquire(timeout=-1 if left is None else left):  # -1 is no limit
@@ -90,8 +127,8 @@ class Runner:
             if self._opening_error is not None and self._opening_error is not known:
                 # A copy, because each thread adds its own traceback to what it raises.
                 raise copy.copy(self._opening_error) from self._opening_error.__cause__
-            if self._settings.site.session is None:
-                self._run_once(open_session(self._settings.site), deadline)
+            if self._site.session is None:
+                self._run_once(open_session(self._site), settings, deadline)
             self._opening_error = None
         except ChatError as error:
             # If only the time of this call was over, those who wait try for themselves.

@@ -15,7 +15,7 @@ import requests
 import urllib3
 
 from ..errors import ChatError, ConnectError, ProtocolError, TransportError, UsageError
-from ..network import DRAIN_SECONDS, Deadline, Network, merge_headers, parse_cookies
+from ..network import DRAIN_SECONDS, Deadline, Network, parse_cookies
 from ..protocol.http import Request, Response
 from ..protocol.site import Site
 from ..transport_errors import (
@@ -83,7 +83,7 @@ class Transport:
         response = self._send(request, deadline)
         sent_cookies = parse_cookies(response.request.headers.get("Cookie"))
         self._site.remember(*sent_cookies.values(), *response.cookies.values())
-        stream = ResponseStream(response, self._site, self._network.timeout.idle, deadline)
+        stream = ResponseStream(response, self._site, deadline)
         with self._open_lock:
             self._open.add(stream)
         status = response.status_code
@@ -109,13 +109,13 @@ class Transport:
         proxy = network.find_proxy(url) if self._owned else network.proxy_for_injected_session(url)
         verify = self._certificates(url)
         # urllib3 gives each address of the host the whole connect timeout.
-        timeout = (deadline.cap(network.timeout.connect), deadline.cap(network.timeout.idle))
+        timeout = (deadline.cap(deadline.timeout.connect), deadline.cap(deadline.timeout.idle))
         try:
             return self._session.request(
                 request.method,
                 url,
                 data=request.body,
-                headers=merge_headers(network.headers, request.headers),
+                headers=request.headers,
                 cookies=dict(network.cookies),
                 proxies={"http": proxy, "https": proxy} if proxy else None,
                 verify=verify,
@@ -139,7 +139,7 @@ class Transport:
     def _translate(
         self, error: Exception, request: Request, deadline: Deadline, *, through_proxy: bool
     ) -> ChatError:
-        url, timeout, cause = request.url, self._network.timeout, find_cause(error)
+        url, timeout, cause = request.url, deadline.timeout, find_cause(error)
         failure: TransportError
         if self._closed:
             return client_closed(url)
@@ -182,13 +182,10 @@ class Transport:
 class ResponseStream:
     """The body of a response, which is read while it arrives."""
 
-    def __init__(
-        self, response: requests.Response, site: Site, idle: float | None, deadline: Deadline
-    ) -> None:
+    def __init__(self, response: requests.Response, site: Site, deadline: Deadline) -> None:
         self._response = response
         self._url = response.url
         self._site = site
-        self._idle = idle
         self._deadline = deadline
         # iter_content yields bytes as they arrive only if the body is chunked, and read1 only if
         # it is not. The raw responses of vcrpy do not say which they are.
@@ -207,7 +204,7 @@ class ResponseStream:
         left = self._deadline.left()  # raises if no time is left
         try:
             if left is not None and (sock := self._socket()) is not None:
-                sock.settimeout(self._deadline.cap(self._idle))
+                sock.settimeout(self._deadline.cap(self._deadline.timeout.idle))
             with self._read_lock:
                 data = self._read()
         except _ERRORS as error:
@@ -250,7 +247,7 @@ class ResponseStream:
         if self._deadline.expired():
             return self._deadline.error()
         if isinstance(find_cause(error), TimeoutError):
-            return idle_timeout(self._url, self._idle)
+            return idle_timeout(self._url, self._deadline.timeout.idle)
         return connection_lost(self._url, self._site.redact(reason_of(error)))
 
     def read_all(self, *, must_be_complete: bool) -> bytes:

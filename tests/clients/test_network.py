@@ -92,7 +92,8 @@ def test_unknown_host(driver: Driver) -> None:
 @pytest.mark.parametrize(
     "arguments",
     [
-        {"timeout": 5}, {"timeout": None}, {"retry": 3}, {"limits": None}, {"proxy": 3},
+        {"timeout": "5"}, {"timeout": True}, {"timeout": None}, {"timeout": -1},
+        {"retry": 3}, {"limits": None}, {"proxy": 3},
         {"headers": [("a", "b")]}, {"headers": {"Content-Length": "3"}}, {"headers": {"a b": "c"}},
         {"headers": {"a": "\u20ac"}}, {"site": 5}, {"site": ""},
     ],
@@ -102,11 +103,19 @@ def test_invalid_arguments(arguments: dict[str, Any], driver: Driver) -> None:
         driver.client(**{"site": "https://site.invalid/", **arguments})
 
 
-@pytest.mark.parametrize("name", ["token", "messages", "newMessage", "timeout", "chatId", "botId"])
+@pytest.mark.parametrize("name", ["messages", "newMessage", "chatId", "botId", "stream"])
 def test_invalid_chat_parameters(name: str, driver: Driver) -> None:
     with driver.client("https://site.invalid/") as client:
-        with pytest.raises(UsageError, match=f"{name} is not a chat parameter"):
-            client.generate("Hi", **{name: "x"})
+        with pytest.raises(UsageError, match=f"params must not contain {name}"):
+            client.generate("Hi", params={name: "x"})
+
+
+@pytest.mark.parametrize("name", ["api_key", "temprature", "envId", "messages"])
+def test_an_unknown_keyword_is_a_type_error(name: str, driver: Driver) -> None:
+    with driver.client("https://site.invalid/") as client:
+        for method in ("generate", "stream", "text_query"):
+            with pytest.raises(TypeError, match=name):
+                getattr(client, method)("Hi", **{name: "x"})
 
 
 @pytest.mark.parametrize("kind", [SyncDriver, AsyncDriver])

@@ -108,11 +108,11 @@ def test_files(site: LocalSite, driver: Driver) -> None:
 
 
 @pytest.mark.parametrize(
-    "options", [{"token": "x"}, {"timeout": 3}, {"x": object()}], ids=["token", "timeout", "x"]
+    "params", [{"chatId": "x"}, {"x": object()}, ["x"]], ids=["chatId", "object", "list"]
 )
-def test_invalid_text_query_parameters(options: Any, site: LocalSite, driver: Driver) -> None:
+def test_invalid_text_query_parameters(params: Any, site: LocalSite, driver: Driver) -> None:
     with driver.client(site.url, token=TOKEN) as client:
         with pytest.raises(UsageError):
-            client.text_query("Hi", **options)
+            client.text_query("Hi", params=params)
         client.text_query("Hi", model=None)
     assert site.app.submissions[-1] == {"message": "Hi"}

@@ -230,7 +230,7 @@ def test_rejected_stream_raises_the_same_error_again() -> None:
 
     async def run() -> None:
         async with LocalSite(max_length=1) as site, AsyncClient(site.url) as client:
-            stream = client.stream("Hi", shortcutId="bogus")
+            stream = client.stream("Hi", params={"shortcutId": "bogus"})
             for _ in range(2):
                 with pytest.raises(QueryRejected):
                     await anext(stream)

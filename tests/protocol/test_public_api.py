@@ -149,7 +149,7 @@ def test_rejected_turn() -> None:
 
 CALLS = pytest.mark.parametrize(
     "make_call",
-    [list_chatbots, check_auth, functools.partial(text_query, message="Hi", options={})],
+    [list_chatbots, check_auth, functools.partial(text_query, message="Hi", parameters={})],
 )
 
 
@@ -190,15 +190,15 @@ def test_recorded_calls(front: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "body"),
+    ("parameters", "body"),
     [
         ({}, {"message": "Hi"}),
-        ({"max_tokens": 5, "model": None}, {"message": "Hi", "options": {"maxTokens": 5}}),
+        ({"maxTokens": 5}, {"message": "Hi", "options": {"maxTokens": 5}}),
     ],
 )
-def test_text_query(options: dict[str, Any], body: dict[str, Any]) -> None:
+def test_text_query(parameters: dict[str, Any], body: dict[str, Any]) -> None:
     script = Script(new_site(), answer(success=True, data="Hello"))
-    assert script.run(text_query(script.site, "Hi", options)) == "Hello"
+    assert script.run(text_query(script.site, "Hi", parameters)) == "Hello"
     assert script.sent == [f"POST {ROOT}mwai/v1/simpleTextQuery"]
     assert json_of(script.requests[0]) == body
 
@@ -207,8 +207,3 @@ def test_text_query(options: dict[str, Any], body: dict[str, Any]) -> None:
 def test_text_query_without_text(message: Any) -> None:
     with pytest.raises(UsageError, match="query must be a string"):
         Script(new_site()).run(text_query(new_site(), message, {}))
-
-
-def test_text_query_with_a_reserved_name() -> None:
-    with pytest.raises(UsageError, match="token is not a chat parameter"):
-        Script(new_site()).run(text_query(new_site(), "Hi", {"token": "x"}))

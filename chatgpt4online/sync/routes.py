@@ -1,0 +1,165 @@
+"""The routes of a site besides its chat: files, discussions and the public API."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, TypeVar
+
+from ..models import StoredFile
+from ..protocol import discussions as discussion_routes
+from ..protocol import files as file_routes
+from ..protocol import public_api
+from ..protocol.discussions import Discussion
+from ..protocol.files import NO_PURPOSE
+from ..protocol.http import Flow
+from ..protocol.public_api import Chatbot
+from ..settings import Settings, chat_parameters
+from ..uploads import FileInput, LocalFile, Progress
+from .runner import Runner
+
+T = TypeVar("T")
+
+
+class SiteRoutes:
+    """The routes of a site besides its chat: files, discussions and the public API."""
+
+    def __init__(self, settings: Settings, runner: Runner) -> None:
+        self._settings = settings
+        self._site = settings.site
+        self._runner = runner
+
+    def _run(self, make_flow: Callable[[], Flow[T]]) -> T:
+        return self._runner.run(make_flow, self._settings)
+
+    def upload(
+        self,
+        file: FileInput,
+        *,
+        filename: str | None = None,
+        purpose: str = NO_PURPOSE,
+        progress: Progress | None = None,
+    ) -> StoredFile:
+        """Upload a file, which is read while it is sent.
+
+        Args:
+            file: A path, bytes, or a file open in binary mode, which is not closed.
+            filename: Its name on the site. Default: its local name, or ``file`` for bytes.
+            purpose: What it is for, as the site's files are labeled. Default: ``N/A``.
+            progress: Called as ``progress(sent, total)``, in bytes, by `AsyncClient` in a thread.
+                Default: none.
+
+        Raises:
+            UsageError: There is no such file, or it cannot be read.
+            ChatError: The call failed; `QueryRejected` if the site does not accept the file.
+        """
+        local, boundary = LocalFile(file, filename, progress), secrets.token_hex(16)
+        return self._run(lambda: file_routes.upload(self._site, local, purpose, boundary))
+
+    def list_files(
+        self, *, limit: int = 10, page: int = 1, purpose: str | None = None
+    ) -> tuple[StoredFile, ...]:
+        """Return the user's files on the site, newest first.
+
+        Args:
+            limit: The most files to return: the size of a page.
+            page: Number of the page, counted from 1.
+            purpose: Only files uploaded for this purpose. Default: all.
+
+        Raises:
+            ChatError: The call failed.
+        """
+        return self._run(lambda: file_routes.list_files(self._site, limit, page, purpose))
+
+    def delete_files(self, *files_or_ids: StoredFile | str) -> int:
+        """Delete files and return how many were deleted.
+
+        Args:
+            files_or_ids: What `upload` or `list_files` returned, or the ids of files.
+
+        Raises:
+            ChatError: The call failed.
+        """
+        ids = [file if isinstance(file, str) else file.id for file in files_or_ids]
+        return self._run(lambda: file_routes.delete_files(self._site, ids))
+
+    def discussions(self, *, page_size: int = 10) -> Iterator[Discussion]:
+        """Yield the discussions that the site keeps for a signed-in user, newest first.
+
+        Args:
+            page_size: How many to request at a time. More are requested as you iterate.
+
+        Raises:
+            ChatError: The call failed; `ReplyError` for a guest.
+        """
+        paging, bot = discussion_routes.Paging(page_size), self._settings.bot
+        while not paging.done:
+            page = self._run(
+                lambda: discussion_routes.list_discussions(
+                    self._site, bot, paging.offset, page_size
+                )
+            )
+            yield from paging.add(page)
+
+    def rename_discussion(self, chat_id: str, title: str) -> None:
+        """Change the title of a signed-in user's discussion.
+
+        Raises:
+            ChatError: The call failed; `ReplyError` for a guest.
+        """
+        self._run(lambda: discussion_routes.rename_discussion(self._site, chat_id, title))
+
+    def delete_discussions(self, *chat_ids: str) -> None:
+        """Delete discussions of a signed-in user.
+
+        Raises:
+            ChatError: The call failed; `ReplyError` for a guest.
+        """
+        self._run(lambda: discussion_routes.delete_discussions(self._site, chat_ids))
+
+    def list_chatbots(self) -> tuple[Chatbot, ...]:
+        """Return the site's chatbots, through its public API.
+
+        Raises:
+            ChatError: The call failed; `AuthenticationError` if the site refuses the credentials.
+        """
+        return self._run(lambda: public_api.list_chatbots(self._site))
+
+    def check_auth(self) -> Mapping[str, Any]:
+        """Return the identity that the site gives the credentials, through its public API.
+
+        It is the site's own object, such as ``{"type": "user", "value": "ann"}``.
+
+        Raises:
+            ChatError: The call failed; `AuthenticationError` if the site refuses the credentials.
+        """
+        return self._run(lambda: public_api.check_auth(self._site))
+
+    def text_query(
+        self,
+        message: str,
+        *,
+        model: str | None = None,
+        temperature: float | None = None,
+        max_tokens: int | None = None,
+        instructions: str | None = None,
+        params: Mapping[str, Any] | None = None,
+    ) -> str:
+        """Query the site's model without a chatbot, through its public API.
+
+        Args:
+            message: The query.
+            model: The model to use. Default: the site's own, as for the next three.
+            temperature: How random the answer is, from 0 to 1 or 2.
+            max_tokens: The most tokens of the answer.
+            instructions: What the model is told before the query.
+            params: Other parameters, by the plugin's own names, such as ``{"envId": "…"}``.
+
+        Raises:
+            ChatError: The call failed; `AuthenticationError` if the site refuses the credentials.
+        """
+        parameters = chat_parameters(
+            model=model, temperature=temperature, max_tokens=max_tokens, instructions=instructions,
+            params=params,
+        )  # fmt: skip
+        return self._run(lambda: public_api.text_query(self._site, message, parameters))
