@@ -10,9 +10,10 @@ import ssl
 from collections.abc import Iterator
 
 from .errors import ChatTimeout, ConnectError, TransportError
+from .network import Deadline
 from .protocol.address import origin
 
-_WRAPPERS = ("requests", "urllib3", "aiohttp")
+_WRAPPERS = ("requests", "urllib3", "aiohttp", "socks", "aiohttp_socks", "python_socks")
 _MAX_REASON = 300
 _QUOTED_HEADER = re.compile(r""": b['"].*""")
 
@@ -29,6 +30,7 @@ def wrapped_errors(error: BaseException) -> Iterator[BaseException]:
             getattr(found, "os_error", None),
             getattr(found, "reason", None),
             getattr(found, "original_error", None),
+            getattr(found, "socket_err", None),
             *found.args,
             found.__context__,
         )
@@ -119,3 +121,10 @@ def connection_lost(url: str, reason: str) -> TransportError:
 def client_closed(url: str) -> TransportError:
     """Return the error for a call whose client or stream was closed."""
     return TransportError(f"The client or the stream was closed while waiting for {origin(url)}.")
+
+
+def interruption(url: str, deadline: Deadline, *, closed: bool) -> TransportError | None:
+    """Return the error for a call that was closed or has run out of time, or else None."""
+    if closed:
+        return client_closed(url)
+    return deadline.error() if deadline.expired() else None

@@ -88,14 +88,13 @@ def test_a_longer_retry_after_than_allowed_is_not_retried(
     assert [policy.retries(error) for error in errors] == [retried, retried]
 
 
-@pytest.mark.parametrize("method", ["find_proxy", "proxy_for_injected_session"])
-def test_no_proxy_gets_to_see_credentials(method: str) -> None:
+@pytest.mark.parametrize("use_environment", [True, False])
+def test_no_proxy_gets_to_see_credentials(use_environment: bool) -> None:
     """Whether the session is injected or not."""
 
     def proxy_for(url: str, proxy: str) -> str | None:
         network = Network(proxy, True, {}, {}, Timeout(), has_credentials=True)
-        found: str | None = getattr(network, method)(url)
-        return found
+        return network.find_proxy(url, use_environment=use_environment)
 
     with pytest.raises(UsageError, match="could read the credentials"):
         proxy_for("http://127.0.0.1/", "http://10.0.0.1:1")

@@ -151,7 +151,7 @@ def test_proxy_with_password(scheme: str, driver: Driver) -> None:
 
 
 @pytest.mark.parametrize(
-    "proxy", ["socks5://127.0.0.1:1", "127.0.0.1:8080", "http://", "http://a:b"]
+    "proxy", ["socks6://127.0.0.1:1", "127.0.0.1:8080", "http://", "http://a:b"]
 )
 def test_invalid_proxy(proxy: str, driver: Driver) -> None:
     with pytest.raises(UsageError, match="proxy"):
@@ -159,7 +159,7 @@ def test_invalid_proxy(proxy: str, driver: Driver) -> None:
 
 
 def test_unsupported_proxy_in_environment(driver: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ALL_PROXY", "socks5://127.0.0.1:1")
+    monkeypatch.setenv("ALL_PROXY", "ftp://127.0.0.1:1")
     with driver.client("http://site.invalid/") as client:
         with pytest.raises(UsageError, match="proxy"):
             client.generate("Hi")
