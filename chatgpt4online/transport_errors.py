@@ -63,6 +63,8 @@ def reason_of(error: BaseException) -> str:
         return cause.verify_message.rstrip(".")
     if isinstance(cause, ssl.SSLError):
         return (cause.reason or str(cause)).replace("_", " ").lower()
+    if isinstance(cause, ConnectionResetError) and not cause.args:
+        return os.strerror(errno.ECONNRESET)  # asyncio raises it without a text
     if isinstance(cause, OSError) and cause.strerror:
         # asyncio's own text repeats the address.
         number = 0 if isinstance(cause, socket.gaierror) else cause.errno

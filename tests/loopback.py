@@ -300,10 +300,10 @@ HELLO = reply_with(live("Hello"), end())
 HELLO_SITE = ai_site(HELLO)
 
 
-def tls_context() -> ssl.SSLContext:
-    """Return the TLS settings of a server whose self-signed certificate is `CERTIFICATE`."""
+def tls_context(certificate: str = CERTIFICATE) -> ssl.SSLContext:
+    """Return the TLS settings of a server. By default its certificate is self-signed."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(CERTIFICATE, CERTIFICATE.replace("cert", "key"))
+    context.load_cert_chain(certificate, CERTIFICATE.replace("cert", "key"))
     return context
 
 

@@ -44,9 +44,7 @@ class Sessions:
         if session is None:
             return
         if not isinstance(session, aiohttp.ClientSession):
-            raise UsageError(
-                f"session must be an aiohttp.ClientSession, not {type(session).__name__}."
-            )
+            raise UsageError("session must be an aiohttp.ClientSession.")
         if not session.auto_decompress:
             raise UsageError("session must decompress responses: auto_decompress must be True.")
         if network.proxy and is_socks(network.proxy):

@@ -21,14 +21,14 @@ _SOCKET_OPTIONS = [*HTTPConnection.default_socket_options, *KEEP_ALIVE]
 class Sessions:
     """What a client sends with: a given session, or one of its own for all proxies."""
 
-    def __init__(self, network: Network, session: requests.Session | None, site: str) -> None:
+    def __init__(self, network: Network, session: requests.Session | None) -> None:
         context = network.verify if isinstance(network.verify, ssl.SSLContext) else None
         self.injected = session
         if session is None:
             self._session = _new_session(context)
             return
         if not isinstance(session, requests.Session):
-            raise UsageError(f"session must be a requests.Session, not {type(session).__name__}.")
+            raise UsageError("session must be a requests.Session.")
         if context is not None:
             raise UsageError(
                 "verify must not be an SSLContext if session is given. Mount an adapter that uses "

@@ -55,7 +55,7 @@ class Transport:
     def __init__(self, network: Network, site: Site, session: requests.Session | None) -> None:
         self._network = network
         self._site = site
-        self._sessions = Sessions(network, session, site.page_url)
+        self._sessions = Sessions(network, session)
         self._open: weakref.WeakSet[ResponseStream] = weakref.WeakSet()
         self._open_lock = Lock()
         self._closed = False
