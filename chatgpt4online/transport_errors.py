@@ -30,7 +30,6 @@ def wrapped_errors(error: BaseException) -> Iterator[BaseException]:
             getattr(found, "os_error", None),
             getattr(found, "reason", None),
             getattr(found, "original_error", None),
-            getattr(found, "socket_err", None),
             *found.args,
             found.__context__,
         )

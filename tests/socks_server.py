@@ -38,10 +38,12 @@ class SocksServer:
         self.ports = ports or {}
         self.user = user
         self.reply = reply
+        self._clients: list[socket.socket] = []
         outer = self
 
         class Handler(BaseRequestHandler):
             def handle(self) -> None:
+                outer._clients.append(self.request)
                 with contextlib.suppress(OSError, EOFError):
                     _serve(outer, self.request)
 
@@ -56,6 +58,9 @@ class SocksServer:
     def __exit__(self, *exc_info: object) -> None:
         self._server.shutdown()
         self._thread.join()
+        for client in self._clients:
+            with contextlib.suppress(OSError):
+                client.shutdown(socket.SHUT_RDWR)
         self._server.server_close()
 
 

@@ -137,6 +137,7 @@ def test_link_header_without_root() -> None:
         ("http://\u044f.b/chat", "http://xn--41a.b/chat/", "http://xn--41a.b/chat/"),
         ("http://\u044f.b/chat", "https://XN--41A.b/chat", "https://XN--41A.b/chat"),
         ("http://xn--41a.b:8/chat", "http://\u042f.b:8/chat/", "http://\u042f.b:8/chat/"),
+        ("http://\uff42\u044f.b/chat", "http://xn--b-0ub.b/chat/", "http://xn--b-0ub.b/chat/"),
         ("http://\u044f.b/chat", "http://xn--41b.b/chat/", None),
         ("http://\u044f.b/chat", "http://\u00ff\u2044.b/chat/", None),
         ("http://a.b:8000/chat", "https://a.b/chat", None),
