@@ -172,7 +172,7 @@ def is_private(url: str) -> bool:
 
 def is_socks(proxy: str) -> bool:
     """Return whether the URL of a proxy is that of a SOCKS proxy."""
-    return proxy.startswith("socks")
+    return proxy.lower().startswith("socks")
 
 
 def is_local(url: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import json
 import queue
 import socket
@@ -322,3 +323,14 @@ def proxy_server(targets: list[str]) -> Handler:
             HELLO_SITE(connection, request)
 
     return handle
+
+
+def sockets_to(port: int) -> list[socket.socket]:
+    """Return the sockets of this process that are connected to a port."""
+    found = []
+    for item in gc.get_objects():
+        if isinstance(item, socket.socket) and item.family == socket.AF_INET:
+            with contextlib.suppress(OSError):
+                if item.getpeername()[1] == port:
+                    found.append(item)
+    return found

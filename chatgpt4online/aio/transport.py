@@ -241,7 +241,7 @@ class ResponseStream:
         deadline: Deadline,
     ) -> None:
         self._response = response
-        # They close the connection once nothing refers to them.
+        # Kept, because they close their connections once nothing refers to them.
         self._sessions = sessions
         self._url = str(response.url)
         self._site = site

@@ -12,7 +12,7 @@ import warnings
 
 import pytest
 
-from chatgpt4online import AsyncClient, Timeout
+from chatgpt4online import AsyncClient, Client, Timeout
 from chatgpt4online.errors import TransportError
 
 from ..drivers import NO_RETRY, AsyncDriver, SyncDriver
@@ -27,6 +27,7 @@ from ..loopback import (
     chunk,
     end,
     live,
+    sockets_to,
 )
 
 UNCLOSED = "Unclosed AsyncClient for {}; close it or use async with"
@@ -107,6 +108,19 @@ def test_a_client_that_was_never_closed_warns_by_its_own_name(running: bool) -> 
                 del client
                 gc.collect()
     assert complaints == []
+
+
+def test_a_blocking_client_that_was_never_closed_leaves_nothing_open() -> None:
+    """Nor does it warn, like a session of requests."""
+    with LoopbackServer(HELLO_SITE) as server, warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        client = Client(server.url)
+        assert client.generate("Hi").text == "Hello"
+        assert sockets_to(server.port)
+        del client
+        gc.collect()
+        assert sockets_to(server.port) == []
+    assert caught == []
 
 
 def test_a_client_that_was_closed_or_never_used_does_not_warn() -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import base64
-import contextlib
-import gc
 import os
 import socket
 import ssl
@@ -30,6 +28,7 @@ from ..loopback import (
     Received,
     proxy_server,
     response,
+    sockets_to,
     tls_context,
 )
 
@@ -294,16 +293,6 @@ def test_keep_alive(driver: Driver) -> None:
         assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
         if hasattr(socket, "TCP_KEEPIDLE"):
             assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == 60
-
-
-def sockets_to(port: int) -> list[socket.socket]:
-    found = []
-    for item in gc.get_objects():
-        if isinstance(item, socket.socket) and item.family == socket.AF_INET:
-            with contextlib.suppress(OSError):
-                if item.getpeername()[1] == port:
-                    found.append(item)
-    return found
 
 
 @pytest.mark.parametrize("verify", [os.devnull + "/none", __file__, 1, None])

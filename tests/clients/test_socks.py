@@ -40,6 +40,7 @@ LOCAL = b"\x7f\0\0\1"
     [
         ("socks5h", "site.invalid", "site.invalid"),
         ("socks4a", "site.invalid", "site.invalid"),
+        ("SOCKS5H", "site.invalid", "site.invalid"),
         ("socks5", "127.0.0.1", LOCAL),
         ("socks4", "127.0.0.1", LOCAL),
     ],
