@@ -73,10 +73,14 @@ class RetryPolicy:
     retry_if: Callable[[ChatError], bool] | None = None
 
     def __post_init__(self) -> None:
-        if self.attempts < 1:
-            raise UsageError("RetryPolicy.attempts must be at least 1.")
-        if min(self.backoff, self.max_backoff, self.max_retry_after) < 0:
-            raise UsageError("The delays of a RetryPolicy must not be negative.")
+        if not isinstance(self.attempts, int) or self.attempts < 1:
+            raise UsageError("RetryPolicy.attempts must be an integer, at least 1.")
+        for name in ("backoff", "max_backoff", "max_retry_after"):
+            seconds = getattr(self, name)
+            if not (isinstance(seconds, int | float) and seconds >= 0):
+                raise UsageError(f"RetryPolicy.{name} must be a number of seconds, at least 0.")
+        if not (self.retry_if is None or callable(self.retry_if)):
+            raise UsageError("RetryPolicy.retry_if must be a function, or None.")
 
     def retries(self, error: BaseException) -> bool:
         """Return whether a call that failed with `error` may be tried again."""
@@ -105,5 +109,6 @@ class Limits:
 
     def __post_init__(self) -> None:
         for field in fields(self):
-            if getattr(self, field.name) < 1:
-                raise UsageError(f"Limits.{field.name} must be at least 1 byte.")
+            size = getattr(self, field.name)
+            if not isinstance(size, int) or size < 1:
+                raise UsageError(f"Limits.{field.name} must be a number of bytes, at least 1.")

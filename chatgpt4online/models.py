@@ -132,6 +132,10 @@ class Reply:
     def __str__(self) -> str:
         return self.text
 
+    def _repr_markdown_(self) -> str:
+        """Return what a notebook shows."""
+        return self.text
+
 
 @dataclass(frozen=True, slots=True)
 class StoredFile:

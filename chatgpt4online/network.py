@@ -5,23 +5,35 @@ from __future__ import annotations
 import ipaddress
 import os
 import re
+import socket
+import ssl
 import time
 import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from .config import Timeout
 from .errors import ChatTimeout, UsageError
 
-if TYPE_CHECKING:
-    import ssl
-
 DRAIN_SECONDS = 0.5
 """How long to wait for the end of a body after the reply, so that its connection can be reused."""
 
+SOCKS_EXTRA_MISSING = (
+    'A SOCKS proxy needs two more packages. Install them with: pip install "chatgpt4online[socks]"'
+)
+
+_KEEP_ALIVE_SECONDS = 60
+# Linux and Windows have the first name, macOS the second. Elsewhere the system's time applies.
+_IDLE_OPTION = getattr(socket, "TCP_KEEPIDLE", getattr(socket, "TCP_KEEPALIVE", None))
+KEEP_ALIVE = [
+    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+    *([(socket.IPPROTO_TCP, _IDLE_OPTION, _KEEP_ALIVE_SECONDS)] if _IDLE_OPTION else []),
+]
+"""Socket options, so that a connection that a router dropped is noticed while a model thinks."""
+
+_PROXY_SCHEMES = ("http", "https", "socks4", "socks4a", "socks5", "socks5h")
 _FRAMING_HEADERS = frozenset({"content-length", "transfer-encoding", "connection", "host"})
 _CERTIFICATE_VARIABLES = (
     "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR",
@@ -73,7 +85,7 @@ class Network:
     """
 
     proxy: str | None = field(repr=False)
-    verify: bool | str
+    verify: bool | str | ssl.SSLContext
     cookies: Mapping[str, str] = field(repr=False)
     has_credentials: bool = False
     environment: Mapping[str, str] = field(default_factory=urllib.request.getproxies, repr=False)
@@ -83,25 +95,24 @@ class Network:
             raise UsageError("proxy must be a URL string.")
         if self.proxy:
             _check_proxy(self.proxy, "proxy")
-        if not isinstance(self.verify, bool | str):
-            raise UsageError("verify must be True, False, or the path of trusted certificates.")
+        if not isinstance(self.verify, bool | str | ssl.SSLContext):
+            raise UsageError(
+                "verify must be True, False, the path of trusted certificates, or an SSLContext."
+            )
         if isinstance(self.verify, str):
             tls_context(self.verify, "verify")
 
-    def find_proxy(self, url: str) -> str | None:
+    def find_proxy(self, url: str, *, use_environment: bool) -> str | None:
         """Return the proxy for a URL, or None.
 
         Without a `proxy` it is that of HTTP_PROXY, HTTPS_PROXY or ALL_PROXY, unless NO_PROXY names
-        the host, by the rules of requests.
+        the host, by the rules of requests. An injected session reads the environment itself.
         """
-        proxy = self._environment_proxy(url) if self.proxy is None else self.proxy
+        proxy = self.proxy
+        if proxy is None and use_environment:
+            proxy = self._environment_proxy(url)
         self._refuse_to_expose_credentials(url, proxy)
         return proxy or None
-
-    def proxy_for_injected_session(self, url: str) -> str | None:
-        """Return the given proxy; an injected session reads the environment itself."""
-        self._refuse_to_expose_credentials(url, self.proxy)
-        return self.proxy or None
 
     def _refuse_to_expose_credentials(self, url: str, proxy: str | None) -> None:
         if proxy and self.has_credentials and url.startswith("http:") and not is_local(proxy):
@@ -122,8 +133,8 @@ class Network:
         _check_proxy(proxy, "The proxy in HTTP_PROXY, HTTPS_PROXY or ALL_PROXY")
         return proxy
 
-    def trusted_certificates(self, url: str) -> bool | str:
-        """Return False, or the path of the trusted certificates.
+    def trusted_certificates(self, url: str) -> bool | str | ssl.SSLContext:
+        """Return a given context, False, or the path of the trusted certificates.
 
         They are those of `verify`, of the environment variables, or else those of certifi.
         """
@@ -145,8 +156,6 @@ def tls_context(path: str, named_by: str) -> ssl.SSLContext:
 
     `named_by` is the start of the error's text if there are none.
     """
-    import ssl
-
     folder = os.path.isdir(path)
     try:
         return ssl.create_default_context(
@@ -160,6 +169,11 @@ def tls_context(path: str, named_by: str) -> ssl.SSLContext:
 def is_private(url: str) -> bool:
     """Return whether nobody else can read what is sent to a URL: https, or this machine."""
     return url.startswith("https:") or is_local(url)
+
+
+def is_socks(proxy: str) -> bool:
+    """Return whether the URL of a proxy is that of a SOCKS proxy."""
+    return proxy.lower().startswith("socks")
 
 
 def is_local(url: str) -> bool:
@@ -203,8 +217,10 @@ def checked_headers(headers: Mapping[str, str]) -> dict[str, str]:
 def _check_proxy(proxy: str, named_by: str) -> None:
     try:
         parts = urlsplit(proxy)
-        valid = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+        valid = parts.scheme in _PROXY_SCHEMES and parts.hostname and parts.port != 0
     except ValueError:
         valid = None
     if not valid:
-        raise UsageError(f'{named_by} must be an http:// or https:// URL; proxy="" uses none.')
+        raise UsageError(
+            f'{named_by} must be an http://, https:// or socks5:// URL; proxy="" uses none.'
+        )

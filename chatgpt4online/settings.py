@@ -8,6 +8,7 @@ import time
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from ssl import SSLContext
 from typing import Any
 
 from . import __version__
@@ -138,12 +139,16 @@ def read_settings(
     timeout: Timeout | float,
     retry: RetryPolicy,
     headers: Mapping[str, str] | None,
-    verify: bool | str,
+    verify: bool | str | SSLContext,
     limits: Limits,
 ) -> Settings:
     """Check the arguments of a client, which have no defaults here."""
     site = os.environ.get(SITE_VARIABLE) if site is None else site
-    if not site or not isinstance(site, str):
+    if hasattr(site, "scheme"):  # a URL of yarl, httpx or pydantic
+        site = str(site)
+    if not (site is None or isinstance(site, str)):
+        raise UsageError(f"The site must be a string, not {type(site).__name__}.")
+    if not site:
         raise UsageError(f"No site is given: pass its URL, or set {SITE_VARIABLE}.")
     if not isinstance(limits, Limits):
         raise UsageError("limits must be Limits.")

@@ -10,9 +10,10 @@ import ssl
 from collections.abc import Iterator
 
 from .errors import ChatTimeout, ConnectError, TransportError
+from .network import Deadline
 from .protocol.address import origin
 
-_WRAPPERS = ("requests", "urllib3", "aiohttp")
+_WRAPPERS = ("requests", "urllib3", "aiohttp", "socks", "aiohttp_socks", "python_socks")
 _MAX_REASON = 300
 _QUOTED_HEADER = re.compile(r""": b['"].*""")
 
@@ -61,6 +62,8 @@ def reason_of(error: BaseException) -> str:
         return cause.verify_message.rstrip(".")
     if isinstance(cause, ssl.SSLError):
         return (cause.reason or str(cause)).replace("_", " ").lower()
+    if isinstance(cause, ConnectionResetError) and not cause.args:
+        return os.strerror(errno.ECONNRESET)  # asyncio raises it without a text
     if isinstance(cause, OSError) and cause.strerror:
         # asyncio's own text repeats the address.
         number = 0 if isinstance(cause, socket.gaierror) else cause.errno
@@ -119,3 +122,10 @@ def connection_lost(url: str, reason: str) -> TransportError:
 def client_closed(url: str) -> TransportError:
     """Return the error for a call whose client or stream was closed."""
     return TransportError(f"The client or the stream was closed while waiting for {origin(url)}.")
+
+
+def interruption(url: str, deadline: Deadline, *, closed: bool) -> TransportError | None:
+    """Return the error for a call that was closed or has run out of time, or else None."""
+    if closed:
+        return client_closed(url)
+    return deadline.error() if deadline.expired() else None

@@ -55,7 +55,7 @@ def _no_leaks() -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     names = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "REQUESTS_CA_BUNDLE")
-    for name in (*names, "CURL_CA_BUNDLE", "SSL_CERT_FILE", "CHATGPT4ONLINE_SITE"):
+    for name in (*names, "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR", "CHATGPT4ONLINE_SITE"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.lower(), raising=False)
 

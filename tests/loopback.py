@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import json
 import queue
 import socket
@@ -300,10 +301,10 @@ HELLO = reply_with(live("Hello"), end())
 HELLO_SITE = ai_site(HELLO)
 
 
-def tls_context() -> ssl.SSLContext:
-    """Return the TLS settings of a server whose self-signed certificate is `CERTIFICATE`."""
+def tls_context(certificate: str = CERTIFICATE) -> ssl.SSLContext:
+    """Return the TLS settings of a server. By default its certificate is self-signed."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(CERTIFICATE, CERTIFICATE.replace("cert", "key"))
+    context.load_cert_chain(certificate, CERTIFICATE.replace("cert", "key"))
     return context
 
 
@@ -322,3 +323,14 @@ def proxy_server(targets: list[str]) -> Handler:
             HELLO_SITE(connection, request)
 
     return handle
+
+
+def sockets_to(port: int) -> list[socket.socket]:
+    """Return the sockets of this process that are connected to a port."""
+    found = []
+    for item in gc.get_objects():
+        if isinstance(item, socket.socket) and item.family == socket.AF_INET:
+            with contextlib.suppress(OSError):
+                if item.getpeername()[1] == port:
+                    found.append(item)
+    return found

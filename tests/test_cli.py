@@ -21,6 +21,7 @@ import pytest
 import chatgpt4online
 from chatgpt4online import Message
 from chatgpt4online.cli import main
+from chatgpt4online.cli.terminal import harmless
 from chatgpt4online.server import LocalSite
 
 from .loopback import (
@@ -100,6 +101,45 @@ def test_prompt_from_stdin(
     out, err = capsys.readouterr()
     assert out == "You said: Hi there (2 words)\n".replace("Hi there", "Hi\nthere")
     assert err == ("chatgpt4online: Type your question, then press Ctrl-D.\n" if tty else "")
+
+
+def ask_demo(*arguments: str | bytes, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(
+        [*COMMAND, "ask", "--demo", *arguments],
+        input=stdin,
+        capture_output=True,
+        check=False,
+        timeout=60,
+    )
+
+
+@pytest.mark.parametrize("dash", [["-"], []])
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+def test_utf_8_from_stdin(dash: list[str], mark: bytes) -> None:
+    result = ask_demo(*dash, stdin=mark + "Привет\n".encode())
+    assert (result.returncode, result.stdout.decode()) == (0, "You said: Привет (1 word)\n")
+
+
+@pytest.mark.parametrize("question", [b"caf\xe9", "Hi".encode("utf-16")])
+def test_a_question_that_is_not_utf_8(question: bytes) -> None:
+    complaint = b"chatgpt4online: The question is not UTF-8.\n"
+    for result in (ask_demo(stdin=question), ask_demo(b"caf\xe9")):
+        assert (result.returncode, result.stdout, result.stderr) == (2, b"", complaint)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("\u200e\u200f\u061c", "\u200e\u200f\u061c"),
+        # The flag of Scotland.
+        ("\U0001f3f4\U000e0067\U000e007f", "\U0001f3f4\U000e0067\U000e007f"),
+        ("a\u202eb\u2066c\u2069", "a\ufffdb\ufffdc\ufffd"),
+        ("\u202a\u202b\u202c\u202d\u2067\u2068", "\ufffd" * 6),
+        ("\U000e0001", "\ufffd"),
+    ],
+)
+def test_invisible_characters_on_a_terminal(text: str, shown: str) -> None:
+    assert harmless(text) == shown
 
 
 def test_error(dead_port: int, capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,6 +6,7 @@ import dataclasses
 from typing import Any
 
 import pytest
+from requests.utils import should_bypass_proxies
 
 from chatgpt4online import Limits, RetryPolicy, Timeout
 from chatgpt4online.errors import (
@@ -42,19 +43,45 @@ def test_the_default_timeout() -> None:
 
 
 @pytest.mark.parametrize("name", ["line", "reply", "page"])
-@pytest.mark.parametrize("size", [0, -1])
-def test_limits_are_positive(name: str, size: int) -> None:
+@pytest.mark.parametrize("size", [0, -1, 1.5, "1", None])
+def test_limits_are_positive(name: str, size: Any) -> None:
     with pytest.raises(UsageError, match=f"Limits.{name}"):
         Limits(**{name: size})
     assert getattr(Limits(**{name: 1}), name) == 1
 
 
-@pytest.mark.parametrize(
-    "wrong", [{"attempts": 0}, {"backoff": -1}, {"max_backoff": -1}, {"max_retry_after": -1}]
-)
+@pytest.mark.parametrize("name", ["attempts", "backoff", "max_backoff", "max_retry_after"])
+@pytest.mark.parametrize("value", [-1, float("nan"), "3", None])
+def test_the_numbers_of_a_retry_policy(name: str, value: Any) -> None:
+    with pytest.raises(UsageError, match=f"RetryPolicy.{name}"):
+        RetryPolicy(**{name: value})
+
+
+@pytest.mark.parametrize("wrong", [{"attempts": 0}, {"attempts": 2.5}, {"retry_if": 5}])
 def test_a_retry_policy_that_makes_no_sense(wrong: dict[str, Any]) -> None:
-    with pytest.raises(UsageError):
+    with pytest.raises(UsageError, match=f"RetryPolicy.{next(iter(wrong))}"):
         RetryPolicy(**wrong)
+
+
+@pytest.mark.parametrize(
+    ("url", "excluded", "direct"),
+    [
+        ("http://10.1.2.3/", "10.0.0.0/8", True),
+        ("http://11.1.2.3/", "10.0.0.0/8", False),
+        ("http://[::1]:8000/", "::1", True),
+        ("http://[::1]:8000/", "::2", False),
+        ("http://a.example/", " .example , x", True),
+        ("http://a.example/", "*", True),
+    ],
+)
+def test_no_proxy_as_in_requests(
+    url: str, excluded: str, direct: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://proxy.example:3128")
+    monkeypatch.setenv("NO_PROXY", excluded)
+    network = Network(None, True, {})
+    assert (network.find_proxy(url, use_environment=True) is None) is direct
+    assert should_bypass_proxies(url, excluded) is direct
 
 
 @pytest.mark.parametrize(
@@ -88,14 +115,13 @@ def test_a_longer_retry_after_than_allowed_is_not_retried(
     assert [policy.retries(error) for error in errors] == [retried, retried]
 
 
-@pytest.mark.parametrize("method", ["find_proxy", "proxy_for_injected_session"])
-def test_no_proxy_gets_to_see_credentials(method: str) -> None:
+@pytest.mark.parametrize("use_environment", [True, False])
+def test_no_proxy_gets_to_see_credentials(use_environment: bool) -> None:
     """Whether the session is injected or not."""
 
     def proxy_for(url: str, proxy: str) -> str | None:
         network = Network(proxy, True, {}, has_credentials=True)
-        found: str | None = getattr(network, method)(url)
-        return found
+        return network.find_proxy(url, use_environment=use_environment)
 
     with pytest.raises(UsageError, match="could read the credentials"):
         proxy_for("http://127.0.0.1/", "http://10.0.0.1:1")

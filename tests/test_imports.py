@@ -151,9 +151,15 @@ REPLACEMENTS = [
 # These say on both sides when a prompt is sent, what can be shared, or what closing does.
 DIFFERENT_PROSE = {
     "Client", "Client.close", "Client.stream", "Conversation.stream", "ReplyStream",
-    "ResponseStream.close", "Runner.stream", "Transport.check_usable", "Transport.close",
+    "ResponseStream.close", "Runner.stream", "Sessions", "Transport.check_usable",
+    "Transport.close",
 }  # fmt: skip
 ONLY_ASYNC = {"ReplyStream.aclose", "Transport.check_open"}
+# requests reads an upload itself, and does not warn of clients that were never closed.
+ONLY_ASYNC_MODULES = {"upload"}
+ONLY_ASYNC_IMPORTS = {
+    "transport": {"chatgpt4online.aio.upload"}, "session": {"chatgpt4online.protocol.address"},
+}  # fmt: skip
 SIDES = {"sync": PACKAGE / "sync", "aio": PACKAGE / "aio"}
 MIRRORED = sorted(path.stem for path in SIDES["sync"].glob("*.py"))
 
@@ -208,7 +214,8 @@ def entries_of(section: str) -> list[str]:
 
 
 def test_both_sides_have_the_same_modules() -> None:
-    assert sorted(path.stem for path in SIDES["aio"].glob("*.py")) == MIRRORED
+    modules = {path.stem for path in SIDES["aio"].glob("*.py")}
+    assert sorted(modules - ONLY_ASYNC_MODULES) == MIRRORED
 
 
 @pytest.mark.parametrize("module", MIRRORED)
@@ -239,7 +246,8 @@ def test_both_sides_import_the_same_of_ours(module: str) -> None:
         {name for name in imports_of(folder / f"{module}.py") if name.startswith("chatgpt4online")}
         for folder in SIDES.values()
     )
-    assert {name.replace(".sync", ".aio") for name in sync} == aio
+    only_async = ONLY_ASYNC_IMPORTS.get(module, set())
+    assert {name.replace(".sync", ".aio") for name in sync} | only_async == aio
 
 
 def test_both_one_off_functions_have_the_same_parameters() -> None:

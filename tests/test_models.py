@@ -77,6 +77,10 @@ VALUES = [
 EVERY_VALUE = pytest.mark.parametrize("value", VALUES, ids=lambda value: type(value).__name__)
 
 
+def test_a_notebook_shows_a_reply_as_markdown() -> None:
+    assert REPLY._repr_markdown_() == REPLY.text
+
+
 def test_every_public_dataclass_is_tested_here() -> None:
     public = {getattr(chatgpt4online, name) for name in chatgpt4online.__all__ if name != "Event"}
     assert {kind for kind in public if dataclasses.is_dataclass(kind)} == set(map(type, VALUES))

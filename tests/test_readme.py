@@ -68,6 +68,7 @@ PRINTED = {
             "You said: And now? (2 words, message 3 of this conversation)\n",
             "token ['Default']\nYou said: Hello there (2 words)\nYou said: Hello model (2 words)\n",
             "START_SESSION True\ndefault Hi! How can I help you? 512 True chat\n",
+            "You said: Hello there (2 words)\n",
             "POST /wp-json/mwai/v1/start_session 200\n"
             "POST /wp-json/mwai-ui/v1/chats/submit 200\nYou said: Hello there (2 words)\n",
             "You wrote 11 characters.\n",

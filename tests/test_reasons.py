@@ -116,6 +116,28 @@ def bad_certificate(name: str, reason: str, authority: str | None = None) -> Ite
 
 
 @contextmanager
+def hang_up() -> Iterator[Trouble]:
+    def serve() -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                sock, _ = listener.accept()
+                with sock:
+                    sock.recv(65536)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=serve)
+        thread.start()
+        # asyncio says so in no words of its own, and what OpenSSL says depends on its version.
+        reason = ": (Connection reset by peer|unexpected eof while reading|EOF occurred.*)"
+        url = f"https://127.0.0.1:{listener.getsockname()[1]}"
+        try:
+            yield Trouble(url, reason)
+        finally:
+            listener.shutdown(socket.SHUT_RDWR)
+            thread.join()
+
+
+@contextmanager
 def no_tls() -> Iterator[Trouble]:
     def serve() -> None:
         with contextlib.suppress(OSError):
@@ -189,6 +211,7 @@ TROUBLES: dict[str, Callable[[], AbstractContextManager[Trouble]]] = {
         bad_certificate, "good.pem", "unable to get local issuer certificate"
     ),
     "no TLS": no_tls,
+    "hangs up before TLS": hang_up,
     "proxy refused": partial(refusing_proxy_port, "http"),
     "proxy refused, https": partial(refusing_proxy_port, "https"),
     "unknown proxy": partial(unknown_proxy, "http"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
+from ssl import SSLContext
 from typing import Any, Self
 
 import aiohttp
@@ -46,15 +47,16 @@ class AsyncClient(AsyncSiteRoutes):
         token: The token of the site's public API, to chat through that API. It is as powerful as
             the password of the site's first administrator. Default: chat as the site's page does.
         allow_insecure_auth: Whether to send credentials over plain http to another machine.
-        proxy: The URL of an http or https proxy, or '' for no proxy. Default: HTTP_PROXY,
-            HTTPS_PROXY, ALL_PROXY and NO_PROXY, which are read when the client is created.
+        proxy: The URL of an http, https or SOCKS proxy, or '' for no proxy. SOCKS needs the extra
+            ``socks``. Default: HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY, which are read
+            when the client is created.
         timeout: Seconds that a whole call may take, or a `Timeout`, which has other limits too.
         retry: When to try again.
         headers: Sent with each request. Protocol headers, `auth` and `token` override them;
             cookies are sent beside those of the site.
-        verify: Whether to verify TLS certificates, or the path of a file or folder of trusted
-            certificates. True uses the first of REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE, SSL_CERT_FILE
-            and SSL_CERT_DIR that is set, or else those of certifi.
+        verify: Whether to verify TLS certificates, the path of a file or folder of trusted
+            certificates, or an `ssl.SSLContext`. True uses the first of REQUESTS_CA_BUNDLE,
+            CURL_CA_BUNDLE, SSL_CERT_FILE and SSL_CERT_DIR that is set, or else those of certifi.
         limits: Size limits for responses, in bytes.
         session: An `aiohttp.ClientSession` to send with. It keeps its own cookies, proxies and TLS
             settings, and is not closed. For a site without a host name it needs
@@ -77,7 +79,7 @@ class AsyncClient(AsyncSiteRoutes):
         timeout: Timeout | float = Timeout(),
         retry: RetryPolicy = RetryPolicy(),
         headers: Mapping[str, str] | None = None,
-        verify: bool | str = True,
+        verify: bool | str | SSLContext = True,
         limits: Limits = Limits(),
         session: aiohttp.ClientSession | None = None,
     ) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 import ssl
 import weakref
-from collections.abc import AsyncIterator, Callable
 from functools import partial
 
 import aiohttp
@@ -17,6 +17,7 @@ from ..network import (
     DRAIN_SECONDS,
     Deadline,
     Network,
+    is_socks,
     parse_cookies,
     tls_context,
 )
@@ -27,29 +28,36 @@ from ..transport_errors import (
     connect_error,
     connect_timeout,
     connection_lost,
+    find_cause,
     idle_timeout,
+    interruption,
     reason_of,
     system_cause,
 )
 from ..uploads import read_error_of
+from .session import SOCKS_ERRORS, Sessions
+from .upload import Upload
 
-MAX_HEADER = 65536
-"""Bytes of a header line, as in Python's http.client."""
-
-_ERRORS = (aiohttp.ClientError, HttpProcessingError, OSError, ValueError, RuntimeError)
-_NEVER_CONNECTED = (aiohttp.ClientConnectorError, aiohttp.ClientConnectorCertificateError)
+_ERRORS: tuple[type[Exception], ...] = (
+    aiohttp.ClientError, HttpProcessingError, OSError, ValueError, RuntimeError, *SOCKS_ERRORS,
+)  # fmt: skip
+_NEVER_CONNECTED: tuple[type[Exception], ...] = (
+    aiohttp.ClientConnectorError, aiohttp.ClientConnectorCertificateError, *SOCKS_ERRORS,
+)  # fmt: skip
+# Through a SOCKS proxy, aiohttp reports these like errors of a connection that was made.
+_NEVER_CONNECTED_CAUSES: tuple[type[Exception], ...] = (
+    ssl.SSLCertVerificationError,
+    socket.gaierror,
+)
 
 
 class Transport:
     """Sends the requests of one client, with a given session or one of its own."""
 
     def __init__(self, network: Network, site: Site, session: aiohttp.ClientSession | None) -> None:
-        if session is not None and not isinstance(session, aiohttp.ClientSession):
-            raise UsageError("session must be an aiohttp.ClientSession.")
         self._network = network
         self._site = site
-        self._owned = session is None
-        self._session = session
+        self._sessions = Sessions(network, session, site.page_url)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._in_flight: set[asyncio.Timeout] = set()
         self._open: weakref.WeakSet[ResponseStream] = weakref.WeakSet()
@@ -63,7 +71,7 @@ class Transport:
     def check_usable(self) -> None:
         """Raise a `UsageError` if the client is closed, or belongs to another event loop."""
         self.check_open()
-        if self._session is not None and self._session.closed:
+        if self._sessions.injected is not None and self._sessions.injected.closed:
             raise UsageError("The session of this client is closed.")
         if self._loop not in (None, asyncio.get_running_loop()):
             raise UsageError("This client belongs to another event loop; make one for each.")
@@ -74,7 +82,7 @@ class Transport:
         A `TransportError` is retryable if nothing was sent, or if the request is repeatable.
         """
         self.check_usable()
-        upload = _Upload(request.body) if isinstance(request.body, Form) else None
+        upload = Upload(request.body) if isinstance(request.body, Form) else None
         try:
             return await self._exchange(request, deadline, upload)
         finally:
@@ -82,13 +90,13 @@ class Transport:
                 await upload.close()
 
     async def _exchange(
-        self, request: Request, deadline: Deadline, upload: _Upload | None
+        self, request: Request, deadline: Deadline, upload: Upload | None
     ) -> Response:
         response = await self._send(request, deadline, upload)
         sent_cookies = parse_cookies(response.request_info.headers.get("Cookie"))
         new_cookies = [item.value for item in response.cookies.values()]
         self._site.remember(*sent_cookies.values(), *new_cookies)
-        stream = ResponseStream(response, self._site, deadline)
+        stream = ResponseStream(response, self._sessions, self._site, deadline)
         self._open.add(stream)
         status = response.status
         if status < 200:
@@ -96,9 +104,9 @@ class Transport:
             stream.close()
             raise connection_lost(request.url, f"unexpected HTTP status {status}")
         # The client may have been closed while it waited.
-        if self._closed or deadline.expired():
+        if ended := interruption(request.url, deadline, closed=self._closed):
             stream.close()
-            raise client_closed(request.url) if self._closed else deadline.error()
+            raise ended
         headers = {
             name.lower(): ", ".join(response.headers.getall(name)) for name in response.headers
         }
@@ -111,13 +119,13 @@ class Transport:
             raise
 
     async def _send(
-        self, request: Request, deadline: Deadline, upload: _Upload | None
+        self, request: Request, deadline: Deadline, upload: Upload | None
     ) -> aiohttp.ClientResponse:
-        if self._session is None:
-            self._session, self._loop = _new_session(), asyncio.get_running_loop()
         network, url = self._network, request.url
-        proxy = network.find_proxy(url) if self._owned else network.proxy_for_injected_session(url)
-        certificates = self._certificates(url)
+        owned = self._sessions.injected is None
+        proxy = network.find_proxy(url, use_environment=owned)
+        session, certificates = self._sessions.session_for(proxy), self._certificates(url)
+        self._loop = asyncio.get_running_loop() if owned else None
         headers = dict(request.headers)
         if network.cookies:
             cookies = [f"{name}={value}" for name, value in network.cookies.items()]
@@ -129,16 +137,17 @@ class Transport:
         try:
             async with waiting:
                 self._in_flight.add(waiting)
-                return await self._session.request(
+                return await session.request(
                     request.method,
                     url,
                     data=upload or request.body,
                     headers=headers,
-                    proxy=proxy,
+                    proxy=None if proxy and is_socks(proxy) else proxy,
                     ssl=certificates,
                     timeout=aiohttp.ClientTimeout(
                         total=None,
                         connect=deadline.timeout.connect,
+                        sock_connect=deadline.timeout.connect,
                         sock_read=deadline.timeout.idle,
                     ),
                     skip_auto_headers=("Content-Type",),
@@ -163,7 +172,8 @@ class Transport:
     def _certificates(self, url: str) -> ssl.SSLContext | bool:
         # True leaves an injected session its own setting.
         network = self._network
-        found = network.trusted_certificates(url) if self._owned else network.verify
+        owned = self._sessions.injected is None
+        found = network.trusted_certificates(url) if owned else network.verify
         return tls_context(found, "verify") if isinstance(found, str) else found
 
     def _translate(
@@ -171,16 +181,16 @@ class Transport:
     ) -> ChatError:
         url, timeout = request.url, deadline.timeout
         failure: TransportError
-        if self._closed:
-            return client_closed(url)
-        if deadline.expired():
-            return deadline.error()
+        if ended := interruption(url, deadline, closed=self._closed):
+            return ended
         if isinstance(error, aiohttp.ConnectionTimeoutError):
             failure = connect_timeout(url, timeout.connect)
         elif isinstance(error, aiohttp.ClientHttpProxyError):
             reason = self._site.redact(f"{error.status} {error.message}")
             failure = connect_error(url, error, reason, proxy=True)
-        elif isinstance(error, _NEVER_CONNECTED):
+        elif isinstance(error, _NEVER_CONNECTED) or isinstance(
+            find_cause(error), _NEVER_CONNECTED_CAUSES
+        ):
             failure = connect_error(url, error, proxy=through_proxy)
         elif isinstance(error, TimeoutError):
             failure = idle_timeout(url, timeout.idle)
@@ -205,8 +215,7 @@ class Transport:
                 waiting.reschedule(0)
         for stream in list(self._open):
             stream.close()
-        if self._owned and self._session is not None:
-            await self._session.close()
+        await self._sessions.close()
 
 
 def _longest_wait(deadline: Deadline) -> float | None:
@@ -218,36 +227,19 @@ def _longest_wait(deadline: Deadline) -> float | None:
     return timeout.connect + 2 * timeout.idle
 
 
-class _Upload(AsyncIterator[bytes]):
-    """A form on its way to a site. It is read in threads, because reading a file can block."""
-
-    def __init__(self, form: Form) -> None:
-        self.size = len(form)
-        self.on_chunk: Callable[[], None] | None = None
-        self._chunks = iter(form)
-        self._reading: asyncio.Future[bytes | None] | None = None
-
-    async def __anext__(self) -> bytes:
-        self._reading = asyncio.ensure_future(asyncio.to_thread(next, self._chunks, None))
-        chunk = await asyncio.shield(self._reading)
-        if self.on_chunk is not None:
-            self.on_chunk()
-        if chunk is None:
-            raise StopAsyncIteration
-        return chunk
-
-    async def close(self) -> None:
-        """Stop reading the file, which another try may read again."""
-        if self._reading is not None:
-            await asyncio.gather(self._reading, return_exceptions=True)
-        self._chunks.close()
-
-
 class ResponseStream:
     """The body of a response, which is read while it arrives."""
 
-    def __init__(self, response: aiohttp.ClientResponse, site: Site, deadline: Deadline) -> None:
+    def __init__(
+        self,
+        response: aiohttp.ClientResponse,
+        sessions: Sessions,
+        site: Site,
+        deadline: Deadline,
+    ) -> None:
         self._response = response
+        # Kept, because they close their connections once nothing refers to them.
+        self._sessions = sessions
         self._url = str(response.url)
         self._site = site
         self._deadline = deadline
@@ -283,10 +275,8 @@ class ResponseStream:
         return content.read_nowait()
 
     def _translate(self, error: Exception) -> TransportError:
-        if self._closed:
-            return client_closed(self._url)
-        if self._deadline.expired():
-            return self._deadline.error()
+        if ended := interruption(self._url, self._deadline, closed=self._closed):
+            return ended
         if isinstance(error, TimeoutError):
             return idle_timeout(self._url, self._deadline.timeout.idle)
         return connection_lost(self._url, self._site.redact(reason_of(error)))
@@ -328,13 +318,3 @@ class ResponseStream:
         """
         self._closed = True
         self._response.close()
-
-
-def _new_session() -> aiohttp.ClientSession:
-    return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=0),
-        max_line_size=MAX_HEADER,
-        max_field_size=MAX_HEADER,
-        # By default the cookies of sites without a host name are dropped, and some are quoted.
-        cookie_jar=aiohttp.CookieJar(unsafe=True, quote_cookie=False),
-    )

@@ -75,7 +75,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Ask one question and print the reply as it arrives.",
         epilog="Exit codes: 0 done, 1 error, 2 usage, 130 interrupted.",
     )
-    ask.add_argument("prompt", nargs="?", help="the question (default: read it from stdin)")
+    ask.add_argument("prompt", nargs="?", help="the question (default, and -: read it from stdin)")
     where = ask.add_mutually_exclusive_group()
     where.add_argument(
         "--site",
@@ -86,7 +86,7 @@ def _parser() -> argparse.ArgumentParser:
         "--demo", action="store_true", help="ask a built-in demo bot, without a network"
     )
     ask.add_argument("--bot", metavar="ID", help="the chatbot's id (default: the site's default)")
-    ask.add_argument("--proxy", metavar="URL", help="an http or https proxy")
+    ask.add_argument("--proxy", metavar="URL", help="an http, https or SOCKS proxy")
     ask.add_argument("--no-stream", action="store_true", help="print the reply once it is complete")
     ask.add_argument("--json", action="store_true", help="print the complete reply as JSON")
     return parser
@@ -98,7 +98,11 @@ def _ask(options: argparse.Namespace) -> int:
 
     if not options.demo and not options.site and not os.environ.get(SITE_VARIABLE):
         raise UsageError(f"No site is given: pass --site URL, set {SITE_VARIABLE}, or try --demo.")
-    prompt = options.prompt if options.prompt is not None else _read_prompt()
+    try:
+        prompt = _read_prompt() if options.prompt in (None, "-") else options.prompt
+        prompt.encode()  # Python turns bytes of an argument that are not UTF-8 into surrogates
+    except UnicodeError:
+        raise UsageError("The question is not UTF-8.") from None
     with (
         _site(options) as site,
         Client(site, options.bot, proxy="" if options.demo else options.proxy) as client,
@@ -121,6 +125,9 @@ def _read_prompt() -> str:
         raise UsageError("No question is given: pass one, or send it to stdin.")
     if sys.stdin.isatty():
         _warn("Type your question, then press Ctrl-D.")
+    elif isinstance(sys.stdin, io.TextIOWrapper):
+        # Files of Windows can begin with a byte order mark.
+        sys.stdin.reconfigure(encoding="utf-8-sig", errors="strict")
     return sys.stdin.read().strip()
 
 

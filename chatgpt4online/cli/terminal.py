@@ -8,11 +8,11 @@ _HARMLESS: dict[int, str | None] = {
     0x0D: None,
     0x7F: "\u2421",
     **dict.fromkeys(range(0x80, 0xA0), "\ufffd"),
-    # These change the direction of the text, so that it reads as something else.
-    **dict.fromkeys([0x61C, 0x200E, 0x200F], "\ufffd"),
+    # Embeddings, overrides and isolates can make the text read as something else. The marks that
+    # Arabic and Hebrew need (U+061C, U+200E and U+200F) cannot.
     **dict.fromkeys([*range(0x2028, 0x202F), *range(0x2066, 0x206A)], "\ufffd"),
-    # These are invisible, and can carry hidden text.
-    **dict.fromkeys(range(0xE0000, 0xE0080), "\ufffd"),
+    # Language tags. The rest of the block, from U+E0020 on, is part of emoji flags.
+    **dict.fromkeys(range(0xE0000, 0xE0020), "\ufffd"),
 }
 
 

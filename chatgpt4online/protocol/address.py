@@ -83,6 +83,16 @@ def origin(url: str) -> str:
     return f"{parts.scheme}://{host}{port}"
 
 
+def _ascii_origin(url: str) -> str:
+    """Return the origin of a URL, with the host name as it is sent: xn--... for a Unicode name."""
+    host = urlsplit(url).hostname or ""
+    if host.isascii():
+        return origin(url)
+    import idna  # large, and rarely needed
+
+    return origin(url).replace(host, idna.encode(host, uts46=True).decode())
+
+
 def move_to_origin(url: str, other: str) -> str:
     """Return `url` on the scheme, host and port of another URL."""
     target = urlsplit(other)
@@ -119,11 +129,11 @@ def follow_redirect(url: str, location: str) -> str | None:
 
     The target must be on the same origin, or on the same host with https in place of http.
     """
-    location, here = location.strip(), origin(url)
-    secure = here.replace("http:", "https:") if urlsplit(here).port is None else here
+    location = location.strip()
     try:
-        target = urlsplit(urljoin(url, location))
-        same_host = origin(target.geturl()) in (here, secure)
+        here, target = _ascii_origin(url), urlsplit(urljoin(url, location))
+        secure = here.replace("http:", "https:") if urlsplit(here).port is None else here
+        same_host = _ascii_origin(target.geturl()) in (here, secure)
     except ValueError:
         return None
     if not same_host or "@" in target.netloc or not _is_clean(location):

@@ -9,7 +9,6 @@ import ssl
 import time
 import weakref
 from threading import Lock
-from typing import Any
 
 import requests
 import urllib3
@@ -25,17 +24,16 @@ from ..transport_errors import (
     connection_lost,
     find_cause,
     idle_timeout,
+    interruption,
     reason_of,
     system_cause,
     wrapped_errors,
 )
 from ..uploads import read_error_of
+from .session import Sessions
 
 READ_SIZE = 65536
 """The most bytes to read at once."""
-
-POOL_SIZE = 100
-"""Idle connections that are kept, so that as many threads can share a client."""
 
 _ERRORS = (
     requests.RequestException, urllib3.exceptions.HTTPError, http.client.HTTPException, OSError,
@@ -46,10 +44,6 @@ _NEVER_CONNECTED = (
     urllib3.exceptions.NameResolutionError,
     urllib3.exceptions.ConnectTimeoutError,
 )
-_SOCKET_OPTIONS = [
-    *urllib3.connection.HTTPConnection.default_socket_options,
-    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
-]
 _INVALID_REQUEST = (
     requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema, UnicodeError,
 )  # fmt: skip
@@ -59,12 +53,9 @@ class Transport:
     """Sends the requests of one client, with a given session or one of its own."""
 
     def __init__(self, network: Network, site: Site, session: requests.Session | None) -> None:
-        if session is not None and not isinstance(session, requests.Session):
-            raise UsageError("session must be a requests.Session.")
         self._network = network
         self._site = site
-        self._owned = session is None
-        self._session = _new_session() if session is None else session
+        self._sessions = Sessions(network, session)
         self._open: weakref.WeakSet[ResponseStream] = weakref.WeakSet()
         self._open_lock = Lock()
         self._closed = False
@@ -92,9 +83,9 @@ class Transport:
             stream.close()
             raise connection_lost(request.url, f"unexpected HTTP status {status}")
         # The client may have been closed while it waited.
-        if self._closed or deadline.expired():
+        if ended := interruption(request.url, deadline, closed=self._closed):
             stream.close()
-            raise client_closed(request.url) if self._closed else deadline.error()
+            raise ended
         headers = {name.lower(): value for name, value in response.headers.items()}
         if request.stream and status < 300:
             return Response(status, headers, stream=stream)
@@ -106,12 +97,12 @@ class Transport:
 
     def _send(self, request: Request, deadline: Deadline) -> requests.Response:
         network, url = self._network, request.url
-        proxy = network.find_proxy(url) if self._owned else network.proxy_for_injected_session(url)
-        verify = self._certificates(url)
+        proxy = network.find_proxy(url, use_environment=self._sessions.injected is None)
+        session, verify = self._sessions.session_for(proxy), self._certificates(url)
         # urllib3 gives each address of the host the whole connect timeout.
         timeout = (deadline.cap(deadline.timeout.connect), deadline.cap(deadline.timeout.idle))
         try:
-            return self._session.request(
+            return session.request(
                 request.method,
                 url,
                 data=request.body,
@@ -131,20 +122,20 @@ class Transport:
             raise failure from (None if self._closed else system_cause(error))
 
     def _certificates(self, url: str) -> bool | str | None:
-        if self._owned:
-            return self._network.trusted_certificates(url)
-        # None leaves an injected session its own setting.
-        return None if self._network.verify is True else self._network.verify
+        verify = self._network.verify
+        if self._sessions.injected is None:
+            verify = self._network.trusted_certificates(url)
+        elif verify is True:
+            return None  # which leaves an injected session its own setting
+        return verify.verify_mode != ssl.CERT_NONE if isinstance(verify, ssl.SSLContext) else verify
 
     def _translate(
         self, error: Exception, request: Request, deadline: Deadline, *, through_proxy: bool
     ) -> ChatError:
         url, timeout, cause = request.url, deadline.timeout, find_cause(error)
         failure: TransportError
-        if self._closed:
-            return client_closed(url)
-        if deadline.expired():
-            return deadline.error()
+        if ended := interruption(url, deadline, closed=self._closed):
+            return ended
         timed_out = isinstance(cause, TimeoutError)
         # urllib3 reports a TLS handshake that took too long as a read timeout.
         if isinstance(error, requests.ConnectTimeout) or (timed_out and "handshake" in str(cause)):
@@ -175,8 +166,7 @@ class Transport:
             streams = list(self._open)
         for stream in streams:
             stream.close()
-        if self._owned:
-            self._session.close()
+        self._sessions.close()
 
 
 class ResponseStream:
@@ -242,10 +232,8 @@ class ResponseStream:
         return getattr(connection, "sock", None)
 
     def _translate(self, error: Exception) -> TransportError:
-        if self._closed:
-            return client_closed(self._url)
-        if self._deadline.expired():
-            return self._deadline.error()
+        if ended := interruption(self._url, self._deadline, closed=self._closed):
+            return ended
         if isinstance(find_cause(error), TimeoutError):
             return idle_timeout(self._url, self._deadline.timeout.idle)
         return connection_lost(self._url, self._site.redact(reason_of(error)))
@@ -301,40 +289,3 @@ def _never_connected(error: Exception) -> bool:
         isinstance(item, _NEVER_CONNECTED) or str(item).startswith("Tunnel connection failed")
         for item in wrapped_errors(error)
     )
-
-
-class _Session(requests.Session):
-    def get_redirect_target(self, resp: requests.Response) -> None:
-        """Follow no redirect. requests reads its body even when told not to follow it."""
-        return None
-
-
-class _Adapter(requests.adapters.HTTPAdapter):
-    """An adapter that turns TCP keep-alive on, as aiohttp does."""
-
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        """Make the pools of direct connections."""
-        super().init_poolmanager(*args, **kwargs, socket_options=_SOCKET_OPTIONS)
-
-    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
-        """Return the pools of connections through a proxy."""
-        return super().proxy_manager_for(proxy, **kwargs, socket_options=_SOCKET_OPTIONS)
-
-    def close(self) -> None:
-        """Close the idle connections, which urllib3 leaves to the garbage collector."""
-        for manager in (self.poolmanager, *self.proxy_manager.values()):
-            for key in manager.pools.keys():  # noqa: SIM118 - it is not a dict
-                pool = manager.pools.get(key)
-                if pool is not None:
-                    pool.close()
-        super().close()
-
-
-def _new_session() -> requests.Session:
-    session = _Session()
-    # `Network` reads the environment for both clients alike, and .netrc must not be read.
-    session.trust_env = False
-    adapter = _Adapter(pool_maxsize=POOL_SIZE)
-    session.mount("https://", adapter)
-    session.mount("http://", adapter)
-    return session

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ssl
+
 import aiohttp
 import pytest
 import requests
@@ -64,6 +66,34 @@ def test_injected_aiohttp_session_with_raise_for_status() -> None:
 
     with LocalSite(era=Era.NO_NONCE) as site:
         driver.runner.run(run(site.url))
+    driver.close()
+
+
+def test_tls_context_for_an_injected_session() -> None:
+    """aiohttp takes the context for each request, and requests for a whole adapter only."""
+    driver, context = AsyncDriver(), ssl.create_default_context(cafile=CERTIFICATE)
+
+    async def run(site: str) -> None:
+        async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as session:
+            async with AsyncClient(site, session=session, verify=context) as client:
+                assert (await client.generate("Hi")).text == "Hello"
+
+    with LoopbackServer(HELLO_SITE, tls_context()) as server:
+        driver.runner.run(run(server.url))
+    driver.close()
+    with requests.Session() as session, pytest.raises(UsageError, match="SSLContext"):
+        Client("https://site.invalid", session=session, verify=context)
+
+
+def test_injected_aiohttp_session_must_decompress() -> None:
+    driver = AsyncDriver()
+
+    async def run() -> None:
+        async with aiohttp.ClientSession(auto_decompress=False) as session:
+            AsyncClient("https://site.invalid", session=session)
+
+    with pytest.raises(UsageError, match="auto_decompress"):
+        driver.runner.run(run())
     driver.close()
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
+import yarl
 
 from chatgpt4online.errors import ConnectError, StatusError, UsageError
 
@@ -83,6 +85,26 @@ def test_page_redirects_are_followed_on_the_same_host_only(driver: Driver) -> No
         assert other.requests == []
 
 
+def test_redirect_from_a_unicode_host_to_its_ascii_name(driver: Driver) -> None:
+    def handle(connection: Connection, request: Received) -> None:
+        if request.target.endswith("/chat"):
+            connection.send(response("", 301, f"Location: {request.target}/"))
+        elif request.target.endswith("/chat/"):
+            link = f"Link: <{request.target}wp-json/>; rel=https://api.w.org/"
+            connection.send(response("<html>", 200, link))
+        else:
+            HELLO_SITE(connection, request)
+
+    with (
+        LoopbackServer(handle) as proxy,
+        driver.client("http://тест.invalid/chat", proxy=proxy.url) as client,
+    ):
+        assert client.generate("Hi").text == "Hello"
+        assert {urlsplit(request.target).hostname for request in proxy.requests} == {
+            "xn--e1aybc.invalid"
+        }
+
+
 def test_unknown_host(driver: Driver) -> None:
     with driver.client("http://site.invalid/", retry=NO_RETRY) as client:
         with pytest.raises(ConnectError, match=r"Could not connect to http://site\.invalid: \w+"):
@@ -95,12 +117,32 @@ def test_unknown_host(driver: Driver) -> None:
         {"timeout": "5"}, {"timeout": True}, {"timeout": None}, {"timeout": -1},
         {"retry": 3}, {"limits": None}, {"proxy": 3},
         {"headers": [("a", "b")]}, {"headers": {"Content-Length": "3"}}, {"headers": {"a b": "c"}},
-        {"headers": {"a": "\u20ac"}}, {"site": 5}, {"site": ""},
+        {"headers": {"a": "\u20ac"}},
     ],
 )  # fmt: skip
 def test_invalid_arguments(arguments: dict[str, Any], driver: Driver) -> None:
     with pytest.raises(UsageError):
         driver.client(**{"site": "https://site.invalid/", **arguments})
+
+
+@pytest.mark.parametrize(
+    ("site", "message"),
+    [
+        (b"https://site.invalid", "must be a string, not bytes"),
+        (5, "must be a string, not int"),
+        (urlsplit("https://site.invalid"), "must be a full URL"),
+        (yarl.URL("/chat"), "must be a full URL"),
+        ("", "No site is given"),
+    ],
+)
+def test_invalid_site(site: Any, message: str, driver: Driver) -> None:
+    with pytest.raises(UsageError, match=message):
+        driver.client(site)
+
+
+def test_site_as_a_url_object(driver: Driver) -> None:
+    with LoopbackServer(HELLO_SITE) as server, driver.client(yarl.URL(server.url)) as client:
+        assert client.generate("Hi").text == "Hello"
 
 
 @pytest.mark.parametrize("name", ["messages", "newMessage", "chatId", "botId", "stream"])

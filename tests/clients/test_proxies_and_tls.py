@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import base64
 import os
+import socket
+import ssl
 import traceback
 import warnings
+from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 import requests
+import truststore
 import urllib3
 
 from chatgpt4online.errors import ConnectError, TransportError, UsageError
@@ -23,8 +28,11 @@ from ..loopback import (
     Received,
     proxy_server,
     response,
+    sockets_to,
     tls_context,
 )
+
+WRONG_HOST = CERTIFICATE.replace("cert.pem", "wronghost.pem")
 
 
 @pytest.mark.parametrize(
@@ -78,7 +86,7 @@ def test_no_proxy(bypass: str, driver: Driver, monkeypatch: pytest.MonkeyPatch) 
     with LoopbackServer(proxy_server(targets)) as proxy, LoopbackServer(HELLO_SITE) as server:
         monkeypatch.setenv("HTTPS_PROXY" if bypass == "other scheme" else "HTTP_PROXY", proxy.url)
         if "PROXY" in bypass.upper():
-            monkeypatch.setenv(bypass, "other.example,127.0.0.1")
+            monkeypatch.setenv(bypass, "other.example,127.0.0.0/8")
         options: dict[str, Any] = {"proxy": ""} if bypass == "empty argument" else {}
         with driver.client(server.url, **options) as client:
             assert client.generate("Hi").text == "Hello"
@@ -151,7 +159,7 @@ def test_proxy_with_password(scheme: str, driver: Driver) -> None:
 
 
 @pytest.mark.parametrize(
-    "proxy", ["socks5://127.0.0.1:1", "127.0.0.1:8080", "http://", "http://a:b"]
+    "proxy", ["socks6://127.0.0.1:1", "127.0.0.1:8080", "http://", "http://a:b"]
 )
 def test_invalid_proxy(proxy: str, driver: Driver) -> None:
     with pytest.raises(UsageError, match="proxy"):
@@ -159,7 +167,7 @@ def test_invalid_proxy(proxy: str, driver: Driver) -> None:
 
 
 def test_unsupported_proxy_in_environment(driver: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ALL_PROXY", "socks5://127.0.0.1:1")
+    monkeypatch.setenv("ALL_PROXY", "ftp://127.0.0.1:1")
     with driver.client("http://site.invalid/") as client:
         with pytest.raises(UsageError, match="proxy"):
             client.generate("Hi")
@@ -176,17 +184,30 @@ def test_untrusted_certificate(driver: Driver) -> None:
         assert server.connections == 1
 
 
+@pytest.fixture
+def certificate_folder(tmp_path: Path) -> str:
+    """A folder as OpenSSL uses it, where files have the names of hashes."""
+    (tmp_path / "ce275665.0").write_bytes(Path(CERTIFICATE).read_bytes())
+    return str(tmp_path)
+
+
+@pytest.mark.parametrize("folder", [False, True], ids=["file", "folder"])
 @pytest.mark.parametrize(
-    "variable", [None, "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"]
+    "variable", [None, "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR"]
 )
 def test_trusted_certificate(
-    variable: str | None, driver: Driver, monkeypatch: pytest.MonkeyPatch
+    variable: str | None,
+    folder: bool,
+    certificate_folder: str,
+    driver: Driver,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     options: dict[str, Any] = {}
+    path = certificate_folder if folder else CERTIFICATE
     if variable is None:
-        options["verify"] = CERTIFICATE
+        options["verify"] = path
     else:
-        monkeypatch.setenv(variable, CERTIFICATE)
+        monkeypatch.setenv(variable, path)
     with (
         LoopbackServer(HELLO_SITE, tls_context()) as server,
         driver.client(server.url, **options) as client,
@@ -204,6 +225,74 @@ def test_verification_disabled(driver: Driver) -> None:
     ):
         warnings.simplefilter("ignore", urllib3.exceptions.InsecureRequestWarning)
         assert client.generate("Hi").text == "Hello"
+
+
+def test_tls_context(driver: Driver) -> None:
+    trusting, strict = ssl.create_default_context(cafile=CERTIFICATE), ssl.create_default_context()
+    before = trusting.cert_store_stats()
+    with LoopbackServer(HELLO_SITE, tls_context()) as server:
+        with driver.client(server.url, verify=trusting) as client:
+            for _ in range(2):
+                assert client.generate("Hi").text == "Hello"
+        assert server.connections == 1
+        with driver.client(server.url, verify=strict, retry=NO_RETRY) as client:
+            with pytest.raises(ConnectError, match="TLS certificate"):
+                client.generate("Hi")
+    assert trusting.cert_store_stats() == before, "no other certificates are trusted"
+
+
+def test_tls_context_of_truststore(driver: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
+    # truststore trusts what OpenSSL trusts by default, and so what the second one names.
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/missing/file.pem")
+    monkeypatch.setenv("SSL_CERT_FILE", CERTIFICATE)
+    context = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    with (
+        LoopbackServer(HELLO_SITE, tls_context()) as server,
+        driver.client(server.url, verify=context) as client,
+    ):
+        assert client.generate("Hi").text == "Hello"
+
+
+@pytest.mark.parametrize("verified", [True, False])
+def test_tls_context_that_does_not_check_the_host(verified: bool, driver: Driver) -> None:
+    authority = WRONG_HOST.replace("wronghost", "ca") if verified else None
+    context = ssl.create_default_context(cafile=authority)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_REQUIRED if verified else ssl.CERT_NONE
+    with (
+        warnings.catch_warnings(),
+        LoopbackServer(HELLO_SITE, tls_context(WRONG_HOST)) as server,
+        driver.client(server.url, verify=context) as client,
+    ):
+        warnings.simplefilter("ignore", urllib3.exceptions.InsecureRequestWarning)
+        assert client.generate("Hi").text == "Hello"
+
+
+@pytest.mark.parametrize("trusted", [True, False])
+def test_tls_context_for_an_https_proxy(trusted: bool, driver: Driver) -> None:
+    context = ssl.create_default_context(cafile=CERTIFICATE if trusted else None)
+    targets: list[str] = []
+    with (
+        LoopbackServer(proxy_server(targets), tls_context()) as proxy,
+        driver.client(
+            "https://site.invalid", proxy=proxy.url, verify=context, retry=NO_RETRY
+        ) as client,
+    ):
+        with pytest.raises(ConnectError, match="403" if trusted else "certificate"):
+            client.generate("Hi")
+    assert targets == ["site.invalid:443"] * trusted
+
+
+def test_keep_alive(driver: Driver) -> None:
+    if driver.name == "async" and not hasattr(aiohttp, "SocketFactoryType"):
+        pytest.skip("aiohttp has socket factories from 3.12 on")
+    with LoopbackServer(HELLO_SITE) as server, driver.client(server.url) as client:
+        client.generate("Hi")
+        (sock,) = sockets_to(server.port)
+        assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+        assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+        if hasattr(socket, "TCP_KEEPIDLE"):
+            assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == 60
 
 
 @pytest.mark.parametrize("verify", [os.devnull + "/none", __file__, 1, None])

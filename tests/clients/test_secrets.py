@@ -172,7 +172,7 @@ def test_errors_of_opening_a_session(name: str, driver: Driver) -> None:
         {"auth": ("ann", PASSWORD), "token": TOKEN},
         {"headers": {"Cookie": COOKIE + "\r\n"}},
         {"headers": {"Cookie": " " + COOKIE}},
-        {"proxy": f"socks5://ann:{PASSWORD}@127.0.0.1"},
+        {"proxy": f"socks6://ann:{PASSWORD}@127.0.0.1"},
         {"site": f"https://ann:{PASSWORD}@site.invalid"},
         {"site": f"ftp://ann:{PASSWORD}@site.invalid"},
     ],
