@@ -163,7 +163,7 @@ class _BlockingStream:
         return self._inner.reply
 
     def close(self) -> None:
-        self._runner.run(self._inner.close())
+        self._runner.run(self._inner.aclose())
 
     def __enter__(self) -> Self:
         return self

@@ -147,14 +147,15 @@ REPLACEMENTS = [
     (r"\basyncio\b", "blocking"),
     (r"\bAwaited\b", "Called"),
     (r"\btask", "thread"),
+    (r"^Awaitable\[None\]$", "None"),
 ]
 # These say on both sides when a prompt is sent, what can be shared, or what closing does.
 DIFFERENT_PROSE = {
     "Client", "Client.close", "Client.stream", "Conversation.stream", "ReplyStream",
-    "ResponseStream.close", "Runner.stream", "Sessions", "Transport.check_usable",
+    "ReplyStream.close", "ResponseStream.close", "Runner.stream", "Sessions", "Transport.check_usable",
     "Transport.close",
 }  # fmt: skip
-ONLY_ASYNC = {"ReplyStream.aclose", "Transport.check_open"}
+ONLY_ASYNC = {"Client.aclose", "ReplyStream.aclose", "Transport.check_open"}
 # requests reads an upload itself, and does not warn of clients that were never closed.
 ONLY_ASYNC_MODULES = {"upload"}
 ONLY_ASYNC_IMPORTS = {

@@ -274,6 +274,10 @@ class AsyncClient(AsyncSiteRoutes):
         """Close the connections and end the calls in flight; an injected session stays open."""
         await self._runner.close()
 
+    async def aclose(self) -> None:
+        """Do what `close` does, for `contextlib.aclosing` and other code that expects this name."""
+        await self.close()
+
     async def __aenter__(self) -> Self:
         return self
 
