@@ -14,6 +14,7 @@ from typing import Any
 from . import __version__
 from .config import Limits, RetryPolicy, Timeout, read_timeout
 from .errors import UsageError
+from .logs import read_log_variable
 from .models import Shortcut
 from .network import Network, checked_headers, is_private, merge_headers, parse_cookies
 from .protocol.address import parse_address
@@ -143,6 +144,7 @@ def read_settings(
     limits: Limits,
 ) -> Settings:
     """Check the arguments of a client, which have no defaults here."""
+    read_log_variable()
     site = os.environ.get(SITE_VARIABLE) if site is None else site
     if hasattr(site, "scheme"):  # a URL of yarl, httpx or pydantic
         site = str(site)

@@ -152,8 +152,8 @@ REPLACEMENTS = [
 # These say on both sides when a prompt is sent, what can be shared, or what closing does.
 DIFFERENT_PROSE = {
     "Client", "Client.close", "Client.stream", "Conversation.stream", "ReplyStream",
-    "ReplyStream.close", "ResponseStream.close", "Runner.stream", "Sessions", "Transport.check_usable",
-    "Transport.close",
+    "ReplyStream.close", "ResponseStream.close", "Runner.stream", "Sessions",
+    "Transport.check_usable", "Transport.close",
 }  # fmt: skip
 ONLY_ASYNC = {"Client.aclose", "ReplyStream.aclose", "Transport.check_open"}
 # requests reads an upload itself, and does not warn of clients that were never closed.
