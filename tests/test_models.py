@@ -35,6 +35,7 @@ from chatgpt4online import (
     TextEvent,
     Timeout,
     Usage,
+    UsageError,
 )
 from chatgpt4online.conversation import NextTurn
 from chatgpt4online.protocol.chat import Turn
@@ -159,6 +160,13 @@ def test_match() -> None:
             assert content == "Hi"
         case _:
             pytest.fail("It did not match.")
+
+
+def test_the_roles_of_a_message() -> None:
+    assert Message("developer", "Be brief.") == Message("system", "Be brief.")
+    for role in ("User", "tool", "", None, 5):
+        with pytest.raises(UsageError, match="expected system, user, assistant"):
+            Message(role, "Hi")  # type: ignore[arg-type]
 
 
 def test_values_of_different_types_differ() -> None:

@@ -65,6 +65,7 @@ def read_reply(payload: Mapping[str, Any], streamed: str, chat_id: str | None) -
         usage=_usage(read_field(payload, "usage", dict, None)),
         response_id=None if response_id is None else sendable(response_id),
         chat_id=chat_id,
+        raw={name: value for name, value in payload.items() if name != "new_token"},
     )
 
 

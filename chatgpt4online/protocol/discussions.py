@@ -7,11 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import ProtocolError
-from ..models import Message
+from ..models import ROLES, Message
 from .call import call
 from .http import Flow
 from .jsontext import parse_json, read_count, read_field, sendable
-from .prompt import ROLES
 from .site import DEFAULT_BOT, Bot, Site
 
 LIST = "mwai-ui/v1/discussions/list"

@@ -11,10 +11,9 @@ from typing import Any
 
 from aiohttp import web
 
-from ..models import Message
+from ..models import ROLES, Message
 from ..protocol import discussions, files, public_api
 from ..protocol.chat import SUBMIT
-from ..protocol.prompt import ROLES
 from ..protocol.session import START_SESSION
 from ..protocol.site import DEFAULT_BOT, Era
 from .access import AccessControl

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import pytest
@@ -61,7 +62,10 @@ def test_reply() -> None:
         "shortcuts": [{"type": "message", "data": []}], "blocks": None,
         "usage": usage, "responseId": "r1",
     }  # fmt: skip
-    assert read_reply(payload, "streamed", "c1") == Reply(
+    reply = read_reply({**payload, "new_token": "n2"}, "streamed", "c1")
+    assert reply is not None
+    assert reply.raw == payload
+    assert dataclasses.replace(reply, raw={}) == Reply(
         text="Hi",
         images=("data:image/png;base64,x",),
         actions=(Action("function", {"name": "f"}),),
