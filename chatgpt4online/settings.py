@@ -142,6 +142,7 @@ def read_settings(
     headers: Mapping[str, str] | None,
     verify: bool | str | SSLContext,
     limits: Limits,
+    max_connections: int | None,
 ) -> Settings:
     """Check the arguments of a client, which have no defaults here."""
     read_log_variable()
@@ -171,6 +172,7 @@ def read_settings(
         proxy=proxy,
         verify=verify,
         cookies=cookies,
+        max_connections=max_connections,
         has_credentials=bool(secret) and not allow_insecure_auth,
     )
     credentials = {part for value in secret for part in _secret_parts(value)}

@@ -233,6 +233,7 @@ SETTINGS = read_settings(
     retry=RetryPolicy(),
     headers={"Cookie": f"a={SECRET}"},
     verify=True,
+    max_connections=None,
     limits=Limits(),
 )
 TURN = Turn(Prompt(SECRET, (MESSAGE,)), Bot(), "c", 1, {"instructions": SECRET})

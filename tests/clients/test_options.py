@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import subprocess
 import sys
@@ -188,3 +189,57 @@ def run_script(url: str, level: str) -> subprocess.CompletedProcess[str]:
         env={"CHATGPT4ONLINE_LOG": level, "PYTHONPATH": ":".join(sys.path)},
         capture_output=True, text=True, check=False, timeout=60,
     )  # fmt: skip
+
+
+def test_the_most_connections_of_a_client(driver: Driver) -> None:
+    changed, open_now, most = threading.Condition(), 0, 0
+
+    def hold(connection: Connection, request: Received) -> None:
+        """Begin a reply, and end it once there is another one, or no more to come."""
+        nonlocal open_now, most
+        with changed:
+            open_now += 1
+            most = max(most, open_now)
+            changed.notify_all()
+            last = len(server.prompts) == 5
+            assert changed.wait_for(lambda: open_now > 1 or last, 20)
+        HELLO(connection, request)
+        with changed:
+            open_now -= 1
+
+    with (
+        LoopbackServer(ai_site(hold)) as server,
+        driver.client(server.url, max_connections=2) as client,
+    ):
+        assert len(driver.together(client, 5)) == 5
+        assert (most, server.connections) == (2, 2)
+
+
+def test_a_stream_that_was_dropped_frees_its_connection(driver: Driver) -> None:
+    with (
+        LoopbackServer(ai_site(HELLO)) as server,
+        driver.client(server.url, max_connections=1, timeout=20) as client,
+    ):
+        stream = client.stream("Hi")
+        del stream
+        gc.collect()
+        assert client.generate("Hi").text == "Hello"
+
+
+def test_a_call_that_waits_for_a_connection_ends_in_time(driver: Driver) -> None:
+    with (
+        LoopbackServer(ai_site(HELLO)) as server,
+        driver.client(server.url, max_connections=1) as client,
+    ):
+        stream = client.stream("Hi")
+        with pytest.raises(ChatTimeout, match=r"0\.1 seconds"):
+            client.generate("Hi", timeout=0.1)
+        assert "".join(stream) == "Hello"
+        assert client.generate("Hi", timeout=20).text == "Hello"
+        assert len(server.prompts) == 2
+
+
+@pytest.mark.parametrize("count", [0, -1, 1.5, "2", True])
+def test_wrong_numbers_of_connections(count: Any, driver: Driver) -> None:
+    with pytest.raises(UsageError, match="max_connections must be"):
+        driver.client("https://site.invalid/", max_connections=count)
