@@ -22,7 +22,7 @@ from .protocol.chat import ReplyReader, Turn, chat, read_parameters
 from .protocol.http import Flow, Response
 from .protocol.prompt import Prompt, PromptInput, read_prompt
 from .protocol.public_api import chat_by_api
-from .protocol.site import Bot, Site
+from .protocol.site import Bot, Site, User
 from .uploads import AnyFile, attach
 
 USER_AGENT = f"chatgpt4online/{__version__}"
@@ -175,11 +175,13 @@ def read_settings(
         max_connections=max_connections,
         has_credentials=bool(secret) and not allow_insecure_auth,
     )
+    basic = any(value.startswith("Basic ") for value in secret)
+    user = User.UNVERIFIED if basic else User.GUEST
     credentials = {part for value in secret for part in _secret_parts(value)}
     if auth is not None:
         credentials.add(auth[1])
     return Settings(
-        site=Site(address, limits, credentials),
+        site=Site(address, limits, credentials, user),
         bot=Bot(bot_id, custom_id),
         uses_api=token is not None,
         network=network,
