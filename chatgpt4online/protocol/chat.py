@@ -9,8 +9,10 @@ from typing import Any
 from ..errors import (
     ChatError,
     IncompleteReply,
+    PromptTooLong,
     ProtocolError,
     QueryRejected,
+    StatusError,
     TransportError,
     UsageError,
 )
@@ -23,12 +25,14 @@ from .http import SEND_JSON, Flow, Response
 from .jsontext import encode_json
 from .page import PageBot
 from .prompt import Prompt
+from .session import read_site_page
 from .site import DEFAULT_BOT, Bot, Era, Session, Site
 
 SUBMIT = "mwai-ui/v1/chats/submit"
 _USUAL_INPUT_LIMIT = 512
 """Longest message in characters, unless the site's owner changes it."""
 _SEND_JSON_FOR_EVENTS = {**SEND_JSON, "Accept": "text/event-stream"}
+_OLD_ERAS = (Era.NO_NONCE, Era.PAGE_NONCE)
 _WHO = {"assistant": "AI: ", "user": "User: ", "system": "System: "}
 _OWN_FIELDS = frozenset({
     "newMessage", "messages", "session", "botId", "customId", "chatId", "newFileId", "newFileIds",
@@ -80,7 +84,7 @@ def chat(site: Site, turn: Turn) -> Flow[tuple[ReplyReader, Response]]:
     Returns a reader for the reply, and the response, whose body is to be fed to the reader.
     """
     yield from current_session(site)  # this may read the page, which `check_turn` relies on
-    check_turn(site, turn)
+    yield from check_turn(site, turn, turn.prompt.new_message)
     files = yield from stored_files(site, turn.attachments)
     bot, history = _bot_on_page(site, turn), turn.prompt.history
     if turn.greet and not history and bot is not None and bot.start_sentence:
@@ -109,21 +113,59 @@ def chat(site: Site, turn: Turn) -> Flow[tuple[ReplyReader, Response]]:
     return ReplyReader(site, turn, response, session=session, history=history), response
 
 
-def check_turn(site: Site, turn: Turn) -> None:
-    """Raise a UsageError if the page says that the site would reject the message or its files."""
+def check_turn(site: Site, turn: Turn, message: str) -> Flow[None]:
+    """Raise an error if the page says that the site would reject the message or lose files.
+
+    The page is read if there are several files: a site that takes one silently ignores the rest.
+    """
+    files, is_old = len(turn.attachments), site.era in _OLD_ERAS
+    if files > 1 and not is_old and site.page is None:
+        yield from _read_page_for_files(site)
     bot = _bot_on_page(site, turn)
-    if bot is None:
+    if bot is not None:
+        _check_length(bot, turn, message)
+        if files and bot.uploads is False:
+            raise UsageError("The chatbot does not accept files.")
+    if files < 2:
         return
-    length, limit = len(turn.prompt.new_message), bot.input_limit
-    if limit is not None and length > limit:
-        raise UsageError(f"The message has {length} characters; the site accepts {limit}.")
-    files = len(turn.attachments)
-    if files and bot.uploads is False:
-        raise UsageError("The chatbot does not accept files.")
-    if bot.max_uploads is not None and files > bot.max_uploads:
+    if bot is None and not is_old:
+        raise _page_needed()
+    if is_old or bot is None or bot.max_uploads is None:
+        raise UsageError(
+            "The site accepts one file per message: versions of the plugin before 3.1.2 ignore the "
+            "others. Send the files one by one."
+        )
+    if files > bot.max_uploads:
         raise UsageError(
             f"{files} files are too many; the chatbot accepts {bot.max_uploads} per message."
         )
+
+
+def _check_length(bot: PageBot, turn: Turn, message: str) -> None:
+    length, limit = len(message), bot.input_limit
+    if limit is None or length <= limit:
+        return
+    text = f"The message has {length} characters; the site accepts {limit}."
+    if message != turn.prompt.new_message:
+        text += " The history is a part of it, because the public API takes none: trim it."
+    raise PromptTooLong(text, length=length, limit=limit)
+
+
+def _read_page_for_files(site: Site) -> Flow[None]:
+    try:
+        yield from read_site_page(site)
+    except StatusError as error:
+        if error.retryable:
+            raise
+        raise _page_needed() from error
+
+
+def _page_needed() -> UsageError:
+    return UsageError(
+        "Several files: the site may accept one per message, and its page, which tells, does not "
+        "show this chatbot. Pass the URL of the page that shows it as the site, or send the files "
+        "one by one."
+    )
 
 
 def _bot_on_page(site: Site, turn: Turn) -> PageBot | None:
@@ -150,13 +192,10 @@ def _message_fields(turn: Turn, history: Sequence[Message]) -> dict[str, Any]:
 
 
 def _file_fields(site: Site, files: Sequence[StoredFile]) -> dict[str, Any]:
-    is_old = site.era in (Era.NO_NONCE, Era.PAGE_NONCE)
     if len(files) > 1:
-        if is_old:
-            raise UsageError("This version of the plugin does not accept more than one file.")
         return {"newFileIds": [file.id for file in files]}
     # Up to 2.1.4 the field had another name. Old plugins get both, and ignore the unknown one.
-    names = ("newFileId", "newImageId") if is_old else ("newFileId",)
+    names = ("newFileId", "newImageId") if site.era in _OLD_ERAS else ("newFileId",)
     return {name: file.id for file in files for name in names}
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from ..errors import ProtocolError, UsageError
 from ..models import Message
 from .call import call_public_api, read_answer
-from .chat import ReplyReader, Turn
+from .chat import ReplyReader, Turn, check_turn
 from .files import stored_files
 from .http import Flow, Response, T
 from .jsontext import read_field
@@ -42,12 +42,13 @@ def chat_by_api(site: Site, turn: Turn) -> Flow[tuple[ReplyReader, Response]]:
 
     The public API takes no history, so it is folded into the message.
     """
-    files = yield from stored_files(site, turn.attachments)
-    ids = [file.id for file in files]
     message = turn.prompt.new_message
     if turn.prompt.history:
         latest = [Message("user", message)] if message else []
         message = fold_prompt([*turn.prompt.history, *latest])
+    yield from check_turn(site, turn, message)
+    files = yield from stored_files(site, turn.attachments)
+    ids = [file.id for file in files]
     body = {
         "botId": turn.bot.bot_id or turn.bot.custom_id or DEFAULT_BOT,
         "message": message,

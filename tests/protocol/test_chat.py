@@ -7,9 +7,16 @@ from typing import Any
 
 import pytest
 
-from chatgpt4online.errors import NonceRejected, QueryRejected, RouteNotFound, UsageError
+from chatgpt4online.errors import (
+    Blocked,
+    NonceRejected,
+    PromptTooLong,
+    QueryRejected,
+    RouteNotFound,
+    UsageError,
+)
 from chatgpt4online.models import Message, StoredFile
-from chatgpt4online.protocol.chat import Turn, check_turn, read_parameters
+from chatgpt4online.protocol.chat import Turn, read_parameters
 from chatgpt4online.protocol.files import Attachment
 from chatgpt4online.protocol.http import Response
 from chatgpt4online.protocol.session import open_session
@@ -25,9 +32,13 @@ from .flows import (
     OLD_HELLO,
     OLD_PAGE,
     OPENED,
+    PLAIN_PAGE,
+    ROOT,
     START_SESSION,
     SUBMIT,
     Script,
+    Source,
+    answer,
     json_of,
     new_site,
     new_turn,
@@ -35,6 +46,7 @@ from .flows import (
     recorded,
 )
 
+ONE_FILE_PAGE = recorded("2.6.5/close-delimited/page")
 REFUSED_PASSWORD = recorded("3.6.2/application-password/stream-no-nonce")
 
 
@@ -56,6 +68,12 @@ def site_with_page(*bots: dict[str, Any], **params: Any) -> Site:
     script = Script(new_site("http://a.b/chat/"), Response(200, link, page.encode()), OPENED)
     script.run(open_session(script.site))
     return script.site
+
+
+def opened_site_with_root() -> Site:
+    site = opened_site()
+    site.root = ROOT
+    return site
 
 
 def attached(*ids: str) -> list[Attachment]:
@@ -179,6 +197,7 @@ def test_session_without_an_id() -> None:
 def test_file_fields(era: Era | None, ids: tuple[str, ...], fields: dict[str, Any]) -> None:
     site = opened_site()
     site.era = era
+    site.page = site_with_page(maxUploads=2).page
     body = body_of(new_turn(attachments=attached(*ids)), site)
     assert {name: body[name] for name in body if name.startswith(("newFile", "newImage"))} == fields
 
@@ -189,38 +208,89 @@ def test_file_fields_of_old_plugins(era: Era) -> None:
     site.era = era
     body = body_of(new_turn(attachments=attached("a")), site)
     assert (body["newFileId"], body["newImageId"]) == ("a", "a")
-    script = Script(site)
-    with pytest.raises(UsageError, match="does not accept more than one file"):
-        script.chat(new_turn(attachments=attached("a", "b")))
+    for page in (None, site_with_page(maxUploads=3).page):
+        site.page = page
+        script = Script(site)
+        with pytest.raises(UsageError, match="accepts one file per message"):
+            script.chat(new_turn(attachments=attached("a", "b")))
+        assert script.sent == []
+
+
+@pytest.mark.parametrize(
+    ("params", "count", "text"),
+    [
+        ({"imageUpload": False}, 1, "does not accept files"),
+        ({"maxUploads": 2}, 3, "3 files are too many; the chatbot accepts 2"),
+        ({"fileUpload": True}, 2, "accepts one file per message"),
+    ],
+)
+def test_files_are_checked_against_the_page(params: dict[str, Any], count: int, text: str) -> None:
+    script = Script(site_with_page(**params))
+    with pytest.raises(UsageError, match=text):
+        script.chat(new_turn(attachments=attached(*"abc"[:count])))
+    assert script.sent == []
+
+
+def test_message_that_is_longer_than_the_page_allows() -> None:
+    script = Script(site_with_page(textInputMaxLength=11))
+    with pytest.raises(PromptTooLong, match="has 12 characters; the site accepts 11") as caught:
+        script.chat(new_turn("Hello there!"))
+    assert (caught.value.length, caught.value.limit) == (12, 11)
     assert script.sent == []
 
 
 @pytest.mark.parametrize(
-    ("params", "turn", "text"),
+    ("site", "turn"),
     [
-        ({"textInputMaxLength": 11}, new_turn("Hello there!"), "has 12 characters; .* accepts 11"),
-        ({"imageUpload": False}, new_turn(attachments=attached("a")), "does not accept files"),
         (
-            {"maxUploads": 1},
-            new_turn(attachments=attached("a", "b")),
-            "2 files are too many; the chatbot accepts 1",
+            site_with_page(textInputMaxLength=11, fileUpload=True, maxUploads=2),
+            new_turn("Hello there", attachments=attached("a", "b")),
         ),
+        (site_with_page(), new_turn("x" * 600, attachments=attached("a"))),
+        (opened_site(), new_turn("x" * 600, attachments=attached("a"))),
+        (site_with_page(textInputMaxLength=11), new_turn("x" * 600, bot=Bot("another"))),
     ],
+    ids=["within", "no-limits", "no-page", "another-bot"],
 )
-def test_turn_is_checked_against_the_page(params: dict[str, Any], turn: Turn, text: str) -> None:
-    site = site_with_page(**params)
-    script = Script(site)
+def test_turn_that_the_page_allows(site: Site, turn: Turn) -> None:
+    assert body_of(turn, site)["newMessage"] == turn.prompt.new_message
+
+
+def test_page_is_read_before_several_files_are_uploaded() -> None:
+    uploaded = answer(success=True, data={"id": "f1"})
+    files = [*attached("a"), Attachment(source=Source(), boundary="b")]
+    script = Script(opened_site_with_root(), PLAIN_PAGE, uploaded, HELLO_RESPONSE)
+    script.chat(new_turn(attachments=files))
+    assert script.sent == ["GET http://a.b/", f"POST {ROOT}mwai-ui/v1/files/upload", SUBMIT]
+    assert json_of(script.requests[-1])["newFileIds"] == ["a", "f1"]
+
+
+@pytest.mark.parametrize(
+    ("page", "bot", "text"),
+    [
+        (ONE_FILE_PAGE, Bot(), "accepts one file per message"),
+        (PLAIN_PAGE, Bot("another"), "does not show this chatbot. Pass the URL of the page"),
+        (HTML_PAGE, Bot(), "does not show this chatbot"),
+        (Response(404, {}, b""), Bot(), "does not show this chatbot"),
+        (Response(403, {}, b"<html>"), Bot(), "does not show this chatbot"),
+    ],
+    ids=["one-file", "another-bot", "no-bot", "404", "403"],
+)
+def test_several_files_are_not_uploaded_if_the_site_may_lose_them(
+    page: Response, bot: Bot, text: str
+) -> None:
+    script = Script(opened_site_with_root(), page)
+    files = [*attached("a"), Attachment(source=Source(), boundary="b")]
     with pytest.raises(UsageError, match=text):
-        script.chat(turn)
-    assert script.sent == []
+        script.chat(new_turn(bot=bot, attachments=files))
+    assert script.sent == ["GET http://a.b/"]
 
 
-def test_turn_within_the_limits_of_the_page() -> None:
-    site = site_with_page(textInputMaxLength=11, fileUpload=True, maxUploads=1)
-    check_turn(site, new_turn("Hello there", attachments=attached("a")))
-    check_turn(site_with_page(), new_turn("x" * 600, attachments=attached("a", "b")))
-    check_turn(opened_site(), new_turn("x" * 600, attachments=attached("a", "b")))
-    check_turn(site, new_turn("x" * 600, bot=Bot("another")))
+def test_page_that_is_unavailable_for_now() -> None:
+    script = Script(opened_site_with_root(), Response(503, {"retry-after": "1"}, b"<html>"))
+    with pytest.raises(Blocked) as caught:
+        script.chat(new_turn(attachments=attached("a", "b")))
+    assert caught.value.retryable
 
 
 @pytest.mark.parametrize(

@@ -8,11 +8,18 @@ from typing import Any
 
 import pytest
 
-from chatgpt4online.errors import AuthenticationError, ProtocolError, QueryRejected, UsageError
+from chatgpt4online.errors import (
+    AuthenticationError,
+    PromptTooLong,
+    ProtocolError,
+    QueryRejected,
+    UsageError,
+)
 from chatgpt4online.models import EndEvent, Message, Piece, StoredFile
 from chatgpt4online.protocol.chat import ReplyReader, Turn
 from chatgpt4online.protocol.files import Attachment
 from chatgpt4online.protocol.http import Flow, Response
+from chatgpt4online.protocol.page import read_page
 from chatgpt4online.protocol.prompt import Prompt
 from chatgpt4online.protocol.public_api import (
     Chatbot,
@@ -25,7 +32,9 @@ from chatgpt4online.protocol.site import Bot, Site
 
 from ..recordings import Recording
 from .flows import (
+    HTML_PAGE,
     OPENED,
+    PLAIN_PAGE,
     ROOT,
     START_SESSION,
     Script,
@@ -80,16 +89,31 @@ def test_turn() -> None:
         (new_turn("Hi"), {"botId": "default"}),
         (new_turn("Hi", bot=Bot("b1")), {"botId": "b1"}),
         (new_turn("Hi", bot=Bot(None, "c1")), {"botId": "c1"}),
-        (
-            new_turn("Hi", attachments=attached("f1", "f2")),
-            {"botId": "default", "fileIds": ["f1", "f2"]},
-        ),
     ],
 )
-def test_bot_and_files(turn: Turn, fields: dict[str, Any]) -> None:
+def test_bot(turn: Turn, fields: dict[str, Any]) -> None:
     _, _, script = chat(turn)
     body = json_of(script.requests[0])
     assert body == {"message": "Hi", "chatId": "c" * 32, **fields}
+
+
+def test_several_files() -> None:
+    turn = new_turn("Hi", attachments=attached("f1", "f2"))
+    script = Script(new_site(), PLAIN_PAGE, ANSWERED)
+    script.run(chat_by_api(script.site, turn))
+    assert json_of(script.requests[-1])["fileIds"] == ["f1", "f2"]
+    script = Script(new_site(), HTML_PAGE)
+    with pytest.raises(UsageError, match="does not show this chatbot"):
+        script.run(chat_by_api(script.site, turn))
+
+
+def test_folded_history_that_is_longer_than_the_page_allows() -> None:
+    script = Script(new_site())
+    script.site.page = read_page(PLAIN_PAGE.body, "http://a.b/")
+    turn = new_turn([Message("user", "x" * 512), Message("user", "Hi")])
+    with pytest.raises(PromptTooLong, match=r"538 characters.* 512\..*trim") as caught:
+        script.run(chat_by_api(script.site, turn))
+    assert (caught.value.length, caught.value.limit) == (538, 512)
 
 
 def test_history_is_folded_into_the_message() -> None:
