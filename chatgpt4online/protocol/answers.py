@@ -58,6 +58,8 @@ def read_reply(payload: Mapping[str, Any], streamed: str, chat_id: str | None) -
     if text is None and not streamed and not images:
         return None
     response_id = read_field(payload, "responseId", str, None)
+    if payload.get("resetResponseId") is True:  # the next turn must not go on from this reply
+        response_id = None
     return Reply(
         text=streamed if text is None else text,
         images=tuple(images),

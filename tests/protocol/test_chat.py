@@ -11,7 +11,6 @@ from chatgpt4online.errors import (
     Blocked,
     NonceRejected,
     PromptTooLong,
-    QueryRejected,
     RouteNotFound,
     UsageError,
 )
@@ -46,7 +45,6 @@ from .flows import (
     recorded,
 )
 
-ONE_FILE_PAGE = recorded("2.6.5/close-delimited/page")
 REFUSED_PASSWORD = recorded("3.6.2/application-password/stream-no-nonce")
 
 
@@ -68,12 +66,6 @@ def site_with_page(*bots: dict[str, Any], **params: Any) -> Site:
     script = Script(new_site("http://a.b/chat/"), Response(200, link, page.encode()), OPENED)
     script.run(open_session(script.site))
     return script.site
-
-
-def opened_site_with_root() -> Site:
-    site = opened_site()
-    site.root = ROOT
-    return site
 
 
 def attached(*ids: str) -> list[Attachment]:
@@ -189,16 +181,12 @@ def test_session_without_an_id() -> None:
     assert body_of(new_turn())["session"] == "N/A"
 
 
-@pytest.mark.parametrize("era", [Era.START_SESSION, None])
 @pytest.mark.parametrize(
     ("ids", "fields"),
     [((), {}), (("a",), {"newFileId": "a"}), (("a", "b"), {"newFileIds": ["a", "b"]})],
 )
-def test_file_fields(era: Era | None, ids: tuple[str, ...], fields: dict[str, Any]) -> None:
-    site = opened_site()
-    site.era = era
-    site.page = site_with_page(maxUploads=2).page
-    body = body_of(new_turn(attachments=attached(*ids)), site)
+def test_file_fields(ids: tuple[str, ...], fields: dict[str, Any]) -> None:
+    body = body_of(new_turn(attachments=attached(*ids)), site_with_page(maxUploads=2))
     assert {name: body[name] for name in body if name.startswith(("newFile", "newImage"))} == fields
 
 
@@ -216,22 +204,65 @@ def test_file_fields_of_old_plugins(era: Era) -> None:
         assert script.sent == []
 
 
+SEVERAL = [Attachment(source=Source(), boundary="b"), *attached("f1")]
+
+
+def test_page_is_read_before_several_files_are_sent() -> None:
+    page, uploaded = recorded("3.6.2/chunked/page-chat"), answer(success=True, data={"id": "f0"})
+    script = Script(opened_site(), page, uploaded, HELLO_RESPONSE)
+    script.site.root = ROOT
+    turn = new_turn(attachments=[Attachment(source=Source(), boundary="b"), *attached("f1")])
+    script.chat(turn)
+    assert script.sent == ["GET http://a.b/", f"POST {ROOT}mwai-ui/v1/files/upload", SUBMIT]
+    assert json_of(script.requests[-1])["newFileIds"] == ["f0", "f1"]
+
+
 @pytest.mark.parametrize(
-    ("params", "count", "text"),
+    ("page", "text"),
     [
-        ({"imageUpload": False}, 1, "does not accept files"),
-        ({"maxUploads": 2}, 3, "3 files are too many; the chatbot accepts 2"),
-        ({"fileUpload": True}, 2, "accepts one file per message"),
+        (recorded("2.6.5/close-delimited/page"), "accepts one file per message"),
+        (PLAIN_PAGE, "its page does not show this chatbot"),
+        (HTML_PAGE, "Pass the URL of the page"),
+        (Response(404, {}, HTML_PAGE.body), "Pass the URL of the page"),
+        (Response(403, {}, HTML_PAGE.body), "Pass the URL of the page"),
+    ],
+    ids=["one file", "another chatbot", "no chatbot", "no page", "blocked"],
+)
+def test_nothing_is_uploaded_if_files_would_be_lost(page: Response, text: str) -> None:
+    bot = Bot("another") if page is PLAIN_PAGE else Bot()
+    script = Script(opened_site(), page)
+    with pytest.raises(UsageError, match=text):
+        script.chat(new_turn(bot=bot, attachments=SEVERAL))
+    assert script.sent == ["GET http://a.b/"]
+
+
+def test_page_that_is_unavailable_for_now() -> None:
+    script = Script(opened_site(), Response(503, {"retry-after": "1"}, HTML_PAGE.body))
+    with pytest.raises(Blocked) as caught:
+        script.chat(new_turn(attachments=SEVERAL))
+    assert caught.value.retryable
+
+
+@pytest.mark.parametrize(
+    ("params", "turn", "text"),
+    [
+        ({"imageUpload": False}, new_turn(attachments=attached("a")), "does not accept files"),
+        (
+            {"maxUploads": 1},
+            new_turn(attachments=attached("a", "b")),
+            "2 files are too many; the chatbot accepts 1",
+        ),
     ],
 )
-def test_files_are_checked_against_the_page(params: dict[str, Any], count: int, text: str) -> None:
-    script = Script(site_with_page(**params))
+def test_turn_is_checked_against_the_page(params: dict[str, Any], turn: Turn, text: str) -> None:
+    site = site_with_page(**params)
+    script = Script(site)
     with pytest.raises(UsageError, match=text):
-        script.chat(new_turn(attachments=attached(*"abc"[:count])))
+        script.chat(turn)
     assert script.sent == []
 
 
-def test_message_that_is_longer_than_the_page_allows() -> None:
+def test_message_over_the_limit_of_the_page_is_not_sent() -> None:
     script = Script(site_with_page(textInputMaxLength=11))
     with pytest.raises(PromptTooLong, match="has 12 characters; the site accepts 11") as caught:
         script.chat(new_turn("Hello there!"))
@@ -243,54 +274,16 @@ def test_message_that_is_longer_than_the_page_allows() -> None:
     ("site", "turn"),
     [
         (
-            site_with_page(textInputMaxLength=11, fileUpload=True, maxUploads=2),
-            new_turn("Hello there", attachments=attached("a", "b")),
+            site_with_page(textInputMaxLength=11, fileUpload=True, maxUploads=1),
+            new_turn("Hello there", attachments=attached("a")),
         ),
-        (site_with_page(), new_turn("x" * 600, attachments=attached("a"))),
-        (opened_site(), new_turn("x" * 600, attachments=attached("a"))),
+        (site_with_page(maxUploads=2), new_turn("x" * 600, attachments=attached("a", "b"))),
         (site_with_page(textInputMaxLength=11), new_turn("x" * 600, bot=Bot("another"))),
+        (opened_site(), new_turn("x" * 600, attachments=attached("a"))),
     ],
-    ids=["within", "no-limits", "no-page", "another-bot"],
 )
-def test_turn_that_the_page_allows(site: Site, turn: Turn) -> None:
+def test_turn_within_the_limits_of_the_page(site: Site, turn: Turn) -> None:
     assert body_of(turn, site)["newMessage"] == turn.prompt.new_message
-
-
-def test_page_is_read_before_several_files_are_uploaded() -> None:
-    uploaded = answer(success=True, data={"id": "f1"})
-    files = [*attached("a"), Attachment(source=Source(), boundary="b")]
-    script = Script(opened_site_with_root(), PLAIN_PAGE, uploaded, HELLO_RESPONSE)
-    script.chat(new_turn(attachments=files))
-    assert script.sent == ["GET http://a.b/", f"POST {ROOT}mwai-ui/v1/files/upload", SUBMIT]
-    assert json_of(script.requests[-1])["newFileIds"] == ["a", "f1"]
-
-
-@pytest.mark.parametrize(
-    ("page", "bot", "text"),
-    [
-        (ONE_FILE_PAGE, Bot(), "accepts one file per message"),
-        (PLAIN_PAGE, Bot("another"), "does not show this chatbot. Pass the URL of the page"),
-        (HTML_PAGE, Bot(), "does not show this chatbot"),
-        (Response(404, {}, b""), Bot(), "does not show this chatbot"),
-        (Response(403, {}, b"<html>"), Bot(), "does not show this chatbot"),
-    ],
-    ids=["one-file", "another-bot", "no-bot", "404", "403"],
-)
-def test_several_files_are_not_uploaded_if_the_site_may_lose_them(
-    page: Response, bot: Bot, text: str
-) -> None:
-    script = Script(opened_site_with_root(), page)
-    files = [*attached("a"), Attachment(source=Source(), boundary="b")]
-    with pytest.raises(UsageError, match=text):
-        script.chat(new_turn(bot=bot, attachments=files))
-    assert script.sent == ["GET http://a.b/"]
-
-
-def test_page_that_is_unavailable_for_now() -> None:
-    script = Script(opened_site_with_root(), Response(503, {"retry-after": "1"}, b"<html>"))
-    with pytest.raises(Blocked) as caught:
-        script.chat(new_turn(attachments=attached("a", "b")))
-    assert caught.value.retryable
 
 
 @pytest.mark.parametrize(
@@ -346,20 +339,3 @@ def test_site_without_the_plugin() -> None:
     script = Script(new_site(), NO_ROUTE, HTML_PAGE, NO_ROUTE)
     with pytest.raises(RouteNotFound):
         script.chat()
-
-
-@pytest.mark.parametrize(("length", "hinted"), [(512, False), (513, True)])
-@pytest.mark.parametrize(
-    "rejection",
-    [recorded("2.4.0/close-delimited/stream-too-long"), recorded("3.6.2/chunked/no-bot")],
-    ids=["event", "status"],
-)
-def test_rejection_of_a_long_message_mentions_its_length(
-    rejection: Response, length: int, hinted: bool
-) -> None:
-    script = Script(opened_site(), rejection)
-    with pytest.raises(QueryRejected) as caught:
-        script.chat(new_turn("x" * length))[0].result()
-    hint = f"The message has {length} characters; most sites accept 512."
-    assert (hint in str(caught.value)) is hinted
-    assert caught.value.message == "Sorry, your query has been rejected."

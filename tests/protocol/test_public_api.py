@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -16,10 +17,9 @@ from chatgpt4online.errors import (
     UsageError,
 )
 from chatgpt4online.models import EndEvent, Message, Piece, StoredFile
-from chatgpt4online.protocol.chat import ReplyReader, Turn
+from chatgpt4online.protocol.chat import Turn
 from chatgpt4online.protocol.files import Attachment
 from chatgpt4online.protocol.http import Flow, Response
-from chatgpt4online.protocol.page import read_page
 from chatgpt4online.protocol.prompt import Prompt
 from chatgpt4online.protocol.public_api import (
     Chatbot,
@@ -28,13 +28,13 @@ from chatgpt4online.protocol.public_api import (
     list_chatbots,
     text_query,
 )
+from chatgpt4online.protocol.reply_reader import ReplyReader
+from chatgpt4online.protocol.session import read_site_page
 from chatgpt4online.protocol.site import Bot, Site
 
 from ..recordings import Recording
 from .flows import (
-    HTML_PAGE,
     OPENED,
-    PLAIN_PAGE,
     ROOT,
     START_SESSION,
     Script,
@@ -91,29 +91,10 @@ def test_turn() -> None:
         (new_turn("Hi", bot=Bot(None, "c1")), {"botId": "c1"}),
     ],
 )
-def test_bot(turn: Turn, fields: dict[str, Any]) -> None:
+def test_bot_and_files(turn: Turn, fields: dict[str, Any]) -> None:
     _, _, script = chat(turn)
     body = json_of(script.requests[0])
     assert body == {"message": "Hi", "chatId": "c" * 32, **fields}
-
-
-def test_several_files() -> None:
-    turn = new_turn("Hi", attachments=attached("f1", "f2"))
-    script = Script(new_site(), PLAIN_PAGE, ANSWERED)
-    script.run(chat_by_api(script.site, turn))
-    assert json_of(script.requests[-1])["fileIds"] == ["f1", "f2"]
-    script = Script(new_site(), HTML_PAGE)
-    with pytest.raises(UsageError, match="does not show this chatbot"):
-        script.run(chat_by_api(script.site, turn))
-
-
-def test_folded_history_that_is_longer_than_the_page_allows() -> None:
-    script = Script(new_site())
-    script.site.page = read_page(PLAIN_PAGE.body, "http://a.b/")
-    turn = new_turn([Message("user", "x" * 512), Message("user", "Hi")])
-    with pytest.raises(PromptTooLong, match=r"538 characters.* 512\..*trim") as caught:
-        script.run(chat_by_api(script.site, turn))
-    assert (caught.value.length, caught.value.limit) == (538, 512)
 
 
 def test_history_is_folded_into_the_message() -> None:
@@ -124,8 +105,70 @@ def test_history_is_folded_into_the_message() -> None:
 
 def test_history_without_a_new_message() -> None:
     prompt = Prompt("", (Message("user", "a"), Message("assistant", "b")))
-    _, _, script = chat(Turn(prompt, Bot(), "c1", 0, attachments=attached("f1")))
-    assert json_of(script.requests[0])["message"] == "User: a\nAssistant: b\nAssistant:"
+    script = Script(new_site(), ROUTES, ANSWERED)
+    turn = Turn(prompt, Bot(), "c1", 0, attachments=attached("f1"), continued=True)
+    script.run(chat_by_api(script.site, turn))
+    assert json_of(script.requests[1])["message"] == "User: a\nAssistant: b\nAssistant:"
+
+
+ROUTES = answer(namespace="mwai-ui/v1", routes={"/mwai-ui/v1/discussions/list": {}})
+NO_DISCUSSIONS = answer(namespace="mwai-ui/v1", routes={"/mwai-ui/v1/chats/submit": {}})
+FOLDED = "User: a\nAssistant: b\nUser: c\nAssistant:"
+
+
+@pytest.mark.parametrize(
+    ("index", "message", "calls"),
+    [
+        (ROUTES, "c", 1),
+        (NO_DISCUSSIONS, FOLDED, 1),
+        (answer(code="rest_cannot_access"), FOLDED, 1),
+        (Response(401, {}, b'{"code":"rest_not_logged_in"}'), FOLDED, 2),
+    ],
+    ids=["discussions", "no discussions", "no index", "closed index"],
+)
+def test_site_with_discussions_goes_on_with_its_own_history(
+    index: Response, message: str, calls: int
+) -> None:
+    prompt = Prompt("c", (Message("user", "a"), Message("assistant", "b")))
+    turn = Turn(prompt, Bot(), "c1", 0, continued=True)
+    script = Script(new_site(), index, ANSWERED, *([index] * (calls - 1)), ANSWERED)
+    script.site.root = ROOT
+
+    def two_turns() -> Flow[None]:
+        yield from chat_by_api(script.site, turn)
+        yield from chat_by_api(script.site, turn)
+
+    script.run(two_turns())
+    assert script.sent.count(f"GET {ROOT}mwai-ui/v1") == calls
+    sent = [json_of(item)["message"] for item in script.requests if item.method == "POST"]
+    assert sent == [message, message]
+
+
+@pytest.mark.parametrize("continued", [False, True])
+def test_turn_without_history_needs_no_index(continued: bool) -> None:
+    _, _, script = chat(replace(new_turn("Hi"), continued=continued))
+    assert json_of(script.requests[0])["message"] == "Hi"
+
+
+def test_history_over_the_limit_of_the_page() -> None:
+    script = Script(new_site(), recorded("3.6.2/chunked/page-chat"))
+    script.run(read_site_page(script.site))
+    turn = new_turn([Message("user", "x" * 500), Message("assistant", "b"), Message("user", "c")])
+    with pytest.raises(PromptTooLong, match="538 characters; the site accepts 512") as caught:
+        script.run(chat_by_api(script.site, turn))
+    assert "trim the conversation" in str(caught.value)
+    assert (caught.value.length, caught.value.limit) == (538, 512)
+
+
+def test_several_files() -> None:
+    turn = new_turn("Hi", attachments=attached("f1", "f2"))
+    script = Script(new_site(), recorded("3.6.2/chunked/page-chat"), ANSWERED)
+    script.run(chat_by_api(script.site, turn))
+    assert script.sent[0] == "GET http://a.b/"
+    assert json_of(script.requests[1])["fileIds"] == ["f1", "f2"]
+    script = Script(new_site(), recorded("2.6.5/close-delimited/page"))
+    with pytest.raises(UsageError, match="accepts one file per message"):
+        script.run(chat_by_api(script.site, turn))
 
 
 def test_file_is_uploaded_first() -> None:
