@@ -6,11 +6,12 @@ import json
 import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import Enum
 from functools import partial
 from threading import Lock
 from typing import Any, Self
 
-from .errors import UsageError
+from .errors import ChatError, LimitReached, QueryRejected, UsageError
 from .models import Message, Reply, Shortcut
 from .protocol.chat import Turn
 from .protocol.jsontext import sendable
@@ -25,23 +26,32 @@ VERSION = 1
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A message of the history, with the model provider's id of a reply that has one.
-
-    It is `plain` if it was sent without files and not by a shortcut.
-    """
+    """A message of the history. It is `plain` if it was sent without files or a shortcut."""
 
     message: Message
-    response_id: str | None = None
     plain: bool = True
+
+
+class Kept(Enum):
+    """What the site may keep under the `chat_id` of a conversation."""
+
+    NOTHING = "the id is new"
+    HISTORY = "exactly the history"
+    OTHER = "something else"
 
 
 @dataclass(frozen=True, slots=True)
 class NextTurn:
-    """A turn to send: what enters the history as said by the user, and the entries before it."""
+    """A turn to send: what enters the history as said by the user, and the entries before it.
+
+    `chat_id` and `kept` are those of the conversation before the turn.
+    """
 
     turn: Turn
     said: str = field(repr=False)
     before: Sequence[Entry]
+    chat_id: str
+    kept: Kept
 
 
 class BaseConversation:
@@ -57,6 +67,8 @@ class BaseConversation:
         self._settings = settings
         self._runner = runner
         self._chat_id = chat_id or new_id()
+        self._kept = Kept.HISTORY if chat_id else Kept.NOTHING
+        self._response_id: str | None = None  # of the last reply
         self._entries = [Entry(item) for item in read_messages(messages)] if messages else []
         self._current: weakref.ref[BaseReplyStream] | None = None
         self._sending = Lock()
@@ -66,7 +78,12 @@ class BaseConversation:
 
     @property
     def chat_id(self) -> str:
-        """The id of the conversation, which all of its turns have in common."""
+        """The id of the conversation, which its turns have in common.
+
+        Sites can keep a conversation by its id. So it changes with the first turn after
+        `regenerate`, `trim`, loading, and a turn that failed or was abandoned, because what the
+        site keeps then is no longer the history.
+        """
         return self._chat_id
 
     @property
@@ -104,6 +121,8 @@ class BaseConversation:
             ):
                 break
             kept.append(entry)
+        if len(kept) < len(self._entries) and self._kept is Kept.HISTORY:
+            self._kept = Kept.OTHER
         wanted = {id(entry) for entry in kept}
         self._entries = [entry for entry in self._entries if id(entry) in wanted]
 
@@ -111,15 +130,9 @@ class BaseConversation:
         """Return the conversation as JSON, for `load_conversation`.
 
         It is an object with ``format`` (``chatgpt4online.conversation``), ``version`` (1),
-        ``chat_id`` and ``messages``: a list of objects with ``role``, ``content`` and, for replies
-        that have one, ``response_id``.
+        ``chat_id`` and ``messages``: a list of objects with ``role`` and ``content``.
         """
-        messages = []
-        for entry in self._entries:
-            item = {"role": entry.message.role, "content": entry.message.content}
-            if entry.response_id is not None:
-                item["response_id"] = entry.response_id
-            messages.append(item)
+        messages = [{"role": item.role, "content": item.content} for item in self.messages]
         saved = {"format": FORMAT, "version": VERSION, "chat_id": self._chat_id}
         return json.dumps({**saved, "messages": messages}, ensure_ascii=False)
 
@@ -138,11 +151,7 @@ class BaseConversation:
         if not isinstance(chat_id, str) or not isinstance(messages, list):
             raise UsageError("The saved conversation is damaged.")
         loaded = cls(settings, runner, chat_id, messages)
-        ids = [item.get("response_id") for item in messages]
-        loaded._entries = [
-            Entry(entry.message, response_id if isinstance(response_id, str) else None)
-            for entry, response_id in zip(loaded._entries, ids, strict=True)
-        ]
+        loaded._kept = Kept.OTHER  # the conversation may have gone on since
         return loaded
 
     def _check_idle(self) -> None:
@@ -169,7 +178,7 @@ class BaseConversation:
         if not self._entries[-2].plain:
             raise UsageError("Replies to messages with files or shortcuts cannot be regenerated.")
         said = self._entries[-2].message.content
-        return self._turn_after(self._entries[:-2], said, said, (), options)
+        return self._turn_after(self._entries[:-2], said, said, (), options, Kept.OTHER)
 
     def _shortcut(self, shortcut: Shortcut, options: Mapping[str, Any]) -> NextTurn:
         """Return the turn that presses a shortcut."""
@@ -184,26 +193,41 @@ class BaseConversation:
         said: str,
         files: Sequence[AnyFile],
         options: Mapping[str, Any],
+        kept: Kept | None = None,
     ) -> NextTurn:
         self._check_idle()
+        kept = kept or self._kept
+        continued = kept is Kept.HISTORY
         turn = self._settings.turn_for(
             Prompt(new_message, tuple(entry.message for entry in before)),
             files,
-            {"previousResponseId": before[-1].response_id if before else None, **options},
-            self._chat_id,
+            {"previousResponseId": self._response_id if continued else None, **options},
+            new_id() if kept is Kept.OTHER else self._chat_id,
             greet=True,
+            continued=continued,
         )
-        return NextTurn(turn, said, before)
+        return NextTurn(turn, said, before, self._chat_id, self._kept)
+
+    def _begin(self, item: NextTurn) -> None:
+        """Note that a turn is sent. Until it is complete, the site may keep a part of it."""
+        self._chat_id, self._kept = item.turn.chat_id, Kept.OTHER
 
     def _watch(self, stream: BaseReplyStream, item: NextTurn) -> None:
         """Have a turn enter the history once its reply is complete."""
         self._current = weakref.ref(stream)
         stream.on_complete = partial(self._record, item)
+        stream.on_refusal = partial(self._refused, item)
+
+    def _refused(self, item: NextTurn, error: ChatError) -> None:
+        """Undo `_begin` if the site has not run the turn."""
+        if error.retryable or isinstance(error, UsageError | QueryRejected | LimitReached):
+            self._chat_id, self._kept = item.chat_id, item.kept
 
     def _record(self, item: NextTurn, sent: Sequence[Message], reply: Reply) -> None:
         before = item.before or [Entry(message) for message in sent]
         plain = not item.turn.attachments and "shortcutId" not in item.turn.parameters
         user = [Entry(Message("user", item.said), plain=plain)] if item.said else []
-        answer = Entry(Message("assistant", sendable(reply.text)), reply.response_id)
+        answer = Entry(Message("assistant", sendable(reply.text)))
         self._entries = [*before, *user, answer]
+        self._kept, self._response_id = Kept.HISTORY, reply.response_id
         self._current = None

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 
 from .errors import ChatError, IncompleteReply
-from .models import EndEvent, Event, Message, Piece, Reply, TextEvent
-from .protocol.chat import ReplyReader, not_complete
+from .models import ActivityEvent, EndEvent, Event, Message, Piece, Reply, TextEvent
+from .protocol.reply_reader import ReplyReader, not_complete
+
+
+def has_begun(pieces: Sequence[Piece]) -> bool:
+    """Return whether a reply has begun with these pieces, or the site only shows its status."""
+    return not all(isinstance(item, ActivityEvent) and item.kind == "status" for item in pieces)
 
 
 class BaseReplyStream:
@@ -15,12 +20,14 @@ class BaseReplyStream:
     Attributes:
         on_complete: Called with the messages that were sent before the prompt and the reply,
             when the end of the reply is handed out. Default: none.
+        on_refusal: Called with the error if the reply never begins. Default: none.
     """
 
-    def __init__(self, reader: ReplyReader | None) -> None:
+    def __init__(self, reader: ReplyReader | None, pieces: Sequence[Piece] = ()) -> None:
         self.on_complete: Callable[[tuple[Message, ...], Reply], None] | None = None
+        self.on_refusal: Callable[[ChatError], None] | None = None
         self._reader = reader
-        self._pieces: Iterator[Piece] = iter(())
+        self._pieces = iter(pieces)
         self._opening_error: ChatError | None = None
 
     @property

@@ -13,15 +13,16 @@ from typing import Any
 
 from . import __version__
 from .config import Limits, RetryPolicy, Timeout, read_timeout
-from .errors import UsageError
+from .errors import ReplyError, UsageError
 from .logs import read_log_variable
 from .models import Shortcut
 from .network import Network, checked_headers, is_private, merge_headers, parse_cookies
 from .protocol.address import parse_address
-from .protocol.chat import ReplyReader, Turn, chat, read_parameters
+from .protocol.chat import Turn, chat, read_parameters, second_try
 from .protocol.http import Flow, Response
 from .protocol.prompt import Prompt, PromptInput, read_prompt
-from .protocol.public_api import chat_by_api
+from .protocol.public_api import chat_by_api, message_for
+from .protocol.reply_reader import ReplyReader
 from .protocol.site import Bot, Site, User
 from .uploads import AnyFile, attach
 
@@ -80,6 +81,7 @@ class Settings:
         chat_id: str | None = None,
         *,
         greet: bool = False,
+        continued: bool = False,
     ) -> Turn:
         """Return a turn with its files checked."""
         return Turn(
@@ -90,6 +92,7 @@ class Settings:
             parameters={name: value for name, value in parameters.items() if value is not None},
             attachments=attach(files),
             greet=greet,
+            continued=continued,
         )
 
     def shortcut_turn(self, shortcut: Shortcut, parameters: Mapping[str, Any]) -> Turn:
@@ -100,6 +103,11 @@ class Settings:
     def chat(self, turn: Turn) -> Flow[tuple[ReplyReader, Response]]:
         """Return the flow that sends a turn."""
         return (chat_by_api if self.uses_api else chat)(self.site, turn)
+
+    def second_try(self, turn: Turn, error: ReplyError) -> Flow[Turn]:
+        """Return the flow that returns the turn to send after a refusal, or raises the error."""
+        message = message_for(self.site, turn) if self.uses_api else turn.prompt.new_message
+        return second_try(self.site, turn, message, error)
 
 
 def chat_parameters(

@@ -40,7 +40,7 @@ from chatgpt4online.protocol.address import (
     route,
 )
 from chatgpt4online.protocol.answers import read_retry_after
-from chatgpt4online.protocol.chat import ReplyReader, Turn, chat
+from chatgpt4online.protocol.chat import Turn, chat
 from chatgpt4online.protocol.discovery import discover
 from chatgpt4online.protocol.events import EventParser
 from chatgpt4online.protocol.http import OPEN_SESSION, Flow, Response
@@ -48,6 +48,7 @@ from chatgpt4online.protocol.jsontext import encode_json, parse_json
 from chatgpt4online.protocol.page import read_page
 from chatgpt4online.protocol.prompt import Prompt, fold_prompt, read_prompt
 from chatgpt4online.protocol.public_api import chat_by_api
+from chatgpt4online.protocol.reply_reader import ReplyReader
 from chatgpt4online.protocol.session import open_session, read_site_page
 from chatgpt4online.protocol.site import Bot, Era, Session, Site, redact
 from chatgpt4online.settings import read_settings
@@ -199,7 +200,7 @@ def _interrupt(data: bytes, size: int) -> None:
     """Feed a part of a reply, then let the connection fail."""
     site, response = _open_site(), _response(data)
     turn = Turn(Prompt(PROMPT), Bot(), chat_id="c", timestamp=0)
-    reader = ReplyReader(site, turn, response, session=site.session)
+    reader = ReplyReader(site, turn.chat_id, response, session=site.session)
     pieces = reader.feed(response.body[: len(response.body) * size // 32])
     was_finished = reader.finished
     reader.fail(TransportError("The connection failed."))

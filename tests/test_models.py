@@ -37,7 +37,7 @@ from chatgpt4online import (
     Usage,
     UsageError,
 )
-from chatgpt4online.conversation import NextTurn
+from chatgpt4online.conversation import Kept, NextTurn
 from chatgpt4online.protocol.chat import Turn
 from chatgpt4online.protocol.events import End, Failure
 from chatgpt4online.protocol.http import Request, Response
@@ -248,7 +248,7 @@ TURN = Turn(Prompt(SECRET, (MESSAGE,)), Bot(), "c", 1, {"instructions": SECRET})
         SETTINGS.network,
         SETTINGS.site,
         TURN,
-        NextTurn(TURN, SECRET, ()),
+        NextTurn(TURN, SECRET, (), "c", Kept.NOTHING),
         TURN.prompt,
         Session(SECRET, SECRET),
         Request("POST", "https://a.example", {"X-WP-Nonce": SECRET}, SECRET.encode()),

@@ -12,18 +12,18 @@ from typing import TypeVar
 
 import aiohttp
 
-from ..errors import ChatError
+from ..errors import ChatError, ReplyError, TransportError
 from ..logs import log_request, warn_of_hidden_user
 from ..network import Deadline, Network, merge_headers
-from ..protocol.chat import ReplyReader, Turn
+from ..protocol.chat import Turn
 from ..protocol.http import OPEN_SESSION, Flow, Request, Response
 from ..protocol.session import open_session
 from ..protocol.site import Site
 from ..retries import Pause, count_tries, retry_options
 from ..settings import Settings
 from ..transport_errors import client_closed
-from .stream import AsyncReplyStream
-from .transport import ResponseStream, Transport
+from .stream import AsyncReplyStream, Opened, read_beginning
+from .transport import Transport
 
 T = TypeVar("T")
 
@@ -46,16 +46,34 @@ class Runner:
         """Return the reply to a turn as a stream, which sends the turn when it is first used."""
         self._transport.check_open()
 
-        async def open() -> tuple[ReplyReader, ResponseStream]:
-            reader, response = await self.run(lambda: settings.chat(turn), settings)
-            return reader, response.stream
+        return AsyncReplyStream(lambda: self._begin(turn, settings))
 
-        return AsyncReplyStream(open)
-
-    async def run(self, make_flow: Callable[[], Flow[T]], settings: Settings) -> T:
-        """Run a flow, and a new one for each retry."""
-        self._transport.check_usable()
+    async def _begin(self, turn: Turn, settings: Settings) -> Opened:
+        """Send a turn and return its reply, once it has begun."""
         deadline = Deadline(settings.timeout)
+        try:
+            return await self._open(turn, settings, deadline)
+        except ReplyError as error:
+            refusal = error
+        try:
+            turn = await self.run(lambda: settings.second_try(turn, refusal), settings, deadline)
+        except TransportError:
+            raise refusal from None
+        return await self._open(turn, settings, deadline)
+
+    async def _open(self, turn: Turn, settings: Settings, deadline: Deadline) -> Opened:
+        reader, response = await self.run(lambda: settings.chat(turn), settings, deadline)
+        return reader, response.stream, await read_beginning(reader, response.stream)
+
+    async def run(
+        self,
+        make_flow: Callable[[], Flow[T]],
+        settings: Settings,
+        deadline: Deadline | None = None,
+    ) -> T:
+        """Run a flow, and a new one for each retry. Default: the deadline of the settings."""
+        self._transport.check_usable()
+        deadline = deadline or Deadline(settings.timeout)
         try:
             return await self._try(make_flow(), settings, deadline)
         except ChatError as error:

@@ -7,18 +7,49 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, 
 from typing import Any, Self
 
 from ..errors import ChatError, TransportError
-from ..models import Event, Reply
-from ..protocol.chat import ReplyReader
-from ..reply_stream import BaseReplyStream
+from ..models import Event, Piece, Reply
+from ..protocol.reply_reader import ReplyReader
+from ..reply_stream import BaseReplyStream, has_begun
 from .transport import ResponseStream
 
-Open = Callable[[], Awaitable[tuple[ReplyReader, ResponseStream]]]
+Opened = tuple[ReplyReader, ResponseStream, list[Piece]]
+"""A reply that has begun: its reader, the response, and the first pieces."""
+Open = Callable[[], Awaitable[Opened]]
 """Sends the prompt."""
 
 OnClose = Callable[[], Coroutine[Any, Any, None]]
 
 _CLOSING: set[asyncio.Task[None]] = set()
 """Event loops keep no reference to their tasks."""
+
+
+async def read_beginning(reader: ReplyReader, response: ResponseStream) -> list[Piece]:
+    """Read until the reply has begun, with any event but a status, and return the pieces.
+
+    If it ends in an error instead, the response is closed and the error raised.
+    """
+    pieces: list[Piece] = []
+    begun = False
+    try:
+        while not (begun or reader.finished):
+            new = await _read(reader, response)
+            begun = has_begun(new)
+            pieces += new
+        if not begun:
+            reader.result()
+    except BaseException:
+        response.close()
+        raise
+    return pieces
+
+
+async def _read(reader: ReplyReader, response: ResponseStream) -> list[Piece]:
+    try:
+        data = await response.read()
+    except TransportError as error:
+        reader.fail(error)
+        return []
+    return reader.feed(data) if data else reader.finish()
 
 
 class AsyncReplyStream(BaseReplyStream, AsyncIterator[str]):
@@ -125,11 +156,15 @@ class AsyncReplyStream(BaseReplyStream, AsyncIterator[str]):
             return self
         self._opening, self._loop = True, asyncio.get_running_loop()
         try:
-            self._reader, self._response = await open()
+            self._reader, self._response, pieces = await open()
             if self._closed:
                 raise self._closed_early()
+            self._pieces = iter(pieces)
         except BaseException as error:
-            self._opening_error = error if isinstance(error, ChatError) else None
+            if isinstance(error, ChatError):
+                self._opening_error = error
+                if self.on_refusal is not None:
+                    self.on_refusal(error)
             await self.aclose()
             raise
         finally:
@@ -146,10 +181,7 @@ class AsyncReplyStream(BaseReplyStream, AsyncIterator[str]):
         if reader is None or response is None:
             raise self._closed_early()
         try:
-            data = await response.read()
-            self._pieces = iter(reader.feed(data) if data else reader.finish())
-        except TransportError as error:
-            reader.fail(error)
+            self._pieces = iter(await _read(reader, response))
         except BaseException:
             await self.aclose()
             raise

@@ -37,7 +37,9 @@ ExtraT = TypeVar("ExtraT", bound=Extra)
 _NO_ROUTE = "rest_no_route"
 _NONCE_CODES = ("rest_cookie_invalid_nonce", "rest_forbidden")
 _REJECTED = re.compile(r"query (has been|was) rejected", re.IGNORECASE)
-_OVER_LIMIT = re.compile(r"reached (the|your) limit|limit has been reached", re.IGNORECASE)
+_OVER_LIMIT = re.compile(
+    r"reached (the|your)( \w+){0,3} limit|limit has been reached", re.IGNORECASE
+)
 _WEB_PAGE = re.compile(r"<(!doctype\s+html|html|head)\b", re.IGNORECASE)
 _TAG = re.compile(r"<[^<>]*>")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
@@ -56,6 +58,8 @@ def read_reply(payload: Mapping[str, Any], streamed: str, chat_id: str | None) -
     if text is None and not streamed and not images:
         return None
     response_id = read_field(payload, "responseId", str, None)
+    if payload.get("resetResponseId") is True:  # the next turn must not go on from this reply
+        response_id = None
     return Reply(
         text=streamed if text is None else text,
         images=tuple(images),
@@ -99,7 +103,8 @@ def _usage(raw: dict[str, Any] | None) -> Usage | None:
 
     prompt = count("prompt_tokens", "input_tokens")  # image bots use the second names
     completion = count("completion_tokens", "output_tokens")
-    return Usage(prompt, completion, read_field(raw, "total_tokens", int, 0), raw)
+    total = read_field(raw, "total_tokens", int, 0) or prompt + completion
+    return Usage(prompt, completion, total, raw)
 
 
 def read_failure(site: Site, response: Response) -> ChatError:
@@ -131,12 +136,14 @@ def explain_failure(
         code: str | None = _plain(payload.get("code"))
         if code not in (_NO_ROUTE, *_NONCE_CODES):
             code = site.redact(code or "")[:_MAX_MESSAGE] or None
-        if "success" not in payload and (code or status == 404):
+        over_limit = payload.get("overLimit") is True
+        from_plugin = "success" in payload or over_limit or (partial_text and status < 300)
+        if not from_plugin and (code or status == 404):
             return _wordpress_error(response, code, message)
         failed = payload.get("success") is not True or status >= 300
         if failed and ("success" in payload or "message" in payload):
             kind, text = ReplyError, "The site reported an error"
-            if status == 429 or payload.get("overLimit") is True or _OVER_LIMIT.search(said):
+            if status == 429 or over_limit or _OVER_LIMIT.search(said):
                 kind, text = LimitReached, "The site's usage limit is reached"
             elif status in (400, 403, 413, 422) or _REJECTED.search(said):
                 kind, text = QueryRejected, "The site rejected the request"

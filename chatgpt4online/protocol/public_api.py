@@ -8,12 +8,17 @@ from typing import Any
 
 from ..errors import ProtocolError, UsageError
 from ..models import Message
+from .address import route
 from .call import call_public_api, read_answer
-from .chat import ReplyReader, Turn
+from .chat import Turn, check_turn
+from .discovery import NAMESPACE
+from .discussions import LIST as DISCUSSIONS
 from .files import stored_files
-from .http import Flow, Response, T
-from .jsontext import read_field
+from .http import ACCEPT_JSON, Flow, Request, Response, T
+from .jsontext import find_object, read_field
 from .prompt import fold_prompt
+from .reply_reader import ReplyReader
+from .session import find_root
 from .site import DEFAULT_BOT, Site
 
 CHATBOT_QUERY = "mwai/v1/simpleChatbotQuery"
@@ -38,16 +43,13 @@ class Chatbot:
 
 
 def chat_by_api(site: Site, turn: Turn) -> Flow[tuple[ReplyReader, Response]]:
-    """Do what `chat` does, through the public API. The reply comes as one piece.
-
-    The public API takes no history, so it is folded into the message.
-    """
+    """Do what `chat` does, through the public API. The reply comes as one piece."""
+    if turn.continued and turn.prompt.history:
+        yield from _find_discussions(site)
+    message = message_for(site, turn)
+    yield from check_turn(site, turn, message)
     files = yield from stored_files(site, turn.attachments)
     ids = [file.id for file in files]
-    message = turn.prompt.new_message
-    if turn.prompt.history:
-        latest = [Message("user", message)] if message else []
-        message = fold_prompt([*turn.prompt.history, *latest])
     body = {
         "botId": turn.bot.bot_id or turn.bot.custom_id or DEFAULT_BOT,
         "message": message,
@@ -56,7 +58,30 @@ def chat_by_api(site: Site, turn: Turn) -> Flow[tuple[ReplyReader, Response]]:
         **turn.parameters,
     }
     response = yield from call_public_api(site, CHATBOT_QUERY, body, stream=True)
-    return ReplyReader(site, turn, response, unwrap=_unwrap), response
+    return ReplyReader(site, turn.chat_id, response, unwrap=_unwrap), response
+
+
+def message_for(site: Site, turn: Turn) -> str:
+    """Return the message of a turn.
+
+    The public API takes no history. A site with discussions goes on with its own; for others, the
+    history is folded into the message.
+    """
+    message = turn.prompt.new_message
+    if not turn.prompt.history or (message and turn.continued and site.has_discussions):
+        return message
+    latest = [Message("user", message)] if message else []
+    return fold_prompt([*turn.prompt.history, *latest])
+
+
+def _find_discussions(site: Site) -> Flow[None]:
+    """Find out whether the site has discussions: only then does it have their routes."""
+    if site.has_discussions is None:
+        url = route((yield from find_root(site)), NAMESPACE)
+        response: Response = yield Request("GET", url, ACCEPT_JSON, repeatable=True)
+        if response.ok:
+            routes = read_field(find_object(response.text) or {}, "routes", dict, {})
+            site.has_discussions = f"/{DISCUSSIONS}" in routes
 
 
 def _unwrap(payload: Mapping[str, Any]) -> Mapping[str, Any]:

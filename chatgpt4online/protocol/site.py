@@ -75,6 +75,7 @@ class Site:
         era: How it lets guests in; None while it is unknown.
         page: The page's contents; None while it is unread.
         session: The current session; None while none is open.
+        has_discussions: Whether it keeps discussions; None while it is unknown.
         user: Who the client chats as.
         limits: Size limits for its responses.
     """
@@ -90,6 +91,7 @@ class Site:
         self.era: Era | None = None
         self.page: Page | None = None
         self.session: Session | None = None
+        self.has_discussions: bool | None = None
         self.user = user
         self.limits = limits
         self._credentials = tuple(credentials)

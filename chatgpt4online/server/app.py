@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import sys
 from collections import deque
@@ -12,16 +13,29 @@ from typing import Any
 from aiohttp import web
 
 from ..models import ROLES, Message
-from ..protocol import discussions, files, public_api
+from ..protocol import discussions as discussion_routes
+from ..protocol import files, public_api
 from ..protocol.chat import SUBMIT
+from ..protocol.discovery import NAMESPACE
 from ..protocol.session import START_SESSION, USERS_ME
 from ..protocol.site import DEFAULT_BOT, Era
 from .access import AccessControl
 from .bots import Bot
-from .responses import REJECTED, error, event, failure, page, reply, success
+from .responses import (
+    REJECTED,
+    approval_request,
+    error,
+    event,
+    failure,
+    over_limit,
+    page,
+    reply,
+    success,
+)
 from .stores import DiscussionStore, FileStore
 
 _MAX_SUBMISSIONS = 10_000
+_MAX_KEPT = 1_000
 _SHORTCUT_LABEL = "Tell me more"
 _SHORTCUT_ID = "tell-me-more"
 _SHORTCUT = {
@@ -49,7 +63,10 @@ class SiteApp:
         access: AccessControl,
         pace: float,
         max_length: int,
-        uploads: bool,
+        uploads: int,
+        discussions: bool,
+        approval: str | None,
+        max_prompts: int | None,
     ) -> None:
         self.submissions: deque[dict[str, Any]] = deque(maxlen=_MAX_SUBMISSIONS)
         self.access = access
@@ -60,12 +77,15 @@ class SiteApp:
         self._pace = pace
         self._max_length = max_length
         self._uploads = uploads
-        self._nonce_routes: dict[str, Handler] = {
-            SUBMIT: self._submit,
-            discussions.LIST: self._for_user(self._discussions.list),
-            discussions.EDIT: self._for_user(self._discussions.edit),
-            discussions.DELETE: self._for_user(self._discussions.delete),
-        }
+        self._keeps = discussions
+        self._kept: dict[str, list[Message]] = {}
+        self._approval = approval
+        self._prompts_left = max_prompts
+        self._nonce_routes: dict[str, Handler] = {SUBMIT: self._submit}
+        if discussions:
+            self._nonce_routes[discussion_routes.LIST] = self._for_user(self._discussions.list)
+            self._nonce_routes[discussion_routes.EDIT] = self._for_user(self._discussions.edit)
+            self._nonce_routes[discussion_routes.DELETE] = self._for_user(self._discussions.delete)
         if uploads:
             self._nonce_routes[files.UPLOAD] = self.files.upload
             self._nonce_routes[files.LIST] = self.files.list
@@ -107,7 +127,7 @@ class SiteApp:
 
     async def _page(self, request: web.Request) -> web.Response:
         root = f"http://{request.host}/wp-json"
-        return page(root, self.access.page_nonce(), self._max_length, uploads=self._uploads)
+        return page(root, self.access.page_nonce(), self._max_length, self._uploads)
 
     async def _not_found(self, request: web.Request) -> web.Response:
         text = "<!doctype html><html><title>Page not found</title></html>"
@@ -132,6 +152,9 @@ class SiteApp:
             return rejection
         if handler is not None:
             return await handler(request)
+        if name == NAMESPACE:
+            routes: dict[str, Any] = {f"/{route}": {} for route in self._nonce_routes}
+            return web.json_response({"namespace": name, "routes": routes})
         if not name:
             return web.json_response({"name": "A local site", "namespaces": ["mwai-ui/v1"]})
         return error(404, "rest_no_route", "No route was found matching the URL and method.")
@@ -157,23 +180,27 @@ class SiteApp:
             return failure(403, REJECTED)
         if len(str(prompt)) > self._max_length:
             return web.Response(text=event("error", REJECTED), content_type="application/json")
+        if self._prompts_left == 0:
+            return over_limit(stream=bool(body.get("stream")))
+        if self._prompts_left is not None:
+            self._prompts_left -= 1
         self.submissions.append(body)
+        if self._approval is not None and self._approval not in body.get("wpToolsAllowed", ()):
+            return approval_request(self._approval, stream=bool(body.get("stream")))
         return await self._reply(request, body)
 
     async def _reply(self, request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
-        conversation = _conversation(body)
+        conversation = self._conversation(body, str(body["newMessage"]))
         pieces = self._bot(conversation)
         new_nonce = self.access.renewed_nonce(request)
         response: web.StreamResponse
         if body.get("stream"):
             response = web.StreamResponse(headers={"Cache-Control": "no-cache"})
-            try:
-                text = await self._stream(request, response, pieces, new_nonce)
-            except ConnectionError:
-                return response  # the client has disconnected
+            text = await self._stream(request, response, pieces, new_nonce)
         else:
             text = "".join(pieces)
             response = web.json_response(reply(text, new_nonce, [_SHORTCUT]))
+        self._keep(body, conversation, text)
         user = self.access.user(request)
         if user is not None:
             messages = [{"role": item.role, "content": item.content} for item in conversation]
@@ -188,26 +215,45 @@ class SiteApp:
         pieces: Iterable[str],
         new_nonce: str | None,
     ) -> str:
+        async def send(data: str) -> None:
+            with contextlib.suppress(ConnectionError):  # PHP goes on after the client has left
+                await response.write(data.encode())
+
         response.content_type = "text/event-stream"
         response.charset = "UTF-8"
         await response.prepare(request)
-        status = event("live", "Starting stream...", subtype="status", visibility="collapsed")
-        await response.write(status.encode())
+        await send(event("live", "Starting stream...", subtype="status", visibility="collapsed"))
         sent = []
         for piece in pieces:
             sent.append(piece)
-            await response.write(event("live", piece).encode())
+            await send(event("live", piece))
             await asyncio.sleep(self._pace)
         text = "".join(sent)
-        await response.write(event("end", json.dumps(reply(text, new_nonce, [_SHORTCUT]))).encode())
+        await send(event("end", json.dumps(reply(text, new_nonce, [_SHORTCUT]))))
         return text
+
+    def _conversation(self, body: dict[str, Any], message: str) -> list[Message]:
+        """Return what the bot gets: what the site has kept goes before what the client sends."""
+        kept = self._kept.get(str(body.get("chatId")))
+        return [*(_history(body) if kept is None else kept), Message("user", message)]
+
+    def _keep(self, body: dict[str, Any], conversation: list[Message], text: str) -> None:
+        if self._keeps and body.get("chatId"):
+            self._kept[str(body["chatId"])] = [*conversation, Message("assistant", text)]
+            if len(self._kept) > _MAX_KEPT:
+                del self._kept[next(iter(self._kept))]
 
     async def _query(self, request: web.Request) -> web.Response:
         body = await request.json()
-        if not body.get("message"):
+        message = str(body.get("message") or "")
+        if not message:
             return failure(400, "The message is required.")
+        if len(message) > self._max_length:
+            return failure(500, REJECTED)
         self.submissions.append(body)
-        text = "".join(self._bot([Message("user", str(body["message"]))]))
+        conversation = self._conversation(body, message)
+        text = "".join(self._bot(conversation))
+        self._keep(body, conversation, text)
         return success(data=text, extra={"actions": [], "chatId": body.get("chatId")})
 
     async def _list_chatbots(self, request: web.Request) -> web.Response:
@@ -223,10 +269,10 @@ def _file_ids(body: dict[str, Any]) -> list[Any]:
     return [item for item in ids if item]
 
 
-def _conversation(body: dict[str, Any]) -> list[Message]:
+def _history(body: dict[str, Any]) -> list[Message]:
     history = body.get("messages")
     return [
         Message(item["role"], str(item.get("content", "")))
         for item in (history if isinstance(history, list) else [])
         if isinstance(item, dict) and item.get("role") in ROLES
-    ] + [Message("user", str(body["newMessage"]))]
+    ]

@@ -25,6 +25,11 @@ class LocalSite:
         pace: Seconds between two pieces of a reply.
         max_length: Longest message in characters.
         uploads: Whether guests may upload files.
+        max_uploads: The most files per message. With 1 the page does not say so, as before version
+            3.1.2 of the plugin.
+        discussions: Whether the site keeps conversations and goes on with them by their chat_id.
+        approval: Name of a tool that needs an approval before each reply. Default: none.
+        max_prompts: How many prompts the usage limit allows. Default: any number.
         users: Application passwords by user name. Default: no users.
         token: Token of the public API. Default: none, the API is disabled.
         clock: Returns the seconds since 1970. Nonces expire by it.
@@ -42,6 +47,10 @@ class LocalSite:
         pace: float = 0.0,
         max_length: int = 512,
         uploads: bool = True,
+        max_uploads: int = 3,
+        discussions: bool = True,
+        approval: str | None = None,
+        max_prompts: int | None = None,
         users: Mapping[str, str] | None = None,
         token: str | None = None,
         clock: Callable[[], float] = time.time,
@@ -53,7 +62,10 @@ class LocalSite:
             access=AccessControl(era, users or {}, token, clock),
             pace=pace,
             max_length=max_length,
-            uploads=uploads,
+            uploads=max_uploads if uploads else 0,
+            discussions=discussions,
+            approval=approval,
+            max_prompts=max_prompts,
         )
         self._runner: web.AppRunner | None = None
         self._thread: threading.Thread | None = None

@@ -37,6 +37,30 @@ def event(kind: str, data: str, **fields: Any) -> str:
     return f"data: {json.dumps({'type': kind, 'data': data, **fields})}\n\n"
 
 
+def over_limit(*, stream: bool) -> web.Response:
+    """Return the plugin's response if the usage limit is reached."""
+    text = "Come back tomorrow."  # the owner's own words
+    if stream:
+        return _events(event("error", text, overLimit=True))
+    body = {"success": False, "message": text, "overLimit": True}
+    return web.json_response(body, status=429)
+
+
+def approval_request(tool: str, *, stream: bool) -> web.Response:
+    """Return the plugin's response if a tool needs an approval."""
+    approval = {"tool": tool, "args": {"ID": 7}}
+    body = {"success": True, "reply": "", "usage": [], "approval": approval}
+    if not stream:
+        return web.json_response(body)
+    text = f"Waiting for your approval to run {tool}..."
+    request = event("live", text, subtype="approval_request", metadata=approval)
+    return _events(request, event("end", json.dumps(body)))
+
+
+def _events(*events: str) -> web.Response:
+    return web.Response(text="".join(events), content_type="text/event-stream")
+
+
 def reply(text: str, new_nonce: str | None, shortcuts: list[Any]) -> dict[str, Any]:
     """Return the plugin's reply to a prompt, with the next nonce if there is one."""
     tokens = len(text.split())
@@ -48,16 +72,18 @@ def reply(text: str, new_nonce: str | None, shortcuts: list[Any]) -> dict[str, A
     return {**fields, "new_token": new_nonce} if new_nonce else fields
 
 
-def page(root: str, nonce: str | None, max_length: int, *, uploads: bool) -> web.Response:
-    """Return a page with the default chatbot."""
+def page(root: str, nonce: str | None, max_length: int, uploads: int) -> web.Response:
+    """Return a page with the default chatbot, which accepts so many files per message."""
     system = {
         "botId": DEFAULT_BOT, "customId": None, "sessionId": "N/A", "restNonce": nonce,
         "contextId": 1, "restUrl": root, "stream": True,
     }  # fmt: skip
     params = {
         "startSentence": START_SENTENCE, "textInputMaxLength": max_length, "mode": "chat",
-        "fileUpload": uploads, "maxUploads": 3,
+        "fileUpload": uploads > 0,
     }  # fmt: skip
+    if uploads > 1:
+        params["maxUploads"] = uploads
     return web.Response(
         text="<!doctype html><html><head><title>A local site</title>"
         f'<link rel="https://api.w.org/" href="{root}/"></head><body>'

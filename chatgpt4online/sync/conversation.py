@@ -7,6 +7,7 @@ from typing import Any
 
 from ..config import Timeout
 from ..conversation import BaseConversation, NextTurn
+from ..errors import ChatError
 from ..models import Reply, Shortcut
 from ..protocol.chat import read_parameters
 from ..settings import chat_parameters
@@ -149,8 +150,12 @@ class Conversation(BaseConversation):
         if not self._sending.acquire(blocking=False):
             raise self._busy()
         try:
+            self._begin(item)
             stream: ReplyStream = self._runner.stream(item.turn, settings)
             self._watch(stream, item)
+        except ChatError as error:
+            self._refused(item, error)
+            raise
         finally:
             self._sending.release()
         return stream

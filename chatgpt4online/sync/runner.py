@@ -11,18 +11,20 @@ from typing import TypeVar
 
 import requests
 
-from ..errors import ChatError
+from ..errors import ChatError, ReplyError, TransportError
 from ..logs import log_request, warn_of_hidden_user
+from ..models import Piece
 from ..network import Deadline, Network, merge_headers
 from ..protocol.chat import Turn
 from ..protocol.http import OPEN_SESSION, Flow, Request, Response
+from ..protocol.reply_reader import ReplyReader
 from ..protocol.session import open_session
 from ..protocol.site import Site
 from ..retries import Pause, count_tries, retry_options
 from ..settings import Settings
 from ..transport_errors import client_closed
-from .stream import ReplyStream
-from .transport import Transport
+from .stream import ReplyStream, read_beginning
+from .transport import ResponseStream, Transport
 
 T = TypeVar("T")
 
@@ -42,14 +44,33 @@ class Runner:
         self._closing = Event()
 
     def stream(self, turn: Turn, settings: Settings) -> ReplyStream:
-        """Send a turn and return its reply as a stream."""
-        reader, response = self.run(lambda: settings.chat(turn), settings)
-        return ReplyStream(reader, response.stream)
-
-    def run(self, make_flow: Callable[[], Flow[T]], settings: Settings) -> T:
-        """Run a flow, and a new one for each retry."""
-        self._transport.check_usable()
+        """Send a turn and return its reply as a stream, once it has begun."""
         deadline = Deadline(settings.timeout)
+        try:
+            return ReplyStream(*self._open(turn, settings, deadline))
+        except ReplyError as error:
+            refusal = error
+        try:
+            turn = self.run(lambda: settings.second_try(turn, refusal), settings, deadline)
+        except TransportError:
+            raise refusal from None
+        return ReplyStream(*self._open(turn, settings, deadline))
+
+    def _open(
+        self, turn: Turn, settings: Settings, deadline: Deadline
+    ) -> tuple[ReplyReader, ResponseStream, list[Piece]]:
+        reader, response = self.run(lambda: settings.chat(turn), settings, deadline)
+        return reader, response.stream, read_beginning(reader, response.stream)
+
+    def run(
+        self,
+        make_flow: Callable[[], Flow[T]],
+        settings: Settings,
+        deadline: Deadline | None = None,
+    ) -> T:
+        """Run a flow, and a new one for each retry. Default: the deadline of the settings."""
+        self._transport.check_usable()
+        deadline = deadline or Deadline(settings.timeout)
         try:
             return self._try(make_flow(), settings, deadline)
         except ChatError as error:

@@ -2,14 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Self
 
 from ..errors import TransportError
-from ..models import Event, Reply
-from ..protocol.chat import ReplyReader
-from ..reply_stream import BaseReplyStream
+from ..models import Event, Piece, Reply
+from ..protocol.reply_reader import ReplyReader
+from ..reply_stream import BaseReplyStream, has_begun
 from .transport import ResponseStream
+
+
+def read_beginning(reader: ReplyReader, response: ResponseStream) -> list[Piece]:
+    """Read until the reply has begun, with any event but a status, and return the pieces.
+
+    If it ends in an error instead, the response is closed and the error raised.
+    """
+    pieces: list[Piece] = []
+    begun = False
+    try:
+        while not (begun or reader.finished):
+            new = _read(reader, response)
+            begun = has_begun(new)
+            pieces += new
+        if not begun:
+            reader.result()
+    except BaseException:
+        response.close()
+        raise
+    return pieces
+
+
+def _read(reader: ReplyReader, response: ResponseStream) -> list[Piece]:
+    try:
+        data = response.read()
+    except TransportError as error:
+        reader.fail(error)
+        return []
+    return reader.feed(data) if data else reader.finish()
 
 
 class ReplyStream(BaseReplyStream, Iterator[str]):
@@ -22,8 +51,10 @@ class ReplyStream(BaseReplyStream, Iterator[str]):
         on_close: Called when the stream is closed. Default: none.
     """
 
-    def __init__(self, reader: ReplyReader, response: ResponseStream) -> None:
-        super().__init__(reader)
+    def __init__(
+        self, reader: ReplyReader, response: ResponseStream, pieces: Sequence[Piece]
+    ) -> None:
+        super().__init__(reader, pieces)
         self.on_close: Callable[[], None] | None = None
         self._reader: ReplyReader = reader
         self._response: ResponseStream | None = response
@@ -94,10 +125,7 @@ class ReplyStream(BaseReplyStream, Iterator[str]):
         if self._response is None:
             raise self._closed_early()
         try:
-            data = self._response.read()
-            self._pieces = iter(self._reader.feed(data) if data else self._reader.finish())
-        except TransportError as error:
-            self._reader.fail(error)
+            self._pieces = iter(_read(self._reader, self._response))
         except BaseException:
             self.close()
             raise

@@ -10,10 +10,11 @@ from typing import Any, TypeVar
 from chatgpt4online.config import Limits
 from chatgpt4online.models import Piece
 from chatgpt4online.protocol.address import parse_address
-from chatgpt4online.protocol.chat import ReplyReader, Turn, chat
+from chatgpt4online.protocol.chat import Turn, chat
 from chatgpt4online.protocol.files import Attachment
 from chatgpt4online.protocol.http import OPEN_SESSION, Flow, Request, Response
 from chatgpt4online.protocol.prompt import PromptInput, read_prompt
+from chatgpt4online.protocol.reply_reader import ReplyReader
 from chatgpt4online.protocol.session import open_session
 from chatgpt4online.protocol.site import Bot, Session, Site
 

@@ -94,6 +94,20 @@ def test_text_of_a_reply(payload: dict[str, Any], streamed: str, text: str | Non
     assert (reply and reply.text) == text
 
 
+@pytest.mark.parametrize(
+    ("raw", "counts"),
+    [
+        ({"input_tokens": 5, "output_tokens": 7, "total_tokens": 12}, (5, 7, 12)),
+        ({"input_tokens": 5, "output_tokens": 7}, (5, 7, 12)),
+        ({"prompt_tokens": 1, "completion_tokens": 2}, (1, 2, 3)),
+    ],
+)
+def test_names_of_token_counts(raw: dict[str, Any], counts: tuple[int, int, int]) -> None:
+    reply = read_reply({"reply": "", "usage": raw}, "", None)
+    assert reply is not None
+    assert reply.usage == Usage(*counts, raw)
+
+
 def test_malformed_usage() -> None:
     reply = read_reply({"reply": "", "usage": {"total_tokens": "many"}, "responseId": 5}, "", None)
     assert reply is not None
@@ -110,7 +124,11 @@ def test_malformed_usage() -> None:
         (403, {"success": False, "message": "Nein."}, QueryRejected),
         (400, {"success": False, "message": "Invalid or expired shortcut."}, QueryRejected),
         (200, {"message": "You have reached the limit."}, LimitReached),
+        (200, {"message": "You have reached your monthly limit."}, LimitReached),
         (200, {"message": "No more.", "overLimit": True}, LimitReached),
+        (200, {"message": "No more.", "overLimit": True, "code": "limit"}, LimitReached),
+        (429, {"message": "No more.", "overLimit": True, "code": "limit"}, LimitReached),
+        (200, {"message": "Dead <b>now</b>", "code": "wp_die"}, ReplyError),
         (429, {"success": False, "message": "No more."}, LimitReached),
         (200, {"message": "The message limit has been reached.", "overLimit": False}, LimitReached),
         (500, {"success": False, "message": "Rate limit reached for requests"}, ReplyError),

@@ -7,9 +7,15 @@ from typing import Any
 
 import pytest
 
-from chatgpt4online.errors import NonceRejected, QueryRejected, RouteNotFound, UsageError
+from chatgpt4online.errors import (
+    Blocked,
+    NonceRejected,
+    PromptTooLong,
+    RouteNotFound,
+    UsageError,
+)
 from chatgpt4online.models import Message, StoredFile
-from chatgpt4online.protocol.chat import Turn, check_turn, read_parameters
+from chatgpt4online.protocol.chat import Turn, read_parameters
 from chatgpt4online.protocol.files import Attachment
 from chatgpt4online.protocol.http import Response
 from chatgpt4online.protocol.session import open_session
@@ -25,9 +31,13 @@ from .flows import (
     OLD_HELLO,
     OLD_PAGE,
     OPENED,
+    PLAIN_PAGE,
+    ROOT,
     START_SESSION,
     SUBMIT,
     Script,
+    Source,
+    answer,
     json_of,
     new_site,
     new_turn,
@@ -171,15 +181,12 @@ def test_session_without_an_id() -> None:
     assert body_of(new_turn())["session"] == "N/A"
 
 
-@pytest.mark.parametrize("era", [Era.START_SESSION, None])
 @pytest.mark.parametrize(
     ("ids", "fields"),
     [((), {}), (("a",), {"newFileId": "a"}), (("a", "b"), {"newFileIds": ["a", "b"]})],
 )
-def test_file_fields(era: Era | None, ids: tuple[str, ...], fields: dict[str, Any]) -> None:
-    site = opened_site()
-    site.era = era
-    body = body_of(new_turn(attachments=attached(*ids)), site)
+def test_file_fields(ids: tuple[str, ...], fields: dict[str, Any]) -> None:
+    body = body_of(new_turn(attachments=attached(*ids)), site_with_page(maxUploads=2))
     assert {name: body[name] for name in body if name.startswith(("newFile", "newImage"))} == fields
 
 
@@ -189,16 +196,56 @@ def test_file_fields_of_old_plugins(era: Era) -> None:
     site.era = era
     body = body_of(new_turn(attachments=attached("a")), site)
     assert (body["newFileId"], body["newImageId"]) == ("a", "a")
-    script = Script(site)
-    with pytest.raises(UsageError, match="does not accept more than one file"):
-        script.chat(new_turn(attachments=attached("a", "b")))
-    assert script.sent == []
+    for page in (None, site_with_page(maxUploads=3).page):
+        site.page = page
+        script = Script(site)
+        with pytest.raises(UsageError, match="accepts one file per message"):
+            script.chat(new_turn(attachments=attached("a", "b")))
+        assert script.sent == []
+
+
+SEVERAL = [Attachment(source=Source(), boundary="b"), *attached("f1")]
+
+
+def test_page_is_read_before_several_files_are_sent() -> None:
+    page, uploaded = recorded("3.6.2/chunked/page-chat"), answer(success=True, data={"id": "f0"})
+    script = Script(opened_site(), page, uploaded, HELLO_RESPONSE)
+    script.site.root = ROOT
+    turn = new_turn(attachments=[Attachment(source=Source(), boundary="b"), *attached("f1")])
+    script.chat(turn)
+    assert script.sent == ["GET http://a.b/", f"POST {ROOT}mwai-ui/v1/files/upload", SUBMIT]
+    assert json_of(script.requests[-1])["newFileIds"] == ["f0", "f1"]
+
+
+@pytest.mark.parametrize(
+    ("page", "text"),
+    [
+        (recorded("2.6.5/close-delimited/page"), "accepts one file per message"),
+        (PLAIN_PAGE, "its page does not show this chatbot"),
+        (HTML_PAGE, "Pass the URL of the page"),
+        (Response(404, {}, HTML_PAGE.body), "Pass the URL of the page"),
+        (Response(403, {}, HTML_PAGE.body), "Pass the URL of the page"),
+    ],
+    ids=["one file", "another chatbot", "no chatbot", "no page", "blocked"],
+)
+def test_nothing_is_uploaded_if_files_would_be_lost(page: Response, text: str) -> None:
+    bot = Bot("another") if page is PLAIN_PAGE else Bot()
+    script = Script(opened_site(), page)
+    with pytest.raises(UsageError, match=text):
+        script.chat(new_turn(bot=bot, attachments=SEVERAL))
+    assert script.sent == ["GET http://a.b/"]
+
+
+def test_page_that_is_unavailable_for_now() -> None:
+    script = Script(opened_site(), Response(503, {"retry-after": "1"}, HTML_PAGE.body))
+    with pytest.raises(Blocked) as caught:
+        script.chat(new_turn(attachments=SEVERAL))
+    assert caught.value.retryable
 
 
 @pytest.mark.parametrize(
     ("params", "turn", "text"),
     [
-        ({"textInputMaxLength": 11}, new_turn("Hello there!"), "has 12 characters; .* accepts 11"),
         ({"imageUpload": False}, new_turn(attachments=attached("a")), "does not accept files"),
         (
             {"maxUploads": 1},
@@ -215,12 +262,28 @@ def test_turn_is_checked_against_the_page(params: dict[str, Any], turn: Turn, te
     assert script.sent == []
 
 
-def test_turn_within_the_limits_of_the_page() -> None:
-    site = site_with_page(textInputMaxLength=11, fileUpload=True, maxUploads=1)
-    check_turn(site, new_turn("Hello there", attachments=attached("a")))
-    check_turn(site_with_page(), new_turn("x" * 600, attachments=attached("a", "b")))
-    check_turn(opened_site(), new_turn("x" * 600, attachments=attached("a", "b")))
-    check_turn(site, new_turn("x" * 600, bot=Bot("another")))
+def test_message_over_the_limit_of_the_page_is_not_sent() -> None:
+    script = Script(site_with_page(textInputMaxLength=11))
+    with pytest.raises(PromptTooLong, match="has 12 characters; the site accepts 11") as caught:
+        script.chat(new_turn("Hello there!"))
+    assert (caught.value.length, caught.value.limit) == (12, 11)
+    assert script.sent == []
+
+
+@pytest.mark.parametrize(
+    ("site", "turn"),
+    [
+        (
+            site_with_page(textInputMaxLength=11, fileUpload=True, maxUploads=1),
+            new_turn("Hello there", attachments=attached("a")),
+        ),
+        (site_with_page(maxUploads=2), new_turn("x" * 600, attachments=attached("a", "b"))),
+        (site_with_page(textInputMaxLength=11), new_turn("x" * 600, bot=Bot("another"))),
+        (opened_site(), new_turn("x" * 600, attachments=attached("a"))),
+    ],
+)
+def test_turn_within_the_limits_of_the_page(site: Site, turn: Turn) -> None:
+    assert body_of(turn, site)["newMessage"] == turn.prompt.new_message
 
 
 @pytest.mark.parametrize(
@@ -276,20 +339,3 @@ def test_site_without_the_plugin() -> None:
     script = Script(new_site(), NO_ROUTE, HTML_PAGE, NO_ROUTE)
     with pytest.raises(RouteNotFound):
         script.chat()
-
-
-@pytest.mark.parametrize(("length", "hinted"), [(512, False), (513, True)])
-@pytest.mark.parametrize(
-    "rejection",
-    [recorded("2.4.0/close-delimited/stream-too-long"), recorded("3.6.2/chunked/no-bot")],
-    ids=["event", "status"],
-)
-def test_rejection_of_a_long_message_mentions_its_length(
-    rejection: Response, length: int, hinted: bool
-) -> None:
-    script = Script(opened_site(), rejection)
-    with pytest.raises(QueryRejected) as caught:
-        script.chat(new_turn("x" * length))[0].result()
-    hint = f"The message has {length} characters; most sites accept 512."
-    assert (hint in str(caught.value)) is hinted
-    assert caught.value.message == "Sorry, your query has been rejected."

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from chatgpt4online.errors import AuthenticationError, ProtocolError, QueryRejected, UsageError
+from chatgpt4online.errors import (
+    AuthenticationError,
+    PromptTooLong,
+    ProtocolError,
+    QueryRejected,
+    UsageError,
+)
 from chatgpt4online.models import EndEvent, Message, Piece, StoredFile
-from chatgpt4online.protocol.chat import ReplyReader, Turn
+from chatgpt4online.protocol.chat import Turn
 from chatgpt4online.protocol.files import Attachment
 from chatgpt4online.protocol.http import Flow, Response
 from chatgpt4online.protocol.prompt import Prompt
@@ -21,6 +28,8 @@ from chatgpt4online.protocol.public_api import (
     list_chatbots,
     text_query,
 )
+from chatgpt4online.protocol.reply_reader import ReplyReader
+from chatgpt4online.protocol.session import read_site_page
 from chatgpt4online.protocol.site import Bot, Site
 
 from ..recordings import Recording
@@ -80,10 +89,6 @@ def test_turn() -> None:
         (new_turn("Hi"), {"botId": "default"}),
         (new_turn("Hi", bot=Bot("b1")), {"botId": "b1"}),
         (new_turn("Hi", bot=Bot(None, "c1")), {"botId": "c1"}),
-        (
-            new_turn("Hi", attachments=attached("f1", "f2")),
-            {"botId": "default", "fileIds": ["f1", "f2"]},
-        ),
     ],
 )
 def test_bot_and_files(turn: Turn, fields: dict[str, Any]) -> None:
@@ -100,8 +105,70 @@ def test_history_is_folded_into_the_message() -> None:
 
 def test_history_without_a_new_message() -> None:
     prompt = Prompt("", (Message("user", "a"), Message("assistant", "b")))
-    _, _, script = chat(Turn(prompt, Bot(), "c1", 0, attachments=attached("f1")))
-    assert json_of(script.requests[0])["message"] == "User: a\nAssistant: b\nAssistant:"
+    script = Script(new_site(), ROUTES, ANSWERED)
+    turn = Turn(prompt, Bot(), "c1", 0, attachments=attached("f1"), continued=True)
+    script.run(chat_by_api(script.site, turn))
+    assert json_of(script.requests[1])["message"] == "User: a\nAssistant: b\nAssistant:"
+
+
+ROUTES = answer(namespace="mwai-ui/v1", routes={"/mwai-ui/v1/discussions/list": {}})
+NO_DISCUSSIONS = answer(namespace="mwai-ui/v1", routes={"/mwai-ui/v1/chats/submit": {}})
+FOLDED = "User: a\nAssistant: b\nUser: c\nAssistant:"
+
+
+@pytest.mark.parametrize(
+    ("index", "message", "calls"),
+    [
+        (ROUTES, "c", 1),
+        (NO_DISCUSSIONS, FOLDED, 1),
+        (answer(code="rest_cannot_access"), FOLDED, 1),
+        (Response(401, {}, b'{"code":"rest_not_logged_in"}'), FOLDED, 2),
+    ],
+    ids=["discussions", "no discussions", "no index", "closed index"],
+)
+def test_site_with_discussions_goes_on_with_its_own_history(
+    index: Response, message: str, calls: int
+) -> None:
+    prompt = Prompt("c", (Message("user", "a"), Message("assistant", "b")))
+    turn = Turn(prompt, Bot(), "c1", 0, continued=True)
+    script = Script(new_site(), index, ANSWERED, *([index] * (calls - 1)), ANSWERED)
+    script.site.root = ROOT
+
+    def two_turns() -> Flow[None]:
+        yield from chat_by_api(script.site, turn)
+        yield from chat_by_api(script.site, turn)
+
+    script.run(two_turns())
+    assert script.sent.count(f"GET {ROOT}mwai-ui/v1") == calls
+    sent = [json_of(item)["message"] for item in script.requests if item.method == "POST"]
+    assert sent == [message, message]
+
+
+@pytest.mark.parametrize("continued", [False, True])
+def test_turn_without_history_needs_no_index(continued: bool) -> None:
+    _, _, script = chat(replace(new_turn("Hi"), continued=continued))
+    assert json_of(script.requests[0])["message"] == "Hi"
+
+
+def test_history_over_the_limit_of_the_page() -> None:
+    script = Script(new_site(), recorded("3.6.2/chunked/page-chat"))
+    script.run(read_site_page(script.site))
+    turn = new_turn([Message("user", "x" * 500), Message("assistant", "b"), Message("user", "c")])
+    with pytest.raises(PromptTooLong, match="538 characters; the site accepts 512") as caught:
+        script.run(chat_by_api(script.site, turn))
+    assert "trim the conversation" in str(caught.value)
+    assert (caught.value.length, caught.value.limit) == (538, 512)
+
+
+def test_several_files() -> None:
+    turn = new_turn("Hi", attachments=attached("f1", "f2"))
+    script = Script(new_site(), recorded("3.6.2/chunked/page-chat"), ANSWERED)
+    script.run(chat_by_api(script.site, turn))
+    assert script.sent[0] == "GET http://a.b/"
+    assert json_of(script.requests[1])["fileIds"] == ["f1", "f2"]
+    script = Script(new_site(), recorded("2.6.5/close-delimited/page"))
+    with pytest.raises(UsageError, match="accepts one file per message"):
+        script.run(chat_by_api(script.site, turn))
 
 
 def test_file_is_uploaded_first() -> None:

@@ -22,19 +22,19 @@ from chatgpt4online.errors import (
     UsageError,
 )
 from chatgpt4online.models import ActivityEvent, EndEvent
-from chatgpt4online.protocol.chat import ReplyReader
 from chatgpt4online.protocol.http import Response
+from chatgpt4online.protocol.reply_reader import ReplyReader
 from chatgpt4online.protocol.site import MARK, Session
 
 from ..loopback import end, live
 from ..recordings import SUBMITS, Recording, names, outcome_of
-from .flows import OPENED, Script, events, new_turn, opened_site, recorded, text_of
+from .flows import OPENED, Script, events, opened_site, recorded, text_of
 
 FAILED = b'data: {"type":"error","data":"no"}\n\n'
 
 
 def new_reader(limits: Limits = Limits()) -> ReplyReader:
-    return ReplyReader(opened_site(limits=limits), new_turn(), Response(200))
+    return ReplyReader(opened_site(limits=limits), "c" * 32, Response(200))
 
 
 @pytest.mark.parametrize("recording", SUBMITS, ids=names(SUBMITS))
