@@ -41,6 +41,12 @@ _OVER_LIMIT = re.compile(
     r"reached (the|your)( \w+){0,3} limit|limit has been reached", re.IGNORECASE
 )
 _WEB_PAGE = re.compile(r"<(!doctype\s+html|html|head)\b", re.IGNORECASE)
+# What the pages of SiteGround, Cloudflare, Imunify360, Imperva and DDoS-Guard have in them.
+_WALL = re.compile(
+    r"sgcaptcha|_cf_chl_|>Just a moment\.\.\.<|>One moment, please\.\.\.<|Incapsula incident"
+    r"|ddos-guard",
+    re.IGNORECASE,
+)
 _TAG = re.compile(r"<[^<>]*>")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _NO_LIMITS = Limits(line=2**60, reply=2**60)
@@ -153,7 +159,7 @@ def explain_failure(
         return ProtocolError(
             "The response is neither an event stream nor a reply.", partial_text=partial_text
         )
-    return _foreign_error(response)
+    return _foreign_error(response, head)
 
 
 def _wordpress_error(response: Response, code: str | None, message: str) -> StatusError:
@@ -186,7 +192,7 @@ def route_not_found(status: int = 404, message: str = "", code: str | None = Non
     )  # fmt: skip
 
 
-def _foreign_error(response: Response) -> StatusError:
+def _foreign_error(response: Response, head: str) -> StatusError:
     """Return the error for an answer that comes from neither the plugin nor WordPress."""
     status, headers = response.status, response.headers
     what = "The site answered with " + ("a web page" if status < 300 else f"HTTP status {status}")
@@ -198,8 +204,7 @@ def _foreign_error(response: Response) -> StatusError:
             "redirects to.",
             status=status,
         )  # fmt: skip
-    behind_wall = any(name.startswith("cf-") for name in headers)
-    if status in (403, 429, 503) or (behind_wall and status < 300):
+    if status in (403, 429, 503) or is_wall(response, head):
         retry_after = read_retry_after(headers)
         wait = "" if retry_after is None else f" Retry after {retry_after:g} seconds."
         kind = RateLimited if status == 429 else Blocked
@@ -210,6 +215,13 @@ def _foreign_error(response: Response) -> StatusError:
             retryable=status in (429, 503) and retry_after is not None,
         )  # fmt: skip
     return StatusError(f"{what} instead of a chatbot's answer.", status=status)
+
+
+def is_wall(response: Response, head: str) -> bool:
+    """Return whether a bot wall has answered with a success. `head` is the start of its body."""
+    by_headers = any(name.startswith("cf-") for name in response.headers)
+    by_headers = by_headers or "sg-captcha" in response.headers
+    return response.ok and is_web_page(head) and (by_headers or _WALL.search(head) is not None)
 
 
 def is_web_page(head: str) -> bool:

@@ -14,7 +14,7 @@ from ..errors import (
     StatusError,
 )
 from .address import follow_redirect, move_to_origin, origin, route
-from .answers import read_failure, route_not_found
+from .answers import is_wall, read_failure, route_not_found
 from .http import ACCEPT_JSON, Flow, Request, Response
 from .jsontext import find_object
 from .page import Page, read_page
@@ -114,6 +114,8 @@ def read_site_page(site: Site) -> Flow[Page]:
     site.page_url, response = yield from _send("GET", site.page_url, headers)
     if response.ok:
         page = read_page(response.body, site.page_url, response.headers.get("link", ""))
+        if page.root is None and is_wall(response, response.text):
+            raise _opening_error(site, response)
     elif response.status == 404:
         page = Page()  # not every site has a page at its root
     else:
@@ -132,7 +134,8 @@ def _start_session(site: Site, root: str) -> Flow[Session | None]:
     url, response = yield from _send("POST", start, ACCEPT_JSON, b"", START_SESSION)
     answer = find_object(response.text)
     if answer is None:
-        if response.ok or response.status in (405, 410):  # a server without a REST API
+        is_plain = response.ok and not is_wall(response, response.text)
+        if is_plain or response.status in (405, 410):  # a server without a REST API
             raise route_not_found(response.status)
         raise _opening_error(site, response)
     nonce = read_nonce(answer.get("restNonce")) if response.ok else None
