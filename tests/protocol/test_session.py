@@ -348,3 +348,12 @@ def test_a_check_that_fails() -> None:
 def test_users_of_plugins_with_nonces_on_the_page() -> None:
     with pytest.raises(AuthenticationError, match="let only guests chat"):
         sign_in(NO_ROUTE, NONCE_PAGE)
+
+
+WALL = Response(202, {"sg-captcha": "challenge"}, HTML)
+
+
+@pytest.mark.parametrize("address", ["http://a.b", "http://a.b/chat/"])
+def test_a_bot_wall_that_answers_with_a_success(address: str) -> None:
+    with pytest.raises(Blocked, match="bot wall"):
+        open_site(address, WALL)
