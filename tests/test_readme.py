@@ -39,7 +39,7 @@ PRINTED = {
             "You said: Hello there (2 words)\n",
             "You said: What is my name? (4 words, message 3 of this conversation)\n",
             "activity: status Starting stream...\ntext: You\ntext:  said:\n",
-            "No complete reply: The site rejected the request: Sorry, your query has been",
+            "No complete reply: The message has 600 characters; the site accepts 512.",
             "You said: What is in this picture? (5 words)\n",
             "Hello there 2 messages\n['Default'] You said: Hello there (2 words)\n",
             "default Hi! How can I help you? 512\n",

@@ -173,6 +173,8 @@ class AsyncReplyStream(BaseReplyStream, AsyncIterator[str]):
 
     async def _read(self) -> bool:
         """Read more pieces; return False at the end of a complete reply."""
+        if self._opening_error is not None:
+            raise self._opening_error
         reader, response = self._reader, self._response
         if reader is not None and reader.finished:
             await self.aclose()
