@@ -103,10 +103,11 @@ def test_failed_turn_is_not_added(failure: bytes, driver: Driver) -> None:
             list(chat.stream("And?"))
         assert contents(chat) == [("user", "Hi"), ("assistant", "Hello")]
         assert chat.generate("And?").text == "Again"
-        assert [prompt.json.get("previousResponseId") for prompt in server.prompts] == [
-            None, None, "r1", "r1",
-        ]  # fmt: skip
-        assert len({prompt.json["chatId"] for prompt in server.prompts}) == 1
+        first, second, third, fourth = (prompt.json for prompt in server.prompts)
+        assert (second["chatId"], third["previousResponseId"]) == (third["chatId"], "r1")
+        assert len({first["chatId"], second["chatId"], fourth["chatId"]}) == 3
+        assert "previousResponseId" not in fourth
+        assert chat.chat_id == fourth["chatId"]
 
 
 def test_abandoned_turn_is_not_added(driver: Driver) -> None:
@@ -148,8 +149,9 @@ def test_regenerate(driver: Driver) -> None:
         assert chat.regenerate().text == "reply 3"
         assert contents(chat)[2:] == [("user", "two"), ("assistant", "reply 3")]
         second, third = (prompt.json for prompt in server.prompts[1:])
-        for name in ("newMessage", "previousResponseId", "chatId"):
-            assert second[name] == third[name]
+        assert second["newMessage"] == third["newMessage"]
+        assert second["chatId"] != third["chatId"] == chat.chat_id
+        assert "previousResponseId" not in third
         assert [item["content"] for item in third["messages"]] == ["one", "reply 1"]
 
 
@@ -174,7 +176,8 @@ def test_fork(site: LocalSite, driver: Driver) -> None:
         fork.generate("two")
         assert len(contents(fork)) == 4
         assert len(contents(chat)) == 2
-        assert site.app.submissions[1]["previousResponseId"]
+        assert site.app.submissions[1]["chatId"] == fork.chat_id
+        assert "previousResponseId" not in site.app.submissions[1]
 
 
 @pytest.mark.parametrize(

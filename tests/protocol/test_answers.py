@@ -72,6 +72,13 @@ def test_reply() -> None:
     )
 
 
+@pytest.mark.parametrize(("reset", "response_id"), [(True, None), (False, "r1"), (None, "r1")])
+def test_response_id_that_is_reset(reset: bool | None, response_id: str | None) -> None:
+    reply = read_reply({"reply": "", "responseId": "r1", "resetResponseId": reset}, "", None)
+    assert reply is not None
+    assert reply.response_id == response_id
+
+
 @pytest.mark.parametrize(
     ("payload", "streamed", "text"),
     [
