@@ -46,13 +46,14 @@ _MODULES = {
     "protocol.discovery": ("SiteInfo",),
     "protocol.discussions": ("Discussion",),
     "protocol.page": ("PageBot",),
-    "protocol.prompt": ("fold_prompt",),
+    "protocol.prompt": ("PromptInput", "fold_prompt"),
     "protocol.public_api": ("Chatbot",),
     "protocol.site": ("Era",),
     "provider": ("Chatgpt4Online",),
     "sync.client": ("Client",),
     "sync.conversation": ("Conversation",),
     "sync.stream": ("ReplyStream",),
+    "uploads": ("FileInput", "Progress"),
 }  # fmt: skip
 _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
 
@@ -75,33 +76,37 @@ if TYPE_CHECKING:
     from .protocol.discovery import SiteInfo
     from .protocol.discussions import Discussion
     from .protocol.page import PageBot
-    from .protocol.prompt import fold_prompt
+    from .protocol.prompt import PromptInput, fold_prompt
     from .protocol.public_api import Chatbot
     from .protocol.site import Era
     from .provider import Chatgpt4Online
     from .sync.client import Client
     from .sync.conversation import Conversation
     from .sync.stream import ReplyStream
+    from .uploads import FileInput, Progress
 
 __all__ = [
     "Action", "ActivityEvent", "ApprovalRequired", "AsyncClient", "AsyncConversation",
     "AsyncReplyStream", "AuthenticationError", "Block", "Blocked", "ChatError", "ChatTimeout",
-    "Chatbot", "Chatgpt4Online", "Client", "ConnectError", "Conversation", "Discussion",
-    "EndEvent", "Era", "Event", "IncompleteReply", "LimitReached", "Limits", "Message",
-    "NonceRejected", "PageBot", "PromptTooLong", "ProtocolError", "QueryRejected", "RateLimited",
-    "Reply", "ReplyError", "ReplyStream", "RetryPolicy", "RouteNotFound", "Shortcut", "SiteInfo",
-    "StatusError", "StoredFile", "TextEvent", "Timeout", "TransportError", "Usage", "UsageError",
-    "agenerate", "astream", "fold_prompt", "generate", "stream",
+    "Chatbot", "Chatgpt4Online", "Client", "ConnectError", "Conversation", "Discussion", "EndEvent",
+    "Era", "Event", "FileInput", "IncompleteReply", "LimitReached", "Limits", "Message",
+    "NonceRejected", "PageBot", "Progress", "PromptInput", "PromptTooLong", "ProtocolError",
+    "QueryRejected", "RateLimited", "Reply", "ReplyError", "ReplyStream", "RetryPolicy",
+    "RouteNotFound", "Shortcut", "SiteInfo", "StatusError", "StoredFile", "TextEvent", "Timeout",
+    "TransportError", "Usage", "UsageError", "agenerate", "astream", "fold_prompt", "generate",
+    "stream",
 ]
 # fmt: on
 
 
-def __getattr__(name: str) -> object:
-    if name not in _MODULE_OF:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f".{_MODULE_OF[name]}", __name__), name)
-    globals()[name] = value
-    return value
+if not TYPE_CHECKING:  # so that a misspelt import is an error for type checkers
+
+    def __getattr__(name: str) -> object:
+        if name not in _MODULE_OF:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value = getattr(import_module(f".{_MODULE_OF[name]}", __name__), name)
+        globals()[name] = value
+        return value
 
 
 def __dir__() -> list[str]:

@@ -10,6 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 from .errors import ChatError, StatusError, TransportError, UsageError
 from .protocol.address import origin
 from .protocol.http import Request
+from .protocol.site import Site, User
 
 LOG_VARIABLE = "CHATGPT4ONLINE_LOG"
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO}
@@ -46,6 +47,15 @@ def log_retry(error: ChatError, failed: int, attempts: int, delay: float) -> Non
     if isinstance(error, StatusError):
         reason += f" (HTTP {error.status})"
     logger.info("Try %d of %d failed: %s. Next try in %.1f s", failed, attempts, reason, delay)
+
+
+def warn_of_hidden_user(site: Site) -> None:
+    """Warn if a session was opened for a user whose password the site does not check."""
+    if site.user is User.HIDDEN:
+        logger.warning(
+            "%s hides wp/v2/users/me, so a wrong password would be served as a guest.",
+            origin(site.page_url),
+        )
 
 
 def _route(url: str) -> str:

@@ -88,9 +88,13 @@ class Network:
     verify: bool | str | ssl.SSLContext
     cookies: Mapping[str, str] = field(repr=False)
     has_credentials: bool = False
+    max_connections: int | None = None
     environment: Mapping[str, str] = field(default_factory=urllib.request.getproxies, repr=False)
 
     def __post_init__(self) -> None:
+        count = self.max_connections
+        if count is not None and (type(count) is not int or count < 1):
+            raise UsageError("max_connections must be a number from 1, or None for no limit.")
         if self.proxy is not None and not isinstance(self.proxy, str):
             raise UsageError("proxy must be a URL string.")
         if self.proxy:

@@ -52,8 +52,8 @@ def retry_options(
 
     def before_sleep(state: RetryCallState) -> None:
         error = _error_of(state)
-        log_retry(error, state.attempt_number, policy.attempts, state.upcoming_sleep)
         pause.begin(_retry_after(error))
+        log_retry(error, state.attempt_number, policy.attempts, state.upcoming_sleep)
 
     stop: Any = tenacity.stop_after_attempt(policy.attempts)
     left = deadline.left()

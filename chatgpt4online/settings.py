@@ -14,6 +14,7 @@ from typing import Any
 from . import __version__
 from .config import Limits, RetryPolicy, Timeout, read_timeout
 from .errors import ReplyError, UsageError
+from .logs import read_log_variable
 from .models import Shortcut
 from .network import Network, checked_headers, is_private, merge_headers, parse_cookies
 from .protocol.address import parse_address
@@ -22,7 +23,7 @@ from .protocol.http import Flow, Response
 from .protocol.prompt import Prompt, PromptInput, read_prompt
 from .protocol.public_api import chat_by_api, message_for
 from .protocol.reply_reader import ReplyReader
-from .protocol.site import Bot, Site
+from .protocol.site import Bot, Site, User
 from .uploads import AnyFile, attach
 
 USER_AGENT = f"chatgpt4online/{__version__}"
@@ -149,8 +150,10 @@ def read_settings(
     headers: Mapping[str, str] | None,
     verify: bool | str | SSLContext,
     limits: Limits,
+    max_connections: int | None,
 ) -> Settings:
     """Check the arguments of a client, which have no defaults here."""
+    read_log_variable()
     site = os.environ.get(SITE_VARIABLE) if site is None else site
     if hasattr(site, "scheme"):  # a URL of yarl, httpx or pydantic
         site = str(site)
@@ -177,13 +180,16 @@ def read_settings(
         proxy=proxy,
         verify=verify,
         cookies=cookies,
+        max_connections=max_connections,
         has_credentials=bool(secret) and not allow_insecure_auth,
     )
+    basic = any(value.startswith("Basic ") for value in secret)
+    user = User.UNVERIFIED if basic else User.GUEST
     credentials = {part for value in secret for part in _secret_parts(value)}
     if auth is not None:
         credentials.add(auth[1])
     return Settings(
-        site=Site(address, limits, credentials),
+        site=Site(address, limits, credentials, user),
         bot=Bot(bot_id, custom_id),
         uses_api=token is not None,
         network=network,

@@ -336,7 +336,8 @@ class _Conversation(BaseConversation):
 def _load_conversation(text: str) -> _Conversation:
     settings = read_settings(
         SITE, None, None, auth=None, token=None, allow_insecure_auth=False, proxy="",
-        timeout=Timeout(), retry=RetryPolicy(), headers=None, verify=True, limits=LARGE,
+        timeout=Timeout(), retry=RetryPolicy(), headers=None, verify=True,
+        limits=LARGE, max_connections=None,
     )  # fmt: skip
     return _Conversation.from_json(settings, None, text)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import inspect
+import threading
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol, Self
@@ -29,6 +30,10 @@ class Driver(Protocol):
         """Send `count` prompts concurrently on one client."""
         ...
 
+    def one_after_the_other(self, client: Any, begin: threading.Event) -> list[str]:
+        """Send a prompt, and another one once `begin` is set. Return the texts of the replies."""
+        ...
+
     def close(self) -> None: ...
 
 
@@ -44,6 +49,13 @@ class SyncDriver:
                 pool.map(client.generate, [f"Prompt {n}" for n in range(count)])
             )
         return replies
+
+    def one_after_the_other(self, client: Any, begin: threading.Event) -> list[str]:
+        with ThreadPoolExecutor(1) as pool:
+            first = pool.submit(client.generate, "One")
+            assert begin.wait(20)
+            second = client.generate("Two")
+            return [first.result().text, second.text]
 
     def close(self) -> None:
         pass
@@ -67,6 +79,18 @@ class AsyncDriver:
 
         replies: list[Reply] = self.runner.run(send_all())
         return replies
+
+    def one_after_the_other(self, client: Any, begin: threading.Event) -> list[str]:
+        inner = client.inner
+
+        async def send_both() -> list[str]:
+            first = asyncio.create_task(inner.generate("One"))
+            assert await asyncio.to_thread(begin.wait, 20)
+            second = await inner.generate("Two")
+            return [(await first).text, second.text]
+
+        texts: list[str] = self.runner.run(send_both())
+        return texts
 
     def close(self) -> None:
         loop = self.runner.get_loop()
@@ -102,7 +126,7 @@ class _BlockingWrapper:
             return iter(self._runner.run(_collect(value)))
         if isinstance(value, AsyncReplyStream):
             return _BlockingStream(self._runner, self._runner.run(_open(value)))
-        if isinstance(value, AsyncConversation):
+        if isinstance(value, AsyncConversation | AsyncClient):
             return _BlockingWrapper(self._runner, value)
         return value
 
@@ -163,7 +187,7 @@ class _BlockingStream:
         return self._inner.reply
 
     def close(self) -> None:
-        self._runner.run(self._inner.close())
+        self._runner.run(self._inner.aclose())
 
     def __enter__(self) -> Self:
         return self

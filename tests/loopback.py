@@ -21,6 +21,7 @@ WAIT_LIMIT = 20.0
 
 CERTIFICATE = str(Path(__file__).parent / "tls" / "cert.pem")
 SESSION = {"success": True, "sessionId": "s1", "restNonce": "n000000001"}
+USER = {"id": 2, "name": "ann"}
 
 
 @dataclass(frozen=True)
@@ -207,11 +208,13 @@ CHUNKED = events_head("Transfer-Encoding: chunked")
 
 
 def ai_site(submit: Handler, cookie: str = "mwai_session_id=s1") -> Handler:
-    """Return a handler that opens sessions and passes prompts to `submit`."""
+    """Return a handler that opens sessions, knows its user and passes prompts to `submit`."""
 
     def handle(connection: Connection, request: Received) -> None:
         if "start_session" in request.target:
             connection.send(response(SESSION, 200, f"Set-Cookie: {cookie}; path=/; HttpOnly"))
+        elif "users/me" in request.target:
+            connection.send(response(USER))
         else:
             submit(connection, request)
 

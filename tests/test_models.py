@@ -35,6 +35,7 @@ from chatgpt4online import (
     TextEvent,
     Timeout,
     Usage,
+    UsageError,
 )
 from chatgpt4online.conversation import Kept, NextTurn
 from chatgpt4online.protocol.chat import Turn
@@ -161,6 +162,13 @@ def test_match() -> None:
             pytest.fail("It did not match.")
 
 
+def test_the_roles_of_a_message() -> None:
+    assert Message("developer", "Be brief.") == Message("system", "Be brief.")
+    for role in ("User", "tool", "", None, 5):
+        with pytest.raises(UsageError, match="expected system, user, assistant"):
+            Message(role, "Hi")  # type: ignore[arg-type]
+
+
 def test_values_of_different_types_differ() -> None:
     data = {"label": "Hi"}
     shortcut: object = Shortcut("a", data)
@@ -225,6 +233,7 @@ SETTINGS = read_settings(
     retry=RetryPolicy(),
     headers={"Cookie": f"a={SECRET}"},
     verify=True,
+    max_connections=None,
     limits=Limits(),
 )
 TURN = Turn(Prompt(SECRET, (MESSAGE,)), Bot(), "c", 1, {"instructions": SECRET})

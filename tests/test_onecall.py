@@ -87,7 +87,7 @@ def test_cancelled_close_closes_the_client() -> None:
             async for event in events:
                 if isinstance(event, EndEvent):
                     break
-        closing = asyncio.create_task(stream.close())
+        closing = asyncio.create_task(stream.aclose())
         await asyncio.sleep(0)
         closing.cancel()
         with pytest.raises(asyncio.CancelledError):

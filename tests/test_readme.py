@@ -48,7 +48,15 @@ PRINTED = {
         "docs/errors.rst": [
             "Could not connect to http://127.0.0.1:9: Connection refused.\nConnectionRefusedError(",
             "You said: Hello there (2 words)\n",
+            "You said: Hello there (2 words)\nYou said: Hello again (2 words)\n",
             "You said: Hello there (2 words)\n",
+            "DEBUG POST http://127.0.0.1:",
+        ],
+        "docs/frameworks.rst": [
+            "",
+            "",
+            "",
+            "You said: Hello there (2 words)\nYou said: Hello again (2 words)\n",
         ],
         "docs/usage.rst": [
             "You said: What is my name? (4 words, message 3 of this conversation)\n",

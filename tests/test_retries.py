@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import tenacity
 
 from chatgpt4online import RetryPolicy, Timeout
@@ -83,3 +84,17 @@ def test_not_retried() -> None:
 def test_retry_if() -> None:
     policy = RetryPolicy(retry_if=lambda error: isinstance(error, ReplyError), backoff=0)
     assert waits_of(policy, [ReplyError("r")]) == ([0], None)
+
+
+def test_a_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 100.0
+    monkeypatch.setattr("time.monotonic", lambda: now)
+    pause, policy = Pause(), RetryPolicy(backoff=0)
+    assert pause.left(policy) == 0
+    pause.begin(10)
+    pause.begin(5)
+    now = 104.0
+    assert pause.left(policy) == 6
+    assert 6 <= pause.left(RetryPolicy(backoff=2)) <= 8
+    now = 111.0
+    assert pause.left(RetryPolicy(backoff=2)) == 0

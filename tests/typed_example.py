@@ -1,8 +1,9 @@
-"""A program that uses the typed API. mypy checks it in strict mode; `test_typed_example` runs it.
+"""A program that uses the typed API, checked strictly by mypy and pyright, and run by a test.
 
-Each ``type: ignore`` marks a mistake that mypy must find: unused ones are reported.
+Each ``type: ignore`` marks a mistake that they must find: unused ones are reported.
 """
 
+# pyright: strict
 from __future__ import annotations
 
 import asyncio
@@ -23,9 +24,12 @@ from chatgpt4online import (
     Discussion,
     EndEvent,
     Event,
+    FileInput,
     IncompleteReply,
     Limits,
     Message,
+    Progress,
+    PromptInput,
     Reply,
     ReplyStream,
     RetryPolicy,
@@ -46,6 +50,15 @@ def values() -> None:
     RetryPolicy(retry_if=lambda error: isinstance(error, StatusError))
     RetryPolicy(retry_if=lambda: True)  # type: ignore[arg-type, misc]
     Limits(line="1")  # type: ignore[arg-type]
+
+
+def ask(client: Client, prompt: PromptInput, file: FileInput, progress: Progress) -> Reply:
+    stored = client.upload(file, progress=progress)
+    return client.generate(prompt, files=[stored], timeout=5, params={"envId": "e"})
+
+
+def misspelt() -> object:
+    return chatgpt4online.Clinet  # type: ignore[attr-defined]
 
 
 def blocking(site: str) -> None:
@@ -125,8 +138,8 @@ async def awaiting(site: str) -> None:
             assert_type(opened, AsyncReplyStream)
             async for event in opened.events():
                 assert_type(event, TextEvent | ActivityEvent | EndEvent)
-        for wrong in client.stream("Hello"):  # type: ignore[attr-defined]
-            print(wrong)
+        for _ in client.stream("Hello"):  # type: ignore[attr-defined]
+            pass
         chat = client.conversation()
         assert_type(chat, AsyncConversation)
         assert_type(await chat.generate("Hello"), Reply)

@@ -58,6 +58,8 @@ class AsyncClient(AsyncSiteRoutes):
             certificates, or an `ssl.SSLContext`. True uses the first of REQUESTS_CA_BUNDLE,
             CURL_CA_BUNDLE, SSL_CERT_FILE and SSL_CERT_DIR that is set, or else those of certifi.
         limits: Size limits for responses, in bytes.
+        max_connections: The most responses to read at the same time; further calls wait for one to
+            end, up to the total timeout. Default: any number.
         session: An `aiohttp.ClientSession` to send with. It keeps its own cookies, proxies and TLS
             settings, and is not closed. For a site without a host name it needs
             ``CookieJar(unsafe=True)``. Default: a new one.
@@ -81,12 +83,13 @@ class AsyncClient(AsyncSiteRoutes):
         headers: Mapping[str, str] | None = None,
         verify: bool | str | SSLContext = True,
         limits: Limits = Limits(),
+        max_connections: int | None = None,
         session: aiohttp.ClientSession | None = None,
     ) -> None:
         settings = read_settings(
             site, bot_id, custom_id, auth=auth, token=token, proxy=proxy, timeout=timeout,
             allow_insecure_auth=allow_insecure_auth, retry=retry, headers=headers, verify=verify,
-            limits=limits,
+            limits=limits, max_connections=max_connections,
         )  # fmt: skip
         super().__init__(settings, Runner(settings.network, settings.site, session))
 
@@ -273,6 +276,10 @@ class AsyncClient(AsyncSiteRoutes):
     async def close(self) -> None:
         """Close the connections and end the calls in flight; an injected session stays open."""
         await self._runner.close()
+
+    async def aclose(self) -> None:
+        """Do what `close` does, for `contextlib.aclosing` and other code that expects this name."""
+        await self.close()
 
     async def __aenter__(self) -> Self:
         return self

@@ -13,7 +13,7 @@ from typing import TypeVar
 import aiohttp
 
 from ..errors import ChatError, ReplyError, TransportError
-from ..logs import log_request
+from ..logs import log_request, warn_of_hidden_user
 from ..network import Deadline, Network, merge_headers
 from ..protocol.chat import Turn
 from ..protocol.http import OPEN_SESSION, Flow, Request, Response
@@ -158,6 +158,7 @@ class Runner:
                 raise copy.copy(self._opening_error) from self._opening_error.__cause__
             if self._site.session is None:
                 await self._run_once(open_session(self._site), settings, deadline)
+                warn_of_hidden_user(self._site)
             self._opening_error = None
         except ChatError as error:
             # If only the time of this call was over, those who wait try for themselves.

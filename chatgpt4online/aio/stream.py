@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine, Generator
 from typing import Any, Self
 
@@ -17,6 +16,8 @@ Opened = tuple[ReplyReader, ResponseStream, list[Piece]]
 """A reply that has begun: its reader, the response, and the first pieces."""
 Open = Callable[[], Awaitable[Opened]]
 """Sends the prompt."""
+
+OnClose = Callable[[], Coroutine[Any, Any, None]]
 
 _CLOSING: set[asyncio.Task[None]] = set()
 """Event loops keep no reference to their tasks."""
@@ -64,8 +65,9 @@ class AsyncReplyStream(BaseReplyStream, AsyncIterator[str]):
 
     def __init__(self, open: Open) -> None:
         super().__init__(None)
-        self.on_close: Callable[[], Coroutine[Any, Any, None]] | None = None
+        self.on_close: OnClose | None = None
         self._open: Open | None = open
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._response: ResponseStream | None = None
         self._opening = False
         self._closed = False
@@ -113,36 +115,38 @@ class AsyncReplyStream(BaseReplyStream, AsyncIterator[str]):
         """Whether nothing more can be read."""
         return self._open is None and self._response is None and not self._opening
 
-    async def close(self) -> None:
-        """Stop reading and release the connection. An incomplete reply stays incomplete."""
+    def close(self) -> Awaitable[None]:
+        """Stop reading and release the connection. An incomplete reply stays incomplete.
+
+        Await it to wait until that is done. Web frameworks that do not, or that call it in another
+        thread, leave the rest to the event loop.
+        """
+        return _in_background(self._release(), self._loop)
+
+    async def aclose(self) -> None:
+        """Do what `close` does, for `contextlib.aclosing` and other code that expects this name."""
+        await self._release()
+
+    def _release(self) -> Coroutine[Any, Any, None]:
+        """Let go of the response, and return the coroutine that closes it."""
         response, self._response = self._response, None
         self._closed, self._open = True, None
         self._pieces = iter(())
-        try:
-            if response is not None:
-                if self._reader is not None and self._reader.reply is not None:
-                    await response.drain()
-                else:
-                    response.close()
-        finally:
-            if self.on_close is not None:
-                await self.on_close()
+        complete = self._reader is not None and self._reader.reply is not None
+        return _close(response, self.on_close, complete=complete)
 
     async def __aenter__(self) -> Self:
         return await self._opened()
 
     async def __aexit__(self, *exc_info: object) -> None:
-        await self.close()
+        await self.aclose()
 
     def __del__(self) -> None:
         # Leaving a loop by `break` has no other way to release the connection.
         if self._response is not None:
             self._response.close()
         if self.on_close is not None and not self._closed:
-            with contextlib.suppress(RuntimeError):  # the event loop has ended
-                task = asyncio.get_running_loop().create_task(self.on_close())
-                _CLOSING.add(task)
-                task.add_done_callback(_CLOSING.discard)
+            _in_background(self.on_close(), self._loop)
 
     async def _opened(self) -> Self:
         open, self._open = self._open, None
@@ -150,7 +154,7 @@ class AsyncReplyStream(BaseReplyStream, AsyncIterator[str]):
             if self._reader is None and self._closed:
                 raise self._closed_early()
             return self
-        self._opening = True
+        self._opening, self._loop = True, asyncio.get_running_loop()
         try:
             self._reader, self._response, pieces = await open()
             if self._closed:
@@ -161,7 +165,7 @@ class AsyncReplyStream(BaseReplyStream, AsyncIterator[str]):
                 self._opening_error = error
                 if self.on_refusal is not None:
                     self.on_refusal(error)
-            await self.close()
+            await self.aclose()
             raise
         finally:
             self._opening = False
@@ -171,7 +175,7 @@ class AsyncReplyStream(BaseReplyStream, AsyncIterator[str]):
         """Read more pieces; return False at the end of a complete reply."""
         reader, response = self._reader, self._response
         if reader is not None and reader.finished:
-            await self.close()
+            await self.aclose()
             reader.result()
             return False
         if reader is None or response is None:
@@ -179,6 +183,47 @@ class AsyncReplyStream(BaseReplyStream, AsyncIterator[str]):
         try:
             self._pieces = iter(await _read(reader, response))
         except BaseException:
-            await self.close()
+            await self.aclose()
             raise
         return True
+
+
+async def _close(
+    response: ResponseStream | None, on_close: OnClose | None, *, complete: bool
+) -> None:
+    try:
+        if response is not None:
+            if complete:
+                await response.drain()
+            else:
+                response.close()
+    finally:
+        if on_close is not None:
+            await on_close()
+
+
+def _in_background(
+    closing: Coroutine[Any, Any, None], loop: asyncio.AbstractEventLoop | None
+) -> Awaitable[None]:
+    """Run a coroutine in an event loop, whether it is awaited or not; None is the running one."""
+    try:
+        running = asyncio.get_running_loop()
+    except RuntimeError:
+        running = None
+    if running is not None and loop in (None, running):
+        task = running.create_task(closing)
+        _CLOSING.add(task)
+        task.add_done_callback(_CLOSING.discard)
+        return task
+    if loop is None or loop.is_closed():
+        closing.close()
+    else:
+        asyncio.run_coroutine_threadsafe(closing, loop)
+    return _Done()
+
+
+class _Done(Awaitable[None]):
+    """What there is to wait for if the caller runs in no event loop."""
+
+    def __await__(self) -> Generator[Any, None, None]:
+        yield from ()

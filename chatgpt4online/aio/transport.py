@@ -7,6 +7,7 @@ import contextlib
 import socket
 import ssl
 import weakref
+from collections.abc import Callable
 from functools import partial
 
 import aiohttp
@@ -36,6 +37,7 @@ from ..transport_errors import (
 )
 from ..uploads import read_error_of
 from .session import SOCKS_ERRORS, Sessions
+from .slots import Slots
 from .upload import Upload
 
 _ERRORS: tuple[type[Exception], ...] = (
@@ -61,6 +63,7 @@ class Transport:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._in_flight: set[asyncio.Timeout] = set()
         self._open: weakref.WeakSet[ResponseStream] = weakref.WeakSet()
+        self._slots = Slots(network.max_connections)
         self._closed = False
 
     def check_open(self) -> None:
@@ -92,11 +95,17 @@ class Transport:
     async def _exchange(
         self, request: Request, deadline: Deadline, upload: Upload | None
     ) -> Response:
-        response = await self._send(request, deadline, upload)
+        free = await self._slots.take(deadline)
+        try:
+            self.check_usable()  # the client may have been closed while it waited
+            response = await self._send(request, deadline, upload)
+        except BaseException:
+            free()
+            raise
         sent_cookies = parse_cookies(response.request_info.headers.get("Cookie"))
         new_cookies = [item.value for item in response.cookies.values()]
         self._site.remember(*sent_cookies.values(), *new_cookies)
-        stream = ResponseStream(response, self._sessions, self._site, deadline)
+        stream = ResponseStream(response, self._sessions, self._site, deadline, free)
         self._open.add(stream)
         status = response.status
         if status < 200:
@@ -236,6 +245,7 @@ class ResponseStream:
         sessions: Sessions,
         site: Site,
         deadline: Deadline,
+        free: Callable[[], None],
     ) -> None:
         self._response = response
         # Kept, because they close their connections once nothing refers to them.
@@ -245,6 +255,9 @@ class ResponseStream:
         self._deadline = deadline
         self._failure: TransportError | None = None
         self._closed = False
+        # It also runs if the stream is dropped unread.
+        self._free = weakref.finalize(self, free)
+        self._free.atexit = False
 
     async def read(self) -> bytes:
         """Return bytes as soon as there are any, decompressed; b'' at the end of the body."""
@@ -317,4 +330,5 @@ class ResponseStream:
         A task that is reading fails at once.
         """
         self._closed = True
+        self._free()
         self._response.close()

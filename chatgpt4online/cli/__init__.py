@@ -180,4 +180,6 @@ def _warn(text: str) -> None:
 
 
 def _as_json(reply: Reply) -> str:
-    return json.dumps(dataclasses.asdict(reply), ensure_ascii=False, indent=2)
+    shown = dataclasses.asdict(dataclasses.replace(reply, raw={}))
+    del shown["raw"]
+    return json.dumps(shown, ensure_ascii=False, indent=2)

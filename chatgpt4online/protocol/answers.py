@@ -37,8 +37,16 @@ ExtraT = TypeVar("ExtraT", bound=Extra)
 _NO_ROUTE = "rest_no_route"
 _NONCE_CODES = ("rest_cookie_invalid_nonce", "rest_forbidden")
 _REJECTED = re.compile(r"query (has been|was) rejected", re.IGNORECASE)
-_OVER_LIMIT = re.compile(r"reached (the|your) limit|limit has been reached", re.IGNORECASE)
+_OVER_LIMIT = re.compile(
+    r"reached (the|your)( \w+){0,3} limit|limit has been reached", re.IGNORECASE
+)
 _WEB_PAGE = re.compile(r"<(!doctype\s+html|html|head)\b", re.IGNORECASE)
+# What the pages of SiteGround, Cloudflare, Imunify360, Imperva and DDoS-Guard have in them.
+_WALL = re.compile(
+    r"sgcaptcha|_cf_chl_|>Just a moment\.\.\.<|>One moment, please\.\.\.<|Incapsula incident"
+    r"|ddos-guard",
+    re.IGNORECASE,
+)
 _TAG = re.compile(r"<[^<>]*>")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _NO_LIMITS = Limits(line=2**60, reply=2**60)
@@ -67,6 +75,7 @@ def read_reply(payload: Mapping[str, Any], streamed: str, chat_id: str | None) -
         usage=_usage(read_field(payload, "usage", dict, None)),
         response_id=None if response_id is None else sendable(response_id),
         chat_id=chat_id,
+        raw={name: value for name, value in payload.items() if name != "new_token"},
     )
 
 
@@ -100,7 +109,8 @@ def _usage(raw: dict[str, Any] | None) -> Usage | None:
 
     prompt = count("prompt_tokens", "input_tokens")  # image bots use the second names
     completion = count("completion_tokens", "output_tokens")
-    return Usage(prompt, completion, read_field(raw, "total_tokens", int, 0), raw)
+    total = read_field(raw, "total_tokens", int, 0) or prompt + completion
+    return Usage(prompt, completion, total, raw)
 
 
 def read_failure(site: Site, response: Response) -> ChatError:
@@ -132,12 +142,14 @@ def explain_failure(
         code: str | None = _plain(payload.get("code"))
         if code not in (_NO_ROUTE, *_NONCE_CODES):
             code = site.redact(code or "")[:_MAX_MESSAGE] or None
-        if "success" not in payload and (code or status == 404):
+        over_limit = payload.get("overLimit") is True
+        from_plugin = "success" in payload or over_limit or (partial_text and status < 300)
+        if not from_plugin and (code or status == 404):
             return _wordpress_error(response, code, message)
         failed = payload.get("success") is not True or status >= 300
         if failed and ("success" in payload or "message" in payload):
             kind, text = ReplyError, "The site reported an error"
-            if status == 429 or payload.get("overLimit") is True or _OVER_LIMIT.search(said):
+            if status == 429 or over_limit or _OVER_LIMIT.search(said):
                 kind, text = LimitReached, "The site's usage limit is reached"
             elif status in (400, 403, 413, 422) or _REJECTED.search(said):
                 kind, text = QueryRejected, "The site rejected the request"
@@ -147,7 +159,7 @@ def explain_failure(
         return ProtocolError(
             "The response is neither an event stream nor a reply.", partial_text=partial_text
         )
-    return _foreign_error(response)
+    return _foreign_error(response, head)
 
 
 def _wordpress_error(response: Response, code: str | None, message: str) -> StatusError:
@@ -180,7 +192,7 @@ def route_not_found(status: int = 404, message: str = "", code: str | None = Non
     )  # fmt: skip
 
 
-def _foreign_error(response: Response) -> StatusError:
+def _foreign_error(response: Response, head: str) -> StatusError:
     """Return the error for an answer that comes from neither the plugin nor WordPress."""
     status, headers = response.status, response.headers
     what = "The site answered with " + ("a web page" if status < 300 else f"HTTP status {status}")
@@ -192,8 +204,7 @@ def _foreign_error(response: Response) -> StatusError:
             "redirects to.",
             status=status,
         )  # fmt: skip
-    behind_wall = any(name.startswith("cf-") for name in headers)
-    if status in (403, 429, 503) or (behind_wall and status < 300):
+    if status in (403, 429, 503) or is_wall(response, head):
         retry_after = read_retry_after(headers)
         wait = "" if retry_after is None else f" Retry after {retry_after:g} seconds."
         kind = RateLimited if status == 429 else Blocked
@@ -204,6 +215,13 @@ def _foreign_error(response: Response) -> StatusError:
             retryable=status in (429, 503) and retry_after is not None,
         )  # fmt: skip
     return StatusError(f"{what} instead of a chatbot's answer.", status=status)
+
+
+def is_wall(response: Response, head: str) -> bool:
+    """Return whether a bot wall has answered with a success. `head` is the start of its body."""
+    by_headers = any(name.startswith("cf-") for name in response.headers)
+    by_headers = by_headers or "sg-captcha" in response.headers
+    return response.ok and is_web_page(head) and (by_headers or _WALL.search(head) is not None)
 
 
 def is_web_page(head: str) -> bool:

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ..errors import AuthenticationError, NonceRejected
+from ..errors import AuthenticationError, ChatError, NonceRejected, StatusError
 from .address import route
 from .answers import read_failure
 from .http import ACCEPT_JSON, OPEN_SESSION, SEND_JSON, Flow, Form, Request, Response
 from .jsontext import encode_json, find_object
 from .session import find_root
 from .site import Session, Site
+
+_FORBIDDEN = "rest_forbidden"
 
 
 def current_session(site: Site) -> Flow[Session]:
@@ -29,11 +31,13 @@ def send_with_nonce(
     *,
     stream: bool = False,
     repeatable: bool = False,
+    may_be_forbidden: bool = False,
 ) -> Flow[tuple[Session, Response]]:
     """Send a request; return the session that was used, and a successful response.
 
     A refused nonce means that the site did not run the request, so it is sent once more with a
-    new session.
+    new session. WordPress says `rest_forbidden` both for a nonce that is missing and for what the
+    user may not do; `may_be_forbidden` means that the latter is more likely.
     """
     renewed = False
     while True:
@@ -48,11 +52,24 @@ def send_with_nonce(
             site.renew_nonce(session, response.headers.get("x-wp-nonce"))
             return session, response
         error = read_failure(site, response)
+        if may_be_forbidden:
+            error = _forbidden(error) or error
         if isinstance(error, NonceRejected):
             site.drop_session(session)
         if renewed or not isinstance(error, NonceRejected):
             raise error
         renewed = True
+
+
+def _forbidden(error: ChatError) -> ChatError | None:
+    """Return the error for what a signed-in user may not do; None if it is something else."""
+    if not isinstance(error, NonceRejected) or (error.status, error.code) != (403, _FORBIDDEN):
+        return None
+    return StatusError(
+        f"The site does not let this user do that, or there is no such item (HTTP {error.status}, "
+        f"{error.code}).",
+        status=error.status, code=error.code, message=error.message,
+    )  # fmt: skip
 
 
 def call(
@@ -62,11 +79,17 @@ def call(
     *,
     headers: Mapping[str, str] = SEND_JSON,
     repeatable: bool = False,
+    may_be_forbidden: bool = False,
 ) -> Flow[dict[str, Any]]:
     """Call a route that needs a nonce, and return the plugin's answer object."""
     data = body if isinstance(body, Form) else encode_json(body)
     _, response = yield from send_with_nonce(
-        site, name, headers, lambda _: data, repeatable=repeatable
+        site,
+        name,
+        headers,
+        lambda _: data,
+        repeatable=repeatable,
+        may_be_forbidden=may_be_forbidden,
     )
     return read_answer(site, response)
 

@@ -7,7 +7,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ..errors import ChatError, LimitReached, PromptTooLong, QueryRejected, ReplyError, UsageError
+from ..errors import (
+    ChatError,
+    LimitReached,
+    PromptTooLong,
+    QueryRejected,
+    ReplyError,
+    StatusError,
+    UsageError,
+)
 from ..models import Message, StoredFile
 from .call import current_session, send_with_nonce
 from .files import Attachment, stored_files
@@ -113,7 +121,9 @@ def check_turn(site: Site, turn: Turn, message: str) -> Flow[None]:
     if files > 1 and not is_old and site.page is None:
         try:
             yield from read_site_page(site)
-        except ChatError as error:
+        except StatusError as error:
+            if error.retryable:
+                raise
             raise _page_needed() from error
     bot = _bot_on_page(site, turn.bot)
     if bot is not None:
@@ -124,7 +134,7 @@ def check_turn(site: Site, turn: Turn, message: str) -> Flow[None]:
         return
     if bot is None and not is_old:
         raise _page_needed()
-    if bot is None or bot.max_uploads is None:
+    if is_old or bot is None or bot.max_uploads is None:
         raise UsageError(
             "The site accepts one file per message: plugins before version 3.1.2 ignore the rest. "
             "Send the files one by one."

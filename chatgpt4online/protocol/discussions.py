@@ -7,11 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import ProtocolError
-from ..models import Message
+from ..models import ROLES, Message
 from .call import call
 from .http import Flow
 from .jsontext import parse_json, read_count, read_field, sendable
-from .prompt import ROLES
 from .site import DEFAULT_BOT, Bot, Site
 
 LIST = "mwai-ui/v1/discussions/list"
@@ -90,7 +89,7 @@ def rename_discussion(site: Site, chat_id: str, title: str) -> Flow[None]:
 
 def delete_discussions(site: Site, chat_ids: Sequence[str]) -> Flow[None]:
     """Delete discussions."""
-    yield from call(site, DELETE, {"chatIds": list(chat_ids)})
+    yield from call(site, DELETE, {"chatIds": list(chat_ids)}, may_be_forbidden=True)
 
 
 def _read_discussion(record: dict[str, Any]) -> Discussion:

@@ -8,12 +8,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import UsageError
-from ..models import Message
+from ..models import Message, read_role
 
 PromptInput = str | Sequence[Message | Mapping[str, Any]]
 """A string, or messages (`Message`, or dicts with role and content), oldest first."""
 
-ROLES = ("system", "user", "assistant")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -63,7 +62,8 @@ def _read_message(item: object, where: str) -> Message:
     missing = [key for key in ("role", "content") if key not in item]
     if missing:
         raise UsageError(f"{where} has no {' and no '.join(missing)}.")
-    return _checked(Message(item["role"], _join_parts(item["content"], where)), where)
+    role = read_role(item["role"], where)
+    return _checked(Message(role, _join_parts(item["content"], where)), where)
 
 
 def _join_parts(content: object, where: str) -> Any:
@@ -82,8 +82,6 @@ def _join_parts(content: object, where: str) -> Any:
 
 def _checked(message: Message, where: str) -> Message:
     role, content = message.role, message.content
-    if role not in ROLES:
-        raise UsageError(f"{where} has role {str(role)[:40]!r}; expected {', '.join(ROLES)}.")
     if not isinstance(content, str):
         raise UsageError(f"{where} must have a string or a list of text parts as its content.")
     if role != "assistant" and not content.strip():  # a reply can consist of images alone

@@ -5,21 +5,70 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Mapping
 
-from ..errors import ChatError, NonceRejected, ProtocolError, RouteNotFound, StatusError
+from ..errors import (
+    AuthenticationError,
+    ChatError,
+    NonceRejected,
+    ProtocolError,
+    RouteNotFound,
+    StatusError,
+)
 from .address import follow_redirect, move_to_origin, origin, route
-from .answers import read_failure, route_not_found
+from .answers import is_wall, read_failure, route_not_found
 from .http import ACCEPT_JSON, Flow, Request, Response
 from .jsontext import find_object
 from .page import Page, read_page
-from .site import Era, Session, Site, read_nonce, read_session_id
+from .site import Era, Session, Site, User, read_nonce, read_session_id
 
 START_SESSION = "mwai/v1/start_session"
+USERS_ME = "wp/v2/users/me"
 _MAX_REDIRECTS = 5
 _GATEWAY_ERRORS = (502, 503, 504)
+_WRONG_CREDENTIALS = ("incorrect_password", "invalid_username", "invalid_email")
 
 
 def open_session(site: Site) -> Flow[None]:
-    """Find the REST root and a nonce. What is learned is kept in `site`.
+    """Find the REST root and a nonce, and verify the user. What is learned is kept in `site`."""
+    yield from _open(site)
+    assert site.session is not None and site.root is not None
+    if site.user is User.UNVERIFIED:
+        try:
+            site.user = yield from _verify_user(site, site.root)
+        except ChatError:
+            site.drop_session(site.session)
+            raise
+
+
+def _verify_user(site: Site, root: str) -> Flow[User]:
+    """Ask who is signed in, because WordPress serves a wrong password as a guest.
+
+    Some security plugins hide this route. The user is then taken for verified, but it is known
+    that nobody has.
+    """
+    if site.era is Era.PAGE_NONCE:
+        raise AuthenticationError(
+            "Versions 2.0.0 to 2.4.3 of the plugin let only guests chat, because the nonce on "
+            "their page is a guest's. Update the plugin, or chat without auth."
+        )
+    _, response = yield from _send("GET", route(root, USERS_ME), ACCEPT_JSON, None, USERS_ME)
+    answer = find_object(response.text)
+    if response.ok and answer is not None and "id" in answer:
+        return User.VERIFIED
+    code = (answer or {}).get("code")
+    if response.status == 401 or code in _WRONG_CREDENTIALS:
+        raise AuthenticationError(
+            f"The site does not accept the user name and application password (HTTP "
+            f"{response.status}, {code}). Check both. If they are right, the server may remove the "
+            "Authorization header before WordPress sees it.",
+            status=response.status, code=str(code),
+        )  # fmt: skip
+    if response.status >= 500:
+        raise _opening_error(site, response)
+    return User.HIDDEN
+
+
+def _open(site: Site) -> Flow[None]:
+    """Open a session, whatever the plugin's version.
 
     start_session is tried first, which plugins from 2.4.4 on answer. Those from 2.0.0 to 2.4.3
     have a nonce on the page instead, and older ones need none.
@@ -65,6 +114,8 @@ def read_site_page(site: Site) -> Flow[Page]:
     site.page_url, response = yield from _send("GET", site.page_url, headers)
     if response.ok:
         page = read_page(response.body, site.page_url, response.headers.get("link", ""))
+        if page.root is None and is_wall(response, response.text):
+            raise _opening_error(site, response)
     elif response.status == 404:
         page = Page()  # not every site has a page at its root
     else:
@@ -83,7 +134,8 @@ def _start_session(site: Site, root: str) -> Flow[Session | None]:
     url, response = yield from _send("POST", start, ACCEPT_JSON, b"", START_SESSION)
     answer = find_object(response.text)
     if answer is None:
-        if response.ok or response.status in (405, 410):  # a server without a REST API
+        is_plain = response.ok and not is_wall(response, response.text)
+        if is_plain or response.status in (405, 410):  # a server without a REST API
             raise route_not_found(response.status)
         raise _opening_error(site, response)
     nonce = read_nonce(answer.get("restNonce")) if response.ok else None

@@ -33,6 +33,15 @@ class Era(Enum):
     START_SESSION = "2.4.4 and later: nonce from start_session"
 
 
+class User(Enum):
+    """Who a client chats as."""
+
+    GUEST = "a guest"
+    UNVERIFIED = "a user whose password was not checked yet"
+    VERIFIED = "a user"
+    HIDDEN = "a user, but the site hides the route that tells whether the password is right"
+
+
 @dataclass(frozen=True, slots=True)
 class Session:
     """What a site hands out to let a client in. Sites give no nonce, or no id, if they need none.
@@ -67,17 +76,23 @@ class Site:
         page: The page's contents; None while it is unread.
         session: The current session; None while none is open.
         has_discussions: Whether it keeps discussions; None while it is unknown.
+        user: Who the client chats as.
         limits: Size limits for its responses.
     """
 
     def __init__(
-        self, address: Address, limits: Limits = Limits(), credentials: Iterable[str] = ()
+        self,
+        address: Address,
+        limits: Limits = Limits(),
+        credentials: Iterable[str] = (),
+        user: User = User.GUEST,
     ) -> None:
         self.page_url, self.root = address
         self.era: Era | None = None
         self.page: Page | None = None
         self.session: Session | None = None
         self.has_discussions: bool | None = None
+        self.user = user
         self.limits = limits
         self._credentials = tuple(credentials)
         self._seen: deque[str] = deque(maxlen=_MAX_REMEMBERED)

@@ -78,13 +78,12 @@ class AccessControl:
             return None
         return None if self._token is not None and self.user(request) else _forbidden()
 
-    def check_password(self, request: web.Request) -> web.Response | None:
-        """Return the error for a wrong password. None for guests and correct passwords."""
-        if not request.headers.get("Authorization", "").startswith("Basic "):
-            return None
-        if self.user(request) is None:
-            return error(401, "incorrect_password", "The application password is incorrect.")
-        return None
+    async def users_me(self, request: web.Request) -> web.Response:
+        """Handle `wp/v2/users/me`. All other routes serve a wrong password as a guest."""
+        user = self.user(request)
+        if user is None:
+            return error(401, "rest_not_logged_in", "You are not currently logged in.")
+        return web.json_response({"id": 2, "name": user})
 
     def user(self, request: web.Request) -> str | None:
         """Return the name of the signed-in user, or None for a guest."""

@@ -12,13 +12,12 @@ from typing import Any
 
 from aiohttp import web
 
-from ..models import Message
+from ..models import ROLES, Message
 from ..protocol import discussions as discussion_routes
 from ..protocol import files, public_api
 from ..protocol.chat import SUBMIT
 from ..protocol.discovery import NAMESPACE
-from ..protocol.prompt import ROLES
-from ..protocol.session import START_SESSION
+from ..protocol.session import START_SESSION, USERS_ME
 from ..protocol.site import DEFAULT_BOT, Era
 from .access import AccessControl
 from .bots import Bot
@@ -137,15 +136,17 @@ class SiteApp:
     async def _rest(self, request: web.Request) -> web.StreamResponse:
         name = request.query.get("rest_route") or request.match_info.get("name", "")
         name = name.strip("/")
-        rejection = self.access.check_password(request)
+        rejection = None
         handler: Handler | None = None
         if name == START_SESSION and self._era is Era.START_SESSION:
             handler = self.access.start_session
+        elif name == USERS_ME:
+            handler = self.access.users_me
         elif name in self._nonce_routes:
-            rejection = self.access.check_nonce(request) if rejection is None else rejection
+            rejection = self.access.check_nonce(request)
             handler = self._nonce_routes[name]
         elif name in self._api_routes:
-            rejection = self.access.check_public_api(request) if rejection is None else rejection
+            rejection = self.access.check_public_api(request)
             handler = self._api_routes[name]
         if rejection is not None:  # empty responses are falsy in some versions of aiohttp
             return rejection

@@ -57,6 +57,8 @@ class Client(SiteRoutes):
             certificates, or an `ssl.SSLContext`. True uses the first of REQUESTS_CA_BUNDLE,
             CURL_CA_BUNDLE, SSL_CERT_FILE and SSL_CERT_DIR that is set, or else those of certifi.
         limits: Size limits for responses, in bytes.
+        max_connections: The most responses to read at the same time; further calls wait for one to
+            end, up to the total timeout. Default: any number.
         session: A `requests.Session` to send with. It keeps its own cookies, proxies and TLS
             settings, and is not closed. Default: a new one.
 
@@ -79,12 +81,13 @@ class Client(SiteRoutes):
         headers: Mapping[str, str] | None = None,
         verify: bool | str | SSLContext = True,
         limits: Limits = Limits(),
+        max_connections: int | None = None,
         session: requests.Session | None = None,
     ) -> None:
         settings = read_settings(
             site, bot_id, custom_id, auth=auth, token=token, proxy=proxy, timeout=timeout,
             allow_insecure_auth=allow_insecure_auth, retry=retry, headers=headers, verify=verify,
-            limits=limits,
+            limits=limits, max_connections=max_connections,
         )  # fmt: skip
         super().__init__(settings, Runner(settings.network, settings.site, session))
 

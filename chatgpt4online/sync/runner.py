@@ -12,7 +12,7 @@ from typing import TypeVar
 import requests
 
 from ..errors import ChatError, ReplyError, TransportError
-from ..logs import log_request
+from ..logs import log_request, warn_of_hidden_user
 from ..models import Piece
 from ..network import Deadline, Network, merge_headers
 from ..protocol.chat import Turn
@@ -150,6 +150,7 @@ class Runner:
                 raise copy.copy(self._opening_error) from self._opening_error.__cause__
             if self._site.session is None:
                 self._run_once(open_session(self._site), settings, deadline)
+                warn_of_hidden_user(self._site)
             self._opening_error = None
         except ChatError as error:
             # If only the time of this call was over, those who wait try for themselves.

@@ -8,6 +8,7 @@ import socket
 import ssl
 import time
 import weakref
+from collections.abc import Callable
 from threading import Lock
 
 import requests
@@ -31,6 +32,7 @@ from ..transport_errors import (
 )
 from ..uploads import read_error_of
 from .session import Sessions
+from .slots import Slots
 
 READ_SIZE = 65536
 """The most bytes to read at once."""
@@ -58,6 +60,7 @@ class Transport:
         self._sessions = Sessions(network, session)
         self._open: weakref.WeakSet[ResponseStream] = weakref.WeakSet()
         self._open_lock = Lock()
+        self._slots = Slots(network.max_connections)
         self._closed = False
 
     def check_usable(self) -> None:
@@ -71,10 +74,16 @@ class Transport:
         A `TransportError` is retryable if nothing was sent, or if the request is repeatable.
         """
         self.check_usable()
-        response = self._send(request, deadline)
+        free = self._slots.take(deadline)
+        try:
+            self.check_usable()  # the client may have been closed while it waited
+            response = self._send(request, deadline)
+        except BaseException:
+            free()
+            raise
         sent_cookies = parse_cookies(response.request.headers.get("Cookie"))
         self._site.remember(*sent_cookies.values(), *response.cookies.values())
-        stream = ResponseStream(response, self._site, deadline)
+        stream = ResponseStream(response, self._site, deadline, free)
         with self._open_lock:
             self._open.add(stream)
         status = response.status_code
@@ -172,7 +181,13 @@ class Transport:
 class ResponseStream:
     """The body of a response, which is read while it arrives."""
 
-    def __init__(self, response: requests.Response, site: Site, deadline: Deadline) -> None:
+    def __init__(
+        self,
+        response: requests.Response,
+        site: Site,
+        deadline: Deadline,
+        free: Callable[[], None],
+    ) -> None:
         self._response = response
         self._url = response.url
         self._site = site
@@ -184,6 +199,9 @@ class ResponseStream:
         self._failure: TransportError | None = None
         self._read_lock = Lock()
         self._closed = False
+        # It also runs if the stream is dropped unread.
+        self._free = weakref.finalize(self, free)
+        self._free.atexit = False
 
     def read(self) -> bytes:
         """Return bytes as soon as there are any, decompressed; b'' at the end of the body."""
@@ -277,6 +295,7 @@ class ResponseStream:
         If another thread is reading, it closes the response once its read returns.
         """
         self._closed = True
+        self._free()
         if self._read_lock.acquire(blocking=False):
             try:
                 self._response.close()

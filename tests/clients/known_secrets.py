@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import traceback
 
-from ..loopback import Connection, Handler, Received, response
+from ..loopback import USER, Connection, Handler, Received, response
 
 PROMPT = "A prompt that nobody else should see"
 NONCE, SESSION, COOKIE = "n0nce5ecret", "se55ionSecret", "c00kie-5ecret"
@@ -24,6 +24,8 @@ def site_with_secrets(submit: Handler) -> Handler:
     def handle(connection: Connection, request: Received) -> None:
         if "start_session" in request.target:
             connection.send(OPENED)
+        elif "users/me" in request.target:
+            connection.send(response(USER))
         else:
             submit(connection, request)
 

@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 
-from chatgpt4online import RetryPolicy
-from chatgpt4online.errors import ConnectError, StatusError, UsageError
+from chatgpt4online import Era, RetryPolicy
+from chatgpt4online.errors import AuthenticationError, ConnectError, UsageError
 from chatgpt4online.server import LocalSite
 
 from ..drivers import Driver
+from ..loopback import HELLO_SITE, Connection, LoopbackServer, Received, response
+from ..recordings import Recording
 
 ANN = ("ann", "abcd EFGH 1234")
 TOKEN = "secret-token"
@@ -24,11 +26,74 @@ def site() -> Iterator[LocalSite]:
 
 
 def test_wrong_password(site: LocalSite, driver: Driver) -> None:
-    with driver.client(site.url, auth=("ann", "wrong")) as client:
-        with pytest.raises(StatusError, match="incorrect_password") as caught:
-            client.generate("Hi")
-        assert caught.value.code == "incorrect_password"
-        assert "wrong" not in str(caught.value)
+    with driver.client(site.url, auth=("ann", "wr0ng")) as client:
+        for call in (lambda: client.generate("Hi"), lambda: list(client.discussions())):
+            with pytest.raises(AuthenticationError, match="rest_not_logged_in") as caught:
+                call()
+            assert (caught.value.status, caught.value.code) == (401, "rest_not_logged_in")
+            assert "wr0ng" not in str(caught.value)
+    assert not site.app.submissions
+
+
+def test_the_password_is_checked_once(driver: Driver) -> None:
+    for options in ({"auth": ANN}, {"headers": {"Authorization": "Basic YW5uOnB3"}}):
+        with LoopbackServer(HELLO_SITE) as server, driver.client(server.url, **options) as client:
+            assert [client.generate("Hi").text for _ in range(2)] == ["Hello", "Hello"]
+            routes = [request.target.partition("/wp-json/")[2] for request in server.requests]
+            submit = "mwai-ui/v1/chats/submit"
+            assert routes == ["mwai/v1/start_session", "wp/v2/users/me", submit, submit]
+
+
+@pytest.mark.parametrize("case", ["users-me", "wrong-password-users-me"])
+def test_recorded_answers_to_the_check(case: str, driver: Driver) -> None:
+    recording = Recording(f"3.8.1-hybrid/application-password/{case}")
+
+    def handle(connection: Connection, request: Received) -> None:
+        if "users/me" not in request.target:
+            HELLO_SITE(connection, request)
+            return
+        connection.send(recording.response)
+        connection.close()
+
+    with LoopbackServer(handle) as server, driver.client(server.url, auth=ANN) as client:
+        if recording.status == 200:
+            assert client.generate("Hi").text == "Hello"
+        else:
+            with pytest.raises(AuthenticationError):
+                client.generate("Hi")
+            assert server.prompts == []
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (404, {"code": "rest_no_route"}),
+        (403, "<html>Forbidden</html>"),
+        (200, "<html>Hello</html>"),
+    ],
+)
+def test_a_site_that_hides_its_users(
+    status: int, body: Any, driver: Driver, caplog: pytest.LogCaptureFixture
+) -> None:
+    def handle(connection: Connection, request: Received) -> None:
+        if "users/me" in request.target:
+            connection.send(response(body, status))
+        else:
+            HELLO_SITE(connection, request)
+
+    with LoopbackServer(handle) as server, driver.client(server.url, auth=ANN) as client:
+        assert [client.generate("Hi").text for _ in range(2)] == ["Hello", "Hello"]
+        assert len(server.requests) == 4
+        (record,) = (item for item in caplog.records if item.name == "chatgpt4online")
+        assert record.getMessage().startswith(f"{server.url} hides wp/v2/users/me")
+
+
+def test_signed_in_chat_on_a_site_with_nonces_on_its_page(driver: Driver) -> None:
+    with LocalSite(users=dict([ANN]), era=Era.PAGE_NONCE) as site:
+        with driver.client(site.url, auth=ANN) as client:
+            with pytest.raises(AuthenticationError, match=r"2\.0\.0 to 2\.4\.3"):
+                client.generate("Hi")
+    assert not site.app.submissions
 
 
 @pytest.mark.parametrize("site", ["http://example.com/", "http://10.0.0.1/", "http://[fe80::1]/"])

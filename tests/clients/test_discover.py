@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from chatgpt4online import Era, RouteNotFound, SiteInfo, StatusError, UsageError
+from chatgpt4online import Era, PromptTooLong, RouteNotFound, SiteInfo, StatusError
 from chatgpt4online.server import LocalSite
 
 from ..drivers import Driver
@@ -111,6 +111,7 @@ def test_discovered_limit_is_checked(driver: Driver) -> None:
     with LocalSite(max_length=5) as site, driver.client(site.url) as client:
         client.discover()
         assert client.generate("\U0001f469" * 5).text
-        with pytest.raises(UsageError, match="has 6 characters; the site accepts 5"):
+        with pytest.raises(PromptTooLong, match="has 6 characters; the site accepts 5") as caught:
             client.generate("123456")
+    assert (caught.value.length, caught.value.limit) == (6, 5)
     assert len(site.app.submissions) == 1

@@ -13,7 +13,7 @@ from chatgpt4online.protocol.site import Era
 from chatgpt4online.server import LocalSite
 
 from ..drivers import Driver
-from ..loopback import SESSION, Connection, LoopbackServer, Received, response
+from ..loopback import SESSION, USER, Connection, LoopbackServer, Received, response
 
 ANN = ("ann", "abcd EFGH 1234")
 
@@ -24,7 +24,7 @@ def site() -> Iterator[LocalSite]:
         yield running
 
 
-@pytest.mark.parametrize("era", Era)
+@pytest.mark.parametrize("era", [Era.NO_NONCE, Era.START_SESSION])
 def test_discussion_of_a_conversation(era: Era, driver: Driver) -> None:
     with (
         LocalSite(users=dict([ANN]), era=era) as site,
@@ -66,6 +66,8 @@ def test_discussions_are_fetched_lazily(driver: Driver) -> None:
     def handle(connection: Connection, request: Received) -> None:
         if "start_session" in request.target:
             connection.send(response(SESSION))
+        elif "users/me" in request.target:
+            connection.send(response(USER))
         else:
             chats = [{"chatId": f"c{request.json['offset'] + n}"} for n in range(2)]
             connection.send(response({"success": True, "total": "6", "chats": chats}))
@@ -80,9 +82,9 @@ def test_discussions_are_fetched_lazily(driver: Driver) -> None:
         else:
             first = driver.runner.run(get_first(client.inner))  # type: ignore[attr-defined]
         assert first.chat_id == "c0"
-        assert len(server.requests) == 2
+        assert len(server.requests) == 3
         assert len(list(client.discussions(page_size=2))) == 6
-        assert [item.json["offset"] for item in server.requests[2:]] == [0, 2, 4]
+        assert [item.json["offset"] for item in server.requests[3:]] == [0, 2, 4]
 
 
 def test_guests_have_no_discussions(site: LocalSite, driver: Driver) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from chatgpt4online import (
     ChatTimeout,
+    PromptTooLong,
     QueryRejected,
     RouteNotFound,
     StoredFile,
@@ -19,6 +20,7 @@ from chatgpt4online.server import LocalSite
 
 from ..drivers import Driver
 from ..loopback import SESSION, Connection, LoopbackServer, Received, response
+from ..recordings import Recording
 
 
 def test_prompt_with_files(site: LocalSite, picture: Path, driver: Driver) -> None:
@@ -38,7 +40,9 @@ def test_prompt_with_files(site: LocalSite, picture: Path, driver: Driver) -> No
     assert three["newFileId"] == ids[2]
     assert (four["newFileId"], four["newMessage"]) == (ids[3], "")
     assert five["newFileId"] == six["newFileId"] == stored.id
-    assert [item["role"] for item in six["messages"]] == ["assistant"]
+    assert [item["role"] for item in six["messages"]] == [
+        "assistant"
+    ] * 2  # with the start sentence
     assert "newImageId" not in one
 
 
@@ -49,7 +53,7 @@ def test_old_plugins_accept_one_image(era: Era, driver: Driver) -> None:
         client.generate("Hi", files=[file])
         assert site.app.submissions[0]["newImageId"] == "f1"
         assert site.app.submissions[0]["newFileId"] == "f1"
-        with pytest.raises(UsageError, match="does not accept more than one file"):
+        with pytest.raises(UsageError, match="accepts one file per message"):
             client.generate("Hi", files=[file, file])
         assert len(site.app.submissions) == 1
 
@@ -90,6 +94,30 @@ def test_site_without_uploads(address: str, picture: Path, driver: Driver) -> No
         assert not site.app.submissions
 
 
+@pytest.mark.parametrize(
+    ("page", "text"),
+    [
+        (Recording("2.6.5/close-delimited/page"), "accepts one file per message"),
+        (None, "does not show this chatbot"),
+    ],
+    ids=["one-file", "unknown"],
+)
+def test_several_files_on_a_site_that_may_lose_them(
+    page: Recording | None, text: str, picture: Path, driver: Driver
+) -> None:
+    def handle(connection: Connection, request: Received) -> None:
+        opened = response(SESSION) if request.method == "POST" else response("<html>")
+        connection.send(page.response if page and request.method == "GET" else opened)
+        connection.close()
+
+    with LoopbackServer(handle) as server, driver.client(server.url) as client:
+        with pytest.raises(UsageError, match=text):
+            client.generate("Hi", files=[StoredFile("f1"), picture])
+        with pytest.raises(UsageError, match=text):
+            client.stream("Hi", files=[picture, picture])
+    assert not [item for item in server.requests if "mwai-ui" in item.target]
+
+
 def test_too_many_files(site: LocalSite, driver: Driver) -> None:
     with driver.client(site.url + "/chat/") as client:
         with pytest.raises(UsageError, match="4 files are too many; the chatbot accepts 3"):
@@ -114,7 +142,9 @@ def test_total_timeout_includes_the_uploads(driver: Driver) -> None:
     def handle(connection: Connection, request: Received) -> None:
         if "start_session" in request.target:
             connection.send(response(SESSION))
-        elif len(server.requests) == 2:
+        elif request.method == "GET":
+            connection.send(Recording("3.6.2/chunked/page-chat").response)
+        elif len(server.requests) == 3:
             connection.send(response({"success": True, "data": {"id": "f1"}}))
         else:
             connection.wait_closed()
@@ -132,7 +162,7 @@ def test_total_timeout_includes_the_uploads(driver: Driver) -> None:
 def test_nothing_is_uploaded_over_the_discovered_limits(site: LocalSite, driver: Driver) -> None:
     with driver.client(site.url) as client:
         client.discover()
-        with pytest.raises(UsageError, match="the site accepts 512"):
+        with pytest.raises(PromptTooLong, match="the site accepts 512"):
             client.generate("x" * 600, files=[b"x"])
         with pytest.raises(UsageError, match="4 files are too many"):
             client.generate("Hi", files=[b"x"] * 4)

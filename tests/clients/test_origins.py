@@ -67,7 +67,7 @@ def test_page_with_the_rest_root_of_another_host(driver: Driver) -> None:
                 HELLO(connection, request)
 
         with LoopbackServer(handle) as server:
-            with driver.client(server.url + "/chat", auth=("ann", PASSWORD)) as client:
+            with driver.client(server.url + "/chat") as client:
                 assert client.generate(PROMPT).text == "Hello"
             assert server.prompts[0].headers["x-wp-nonce"] == NONCE
         assert other.connections == 0

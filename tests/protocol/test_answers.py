@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import pytest
@@ -61,7 +62,10 @@ def test_reply() -> None:
         "shortcuts": [{"type": "message", "data": []}], "blocks": None,
         "usage": usage, "responseId": "r1",
     }  # fmt: skip
-    assert read_reply(payload, "streamed", "c1") == Reply(
+    reply = read_reply({**payload, "new_token": "n2"}, "streamed", "c1")
+    assert reply is not None
+    assert reply.raw == payload
+    assert dataclasses.replace(reply, raw={}) == Reply(
         text="Hi",
         images=("data:image/png;base64,x",),
         actions=(Action("function", {"name": "f"}),),
@@ -97,6 +101,20 @@ def test_text_of_a_reply(payload: dict[str, Any], streamed: str, text: str | Non
     assert (reply and reply.text) == text
 
 
+@pytest.mark.parametrize(
+    ("raw", "counts"),
+    [
+        ({"input_tokens": 5, "output_tokens": 7, "total_tokens": 12}, (5, 7, 12)),
+        ({"input_tokens": 5, "output_tokens": 7}, (5, 7, 12)),
+        ({"prompt_tokens": 1, "completion_tokens": 2}, (1, 2, 3)),
+    ],
+)
+def test_names_of_token_counts(raw: dict[str, Any], counts: tuple[int, int, int]) -> None:
+    reply = read_reply({"reply": "", "usage": raw}, "", None)
+    assert reply is not None
+    assert reply.usage == Usage(*counts, raw)
+
+
 def test_malformed_usage() -> None:
     reply = read_reply({"reply": "", "usage": {"total_tokens": "many"}, "responseId": 5}, "", None)
     assert reply is not None
@@ -113,7 +131,11 @@ def test_malformed_usage() -> None:
         (403, {"success": False, "message": "Nein."}, QueryRejected),
         (400, {"success": False, "message": "Invalid or expired shortcut."}, QueryRejected),
         (200, {"message": "You have reached the limit."}, LimitReached),
+        (200, {"message": "You have reached your monthly limit."}, LimitReached),
         (200, {"message": "No more.", "overLimit": True}, LimitReached),
+        (200, {"message": "No more.", "overLimit": True, "code": "limit"}, LimitReached),
+        (429, {"message": "No more.", "overLimit": True, "code": "limit"}, LimitReached),
+        (200, {"message": "Dead <b>now</b>", "code": "wp_die"}, ReplyError),
         (429, {"success": False, "message": "No more."}, LimitReached),
         (200, {"message": "The message limit has been reached.", "overLimit": False}, LimitReached),
         (500, {"success": False, "message": "Rate limit reached for requests"}, ReplyError),

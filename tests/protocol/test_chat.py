@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from chatgpt4online.errors import (
+    Blocked,
     NonceRejected,
     PromptTooLong,
     RouteNotFound,
@@ -195,10 +196,12 @@ def test_file_fields_of_old_plugins(era: Era) -> None:
     site.era = era
     body = body_of(new_turn(attachments=attached("a")), site)
     assert (body["newFileId"], body["newImageId"]) == ("a", "a")
-    script = Script(site)
-    with pytest.raises(UsageError, match="accepts one file per message"):
-        script.chat(new_turn(attachments=attached("a", "b")))
-    assert script.sent == []
+    for page in (None, site_with_page(maxUploads=3).page):
+        site.page = page
+        script = Script(site)
+        with pytest.raises(UsageError, match="accepts one file per message"):
+            script.chat(new_turn(attachments=attached("a", "b")))
+        assert script.sent == []
 
 
 SEVERAL = [Attachment(source=Source(), boundary="b"), *attached("f1")]
@@ -231,6 +234,13 @@ def test_nothing_is_uploaded_if_files_would_be_lost(page: Response, text: str) -
     with pytest.raises(UsageError, match=text):
         script.chat(new_turn(bot=bot, attachments=SEVERAL))
     assert script.sent == ["GET http://a.b/"]
+
+
+def test_page_that_is_unavailable_for_now() -> None:
+    script = Script(opened_site(), Response(503, {"retry-after": "1"}, HTML_PAGE.body))
+    with pytest.raises(Blocked) as caught:
+        script.chat(new_turn(attachments=SEVERAL))
+    assert caught.value.retryable
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from chatgpt4online.errors import NonceRejected, ProtocolError, ReplyError
+from chatgpt4online.errors import ProtocolError, ReplyError, StatusError
 from chatgpt4online.models import Message
 from chatgpt4online.protocol.discussions import (
     Discussion,
@@ -20,7 +20,7 @@ from chatgpt4online.protocol.discussions import (
 from chatgpt4online.protocol.http import Response
 from chatgpt4online.protocol.site import Bot
 
-from .flows import OPENED, ROOT, Script, answer, json_of, opened_site, recorded
+from .flows import ROOT, Script, answer, json_of, opened_site, recorded
 
 SIGNED_IN = [
     "3.6.2/application-password/discussions-",
@@ -121,9 +121,11 @@ def test_delete_discussions(prefix: str) -> None:
 def test_delete_unknown_discussion() -> None:
     """The plugin refuses it in the same words as a missing nonce."""
     refused = recorded("3.6.2/close-delimited/discussions-delete-unknown")
-    script = Script(opened_site(), refused, OPENED, refused)
-    with pytest.raises(NonceRejected):
+    script = Script(opened_site(), refused)
+    with pytest.raises(StatusError, match="does not let this user do that") as caught:
         script.run(delete_discussions(script.site, ("c",)))
+    assert (type(caught.value), caught.value.code) == (StatusError, "rest_forbidden")
+    assert script.site.session is not None
 
 
 def page_of(*ids: str, total: int | None = None) -> DiscussionPage:
