@@ -13,18 +13,16 @@ import requests
 
 from ..errors import ChatError, ReplyError, TransportError
 from ..logs import log_request, warn_of_hidden_user
-from ..models import Piece
 from ..network import Deadline, Network, merge_headers
 from ..protocol.chat import Turn
 from ..protocol.http import OPEN_SESSION, Flow, Request, Response
-from ..protocol.reply_reader import ReplyReader
 from ..protocol.session import open_session
 from ..protocol.site import Site
 from ..retries import Pause, count_tries, retry_options
 from ..settings import Settings
 from ..transport_errors import client_closed
-from .stream import ReplyStream, read_beginning
-from .transport import ResponseStream, Transport
+from .stream import Opened, ReplyStream, read_beginning
+from .transport import Transport
 
 T = TypeVar("T")
 
@@ -56,9 +54,7 @@ class Runner:
             raise refusal from None
         return ReplyStream(*self._open(turn, settings, deadline))
 
-    def _open(
-        self, turn: Turn, settings: Settings, deadline: Deadline
-    ) -> tuple[ReplyReader, ResponseStream, list[Piece]]:
+    def _open(self, turn: Turn, settings: Settings, deadline: Deadline) -> Opened:
         reader, response = self.run(lambda: settings.chat(turn), settings, deadline)
         return reader, response.stream, read_beginning(reader, response.stream)
 

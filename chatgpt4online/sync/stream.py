@@ -11,6 +11,9 @@ from ..protocol.reply_reader import ReplyReader
 from ..reply_stream import BaseReplyStream, has_begun
 from .transport import ResponseStream
 
+Opened = tuple[ReplyReader, ResponseStream, list[Piece]]
+"""A reply that has begun: its reader, the response, and the first pieces."""
+
 
 def read_beginning(reader: ReplyReader, response: ResponseStream) -> list[Piece]:
     """Read until the reply has begun, with any event but a status, and return the pieces.
