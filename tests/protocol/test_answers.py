@@ -84,6 +84,20 @@ def test_response_id_that_is_reset(reset: bool | None, response_id: str | None) 
 
 
 @pytest.mark.parametrize(
+    ("raw", "tokens"),
+    [
+        ({"input_tokens": 1, "output_tokens": 2, "total_tokens": 3}, (1, 2, 3)),
+        ({"input_tokens": 1, "output_tokens": 2}, (1, 2, 3)),
+        ({"prompt_tokens": 4, "completion_tokens": 5, "total_tokens": 10}, (4, 5, 10)),
+    ],
+)
+def test_usage(raw: dict[str, int], tokens: tuple[int, int, int]) -> None:
+    reply = read_reply({"reply": "", "usage": raw}, "", None)
+    assert reply is not None
+    assert reply.usage == Usage(*tokens, raw)
+
+
+@pytest.mark.parametrize(
     ("payload", "streamed", "text"),
     [
         ({"reply": "Hi"}, "streamed", "Hi"),
