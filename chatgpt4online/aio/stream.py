@@ -156,10 +156,11 @@ class AsyncReplyStream(BaseReplyStream, AsyncIterator[str]):
             return self
         self._opening, self._loop = True, asyncio.get_running_loop()
         try:
-            self._reader, self._response, pieces = await open()
+            reader, response, pieces = await open()
             if self._closed:
+                response.close()
                 raise self._closed_early()
-            self._pieces = iter(pieces)
+            self._reader, self._response, self._pieces = reader, response, iter(pieces)
         except BaseException as error:
             if isinstance(error, ChatError):
                 self._opening_error = error

@@ -51,7 +51,7 @@ def test_other_refusals_are_final(parameters: dict[str, Any], refusal: Response)
 def test_page_tells_why_a_long_message_was_refused(refusal: Response) -> None:
     script, error = Script(opened_site(), PAGE), refusal_of(refusal)
     for _ in range(2):
-        with pytest.raises(PromptTooLong, match="has 513 characters; .* accepts 512") as caught:
+        with pytest.raises(PromptTooLong, match=r"has 513 characters; .* accepts 512") as caught:
             script.run(second_try(script.site, new_turn(), "x" * 513, error))
         assert (caught.value.length, caught.value.limit) == (513, 512)
         assert caught.value.message == error.message
