@@ -14,8 +14,10 @@ from .jsontext import parse_json, read_count, read_field, sendable
 from .site import DEFAULT_BOT, Bot, Site
 
 LIST = "mwai-ui/v1/discussions/list"
+GET = "mwai-ui/v1/discussions/get"
 EDIT = "mwai-ui/v1/discussions/edit"
 DELETE = "mwai-ui/v1/discussions/delete"
+TRUNCATE = "mwai-ui/v1/discussions/truncate"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,16 +72,38 @@ class Paging:
         return new
 
 
-def list_discussions(site: Site, bot: Bot, offset: int, limit: int) -> Flow[DiscussionPage]:
-    """List a page of a chatbot's discussions, newest first."""
-    wanted = {"customId": bot.custom_id} if bot.custom_id else {"botId": bot.bot_id or DEFAULT_BOT}
-    body = {**wanted, "offset": offset, "limit": limit}
+def list_discussions(
+    site: Site, bot: Bot, offset: int, limit: int, search: str | None = None
+) -> Flow[DiscussionPage]:
+    """List a page of a chatbot's discussions, newest first, or of those that contain a text."""
+    body: dict[str, Any] = {**_bot_field(bot), "offset": offset, "limit": limit}
+    if search is not None:
+        body["search"] = search
     answer = yield from call(site, LIST, body, repeatable=True)
     records = read_field(answer, "chats", list, None)
     if records is None:
         raise ProtocolError("The site's answer has no list of discussions.")
     found = tuple(_read_discussion(item) for item in records if isinstance(item, dict))
     return DiscussionPage(found, read_count(answer, "total"))
+
+
+def get_discussion(site: Site, bot: Bot, chat_id: str) -> Flow[Discussion]:
+    """Return one discussion."""
+    body = {**_bot_field(bot), "chatId": chat_id}
+    answer = yield from call(site, GET, body, repeatable=True, may_be_forbidden=True)
+    record = read_field(answer, "chat", dict, None)
+    if record is None:
+        raise ProtocolError("The site's answer has no discussion.")
+    return _read_discussion(record)
+
+
+def truncate_discussion(
+    site: Site, bot: Bot, chat_id: str, messages: Sequence[Message]
+) -> Flow[None]:
+    """Replace the messages of a discussion."""
+    kept = [{"role": item.role, "content": item.content} for item in messages]
+    body = {**_bot_field(bot), "chatId": chat_id, "messages": kept}
+    yield from call(site, TRUNCATE, body, may_be_forbidden=True)
 
 
 def rename_discussion(site: Site, chat_id: str, title: str) -> Flow[None]:
@@ -90,6 +114,10 @@ def rename_discussion(site: Site, chat_id: str, title: str) -> Flow[None]:
 def delete_discussions(site: Site, chat_ids: Sequence[str]) -> Flow[None]:
     """Delete discussions."""
     yield from call(site, DELETE, {"chatIds": list(chat_ids)}, may_be_forbidden=True)
+
+
+def _bot_field(bot: Bot) -> dict[str, str]:
+    return {"customId": bot.custom_id} if bot.custom_id else {"botId": bot.bot_id or DEFAULT_BOT}
 
 
 def _read_discussion(record: dict[str, Any]) -> Discussion:

@@ -13,6 +13,7 @@ from ..protocol import public_api
 from ..protocol.discussions import Discussion
 from ..protocol.files import NO_PURPOSE
 from ..protocol.http import Flow
+from ..protocol.prompt import PromptInput, read_messages
 from ..protocol.public_api import Chatbot
 from ..settings import Settings, chat_parameters
 from ..uploads import FileInput, LocalFile, Progress
@@ -83,10 +84,13 @@ class SiteRoutes:
         ids = [file if isinstance(file, str) else file.id for file in files_or_ids]
         return self._run(lambda: file_routes.delete_files(self._site, ids))
 
-    def discussions(self, *, page_size: int = 10) -> Iterator[Discussion]:
+    def discussions(
+        self, *, search: str | None = None, page_size: int = 10
+    ) -> Iterator[Discussion]:
         """Yield the discussions that the site keeps for a signed-in user, newest first.
 
         Args:
+            search: Only discussions that contain this text (plugin 3.7 and later). Default: all.
             page_size: How many to request at a time. More are requested as you iterate.
 
         Raises:
@@ -96,10 +100,35 @@ class SiteRoutes:
         while not paging.done:
             page = self._run(
                 lambda: discussion_routes.list_discussions(
-                    self._site, bot, paging.offset, page_size
+                    self._site, bot, paging.offset, page_size, search
                 )
             )
             yield from paging.add(page)
+
+    def get_discussion(self, chat_id: str) -> Discussion:
+        """Return one discussion of a signed-in user (plugin 3.7 and later).
+
+        Raises:
+            ChatError: The call failed; `StatusError` if there is no such discussion.
+        """
+        bot = self._settings.bot
+        return self._run(lambda: discussion_routes.get_discussion(self._site, bot, chat_id))
+
+    def truncate_discussion(self, chat_id: str, messages: PromptInput) -> None:
+        """Keep only some messages of a signed-in user's discussion (plugin 3.7 and later).
+
+        The site finishes a reply even after its stream was closed. This removes it again.
+
+        Args:
+            chat_id: The id of the discussion.
+            messages: All messages that it shall have, oldest first.
+
+        Raises:
+            UsageError: A message is invalid.
+            ChatError: The call failed; `StatusError` if there is no such discussion.
+        """
+        bot, kept = self._settings.bot, read_messages(messages)
+        self._run(lambda: discussion_routes.truncate_discussion(self._site, bot, chat_id, kept))
 
     def rename_discussion(self, chat_id: str, title: str) -> None:
         """Change the title of a signed-in user's discussion.

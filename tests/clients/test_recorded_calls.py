@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 
 import pytest
 
@@ -103,3 +104,25 @@ def test_recorded_calls_of_guests_and_public_api(front: str, driver: Driver) -> 
         with pytest.raises(AuthenticationError, match="refused the token"):
             client.generate("hello")
         assert len(server.requests) == 1
+
+
+def test_recorded_discussions_of_the_newest_plugin(driver: Driver) -> None:
+    sent: list[tuple[str, str]] = []
+
+    def handle(connection: Connection, request: Received) -> None:
+        name = request.target.rpartition("/")[2]
+        case = {"me": "users-me", "start_session": "start_session"}.get(name, f"discussions-{name}")
+        case += "-search" if name == "list" else ""
+        cookie = request.headers.get("cookie", "")
+        sent.append((name, cookie))
+        connection.send(Recording(f"3.8.1-hybrid/application-password/{case}").response)
+        connection.close()
+
+    with LoopbackServer(handle) as server, driver.client(server.url, auth=ANN) as client:
+        assert len(client.get_discussion("annchat8803").messages) == 3
+        client.truncate_discussion("annchat8803", "Hello")
+        assert next(iter(client.discussions(search="Hello"))).chat_id
+    assert [name for name, _ in sent] == ["start_session", "me", "get", "truncate", "list"]
+    # The server has signed the cookie; it comes back as it was.
+    signed = r"mwai_session_id=[0-9a-f]{32}\.[0-9a-f]{64}"
+    assert all(re.fullmatch(signed, cookie) for _, cookie in sent[1:])

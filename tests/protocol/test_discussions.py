@@ -14,10 +14,12 @@ from chatgpt4online.protocol.discussions import (
     DiscussionPage,
     Paging,
     delete_discussions,
+    get_discussion,
     list_discussions,
     rename_discussion,
+    truncate_discussion,
 )
-from chatgpt4online.protocol.http import Response
+from chatgpt4online.protocol.http import Flow, Response
 from chatgpt4online.protocol.site import Bot
 
 from .flows import ROOT, Script, answer, json_of, opened_site, recorded
@@ -126,6 +128,48 @@ def test_delete_unknown_discussion() -> None:
         script.run(delete_discussions(script.site, ("c",)))
     assert (type(caught.value), caught.value.code) == (StatusError, "rest_forbidden")
     assert script.site.session is not None
+
+
+def test_get_and_truncate() -> None:
+    folder = "3.8.1-hybrid/application-password"
+    script = Script(
+        opened_site(),
+        recorded(f"{folder}/discussions-get"),
+        recorded(f"{folder}/discussions-truncate"),
+        recorded(f"{folder}/discussions-get-after-truncate"),
+    )
+    bot, kept = Bot("default"), (Message("user", "Hello"),)
+
+    def steps() -> Flow[tuple[Discussion, Discussion]]:
+        before = yield from get_discussion(script.site, bot, "annchat8803")
+        yield from truncate_discussion(script.site, bot, "annchat8803", kept)
+        return before, (yield from get_discussion(script.site, bot, "annchat8803"))
+
+    before, after = script.run(steps())
+    assert (before.chat_id, len(before.messages), after.messages) == ("annchat8803", 3, kept)
+    assert [json_of(request) for request in script.requests] == [
+        {"botId": "default", "chatId": "annchat8803"},
+        {
+            "botId": "default",
+            "chatId": "annchat8803",
+            "messages": [{"role": "user", "content": "Hello"}],
+        },
+        {"botId": "default", "chatId": "annchat8803"},
+    ]
+
+
+def test_search() -> None:
+    found = recorded("3.8.1-hybrid/application-password/discussions-list-search")
+    script = Script(opened_site(), found)
+    page = script.run(list_discussions(script.site, Bot(), 0, 10, "Hello"))
+    assert all("Hello" in str(item.messages[1].content) for item in page.discussions)
+    assert json_of(script.requests[0])["search"] == "Hello"
+
+
+def test_an_answer_without_a_discussion() -> None:
+    script = Script(opened_site(), answer(success=True))
+    with pytest.raises(ProtocolError, match="has no discussion"):
+        script.run(get_discussion(script.site, Bot(), "c"))
 
 
 def page_of(*ids: str, total: int | None = None) -> DiscussionPage:
