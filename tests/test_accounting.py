@@ -5,7 +5,10 @@ The expected results are read from the tables in `docs/faults.rst`.
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -63,14 +66,31 @@ def timeout_for(phase: str, fault: str) -> Timeout:
     return Timeout(connect=IDLE_TIMEOUT) if phase == "connect" else Timeout(idle=IDLE_TIMEOUT)
 
 
+@contextlib.contextmanager
+def watch(site: FaultySite) -> Iterator[None]:
+    """Tell the site that its head was received, if that is all before the fault."""
+
+    class Watch(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            if not site.text and "chats/submit: HTTP 200" in record.getMessage():
+                site.received.set()
+
+    logger, handler = logging.getLogger("chatgpt4online"), Watch()
+    logger.addHandler(handler)
+    logger.setLevel(logging.DEBUG)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(logging.NOTSET)
+
+
 def send_prompt(driver: Driver, url: str, timeout: Timeout, site: FaultySite) -> tuple[str, str]:
     """Send a prompt. Return the name of the error, and the text received before it."""
     pieces: list[str] = []
-    with driver.client(url, timeout=timeout, **OPTIONS) as client:
+    with watch(site), driver.client(url, timeout=timeout, **OPTIONS) as client:
         try:
             with client.stream("Hi") as stream:
-                if not site.text:
-                    site.received.set()
                 for piece in stream:
                     pieces.append(piece)
                     if "".join(pieces) == site.text:

@@ -175,7 +175,7 @@ def _wordpress_error(response: Response, code: str | None, message: str) -> Stat
         )  # fmt: skip
     retry_after = read_retry_after(response.headers)
     said = f": {message}" if message else "."
-    kind = RateLimited if status == 429 else StatusError
+    kind = {429: RateLimited, 503: Blocked}.get(status, StatusError)  # 503: maintenance
     return kind(
         f"WordPress answered with HTTP status {status}, {code}{said}",
         status=status, code=code, message=message, retry_after=retry_after,

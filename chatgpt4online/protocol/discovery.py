@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..errors import ProtocolError
+from ..errors import ProtocolError, StatusError
 from .address import route
 from .answers import read_failure
-from .call import current_session
 from .http import ACCEPT_JSON, Flow, Request, Response
 from .jsontext import find_object, read_field
 from .page import PageBot
-from .session import read_site_page
+from .session import open_session, read_site_page
 from .site import Era, Site
 
 NAMESPACE = "mwai-ui/v1"
@@ -23,22 +22,31 @@ class SiteInfo:
 
     Attributes:
         root: Its REST root.
-        era: How it lets guests in.
+        era: How it lets guests in; None if its REST API is closed and only its page was read.
         has_plugin: Whether AI Engine's chatbots are available.
         bots: The chatbots on the page, in their order.
     """
 
     root: str
-    era: Era
+    era: Era | None
     has_plugin: bool
     bots: tuple[PageBot, ...]
 
 
 def discover(site: Site) -> Flow[SiteInfo]:
     """Find out about a site and the chatbots on its page."""
-    yield from current_session(site)
+    closed: StatusError | None = None
+    if site.session is None:
+        try:
+            yield from open_session(site)
+        except StatusError as error:  # the page may tell what the REST API does not
+            closed = error
     page = site.page or (yield from read_site_page(site))
-    root, era = site.root, site.era
+    root, era = site.root or page.root, site.era
+    if closed is not None:
+        if root is None or not page.bots:
+            raise closed
+        return SiteInfo(root, era, True, page.bots)
     assert root is not None and era is not None
     has_plugin = era is not Era.NO_NONCE or bool(page.bots) or (yield from _has_plugin(site, root))
     return SiteInfo(root, era, has_plugin, page.bots)

@@ -16,7 +16,7 @@ from ..errors import (
 from .address import follow_redirect, move_to_origin, origin, route
 from .answers import is_wall, read_failure, route_not_found
 from .http import ACCEPT_JSON, Flow, Request, Response
-from .jsontext import find_object
+from .jsontext import find_object, read_field
 from .page import Page, read_page
 from .site import Era, Session, Site, User, read_nonce, read_session_id
 
@@ -54,13 +54,14 @@ def _verify_user(site: Site, root: str) -> Flow[User]:
     answer = find_object(response.text)
     if response.ok and answer is not None and "id" in answer:
         return User.VERIFIED
-    code = (answer or {}).get("code")
+    code = read_field(answer or {}, "code", str, None)
     if response.status == 401 or code in _WRONG_CREDENTIALS:
+        said = f"HTTP {response.status}, {code}" if code else f"HTTP {response.status}"
         raise AuthenticationError(
-            f"The site does not accept the user name and application password (HTTP "
-            f"{response.status}, {code}). Check both. If they are right, the server may remove the "
-            "Authorization header before WordPress sees it.",
-            status=response.status, code=str(code),
+            f"The site does not accept the user name and application password ({said}). Check "
+            "both. If they are right, the server may remove the Authorization header before "
+            "WordPress sees it.",
+            status=response.status, code=code,
         )  # fmt: skip
     if response.status >= 500:
         raise _opening_error(site, response)

@@ -229,7 +229,7 @@ def test_retry_after_from_before_the_plugin_makes_an_error_retryable(status: int
     assert "Retry after 7 seconds." in str(error)
     assert isinstance(error, RateLimited) == (status == 429)
     by_wordpress = fail(status, {"code": "too_many"}, retry_after="7")
-    kind = RateLimited if status == 429 else StatusError
+    kind = RateLimited if status == 429 else Blocked
     assert (by_wordpress.retryable, type(by_wordpress)) == (True, kind)
     by_plugin = fail(status, {"success": False}, retry_after="7")
     assert not by_plugin.retryable

@@ -96,3 +96,19 @@ def test_root_that_is_not_json() -> None:
 def test_root_that_fails() -> None:
     with pytest.raises(StatusError, match="HTTP status 500"):
         discovered(NO_ROUTE, HTML_PAGE, Response(500))
+
+
+CLOSED = Response(401, {}, b'{"code":"rest_login_required","message":"no","data":{"status":401}}')
+
+
+def test_closed_rest_api_and_a_readable_page() -> None:
+    script = Script(new_site(), CLOSED, PLAIN_PAGE)
+    info = script.run(discover(script.site))
+    assert (info.era, info.has_plugin, info.root) == (None, True, "http://a.b/wp-json/")
+    assert [bot.bot_id for bot in info.bots] == ["default"]
+
+
+def test_closed_rest_api_and_a_page_without_chatbots() -> None:
+    script = Script(new_site(), CLOSED, HTML_PAGE)
+    with pytest.raises(StatusError, match="rest_login_required"):
+        script.run(discover(script.site))

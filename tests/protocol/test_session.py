@@ -357,3 +357,9 @@ WALL = Response(202, {"sg-captcha": "challenge"}, HTML)
 def test_a_bot_wall_that_answers_with_a_success(address: str) -> None:
     with pytest.raises(Blocked, match="bot wall"):
         open_site(address, WALL)
+
+
+def test_wrong_credentials_without_a_code() -> None:
+    with pytest.raises(AuthenticationError, match=r"\(HTTP 401\)") as caught:
+        sign_in(OPENED, Response(401, {}, b"<html>"))
+    assert caught.value.code is None
