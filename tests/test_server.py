@@ -154,3 +154,14 @@ def test_site_in_the_running_event_loop() -> None:
 
     before = threading.active_count()
     asyncio.run(run())
+
+
+@pytest.mark.parametrize("era", Era)
+def test_a_chatbot_that_the_site_does_not_have(era: Era, driver: Driver) -> None:
+    """Versions from 3.0.3 on answer for any id by the default chatbot."""
+    with LocalSite(era=era) as site, driver.client(site.url, "no-such-bot") as client:
+        if era is Era.START_SESSION:
+            assert client.generate("Hi").text.startswith("You said: Hi")
+        else:
+            with pytest.raises(QueryRejected):
+                client.generate("Hi")

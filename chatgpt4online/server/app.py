@@ -176,7 +176,7 @@ class SiteApp:
             if body["shortcutId"] != _SHORTCUT_ID:
                 return failure(400, "Invalid or expired shortcut.")
             prompt = body["newMessage"] = _SHORTCUT_LABEL
-        if not (body.get("botId") or body.get("customId")) or not (prompt or _file_ids(body)):
+        if not self._knows_bot(body) or not (prompt or _file_ids(body)):
             return failure(403, REJECTED)
         if len(str(prompt)) > self._max_length:
             return web.Response(text=event("error", REJECTED), content_type="application/json")
@@ -188,6 +188,12 @@ class SiteApp:
         if self._approval is not None and self._approval not in body.get("wpToolsAllowed", ()):
             return approval_request(self._approval, stream=bool(body.get("stream")))
         return await self._reply(request, body)
+
+    def _knows_bot(self, body: dict[str, Any]) -> bool:
+        """Return whether there is such a chatbot. New plugins answer for any id by the default."""
+        if self._era is Era.START_SESSION:
+            return bool(body.get("botId") or body.get("customId"))
+        return body.get("botId") == DEFAULT_BOT
 
     async def _reply(self, request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
         conversation = self._conversation(body, str(body["newMessage"]))
