@@ -16,6 +16,7 @@ from chatgpt4online.protocol.files import (
     upload,
 )
 from chatgpt4online.protocol.http import Form, Response
+from chatgpt4online.protocol.site import User
 
 from .flows import BAD_NONCE, OPENED, ROOT, Script, Source, answer, json_of, opened_site, recorded
 
@@ -152,7 +153,11 @@ def test_recorded_lists_of_files() -> None:
     assert stored.id == "9476802dbd37c59e7b2786442c788aae"
     assert stored.url.endswith(f"{stored.id}.png")
     script = script_for(recorded("3.6.2/chunked/files-list"))
-    with pytest.raises(StatusError, match="critical error"):
+    with pytest.raises(StatusError, match=r"critical error.* pass auth\.$"):
+        script.run(list_files(script.site, 5, 1, None))
+    script = script_for(recorded("3.6.2/chunked/files-list"))
+    script.site.user = User.VERIFIED
+    with pytest.raises(StatusError, match=r"critical error[^:]*$"):
         script.run(list_files(script.site, 5, 1, None))
 
 
