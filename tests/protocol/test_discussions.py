@@ -22,7 +22,7 @@ from chatgpt4online.protocol.discussions import (
 from chatgpt4online.protocol.http import Flow, Response
 from chatgpt4online.protocol.site import Bot
 
-from .flows import ROOT, Script, answer, json_of, opened_site, recorded
+from .flows import BAD_NONCE, OPENED, ROOT, Script, answer, json_of, opened_site, recorded
 
 SIGNED_IN = [
     "3.6.2/application-password/discussions-",
@@ -128,6 +128,12 @@ def test_delete_unknown_discussion() -> None:
         script.run(delete_discussions(script.site, ("c",)))
     assert (type(caught.value), caught.value.code) == (StatusError, "rest_forbidden")
     assert script.site.session is not None
+
+
+def test_delete_with_a_refused_nonce() -> None:
+    script = Script(opened_site(), BAD_NONCE, OPENED, answer(success=True))
+    script.run(delete_discussions(script.site, ("c",)))
+    assert len(script.requests) == 3
 
 
 def test_get_and_truncate() -> None:
