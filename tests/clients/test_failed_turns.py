@@ -65,8 +65,9 @@ def test_usage_limit_in_json(code: dict[str, str], driver: Driver) -> None:
     assert len(server.prompts) == 1
 
 
-def test_tokens_of_an_image_bot(driver: Driver) -> None:
-    usage = {"input_tokens": 5, "output_tokens": 7, "total_tokens": 12}
+@pytest.mark.parametrize("total", [{}, {"total_tokens": 12}])
+def test_tokens_of_an_image_bot(total: dict[str, int], driver: Driver) -> None:
+    usage = {"input_tokens": 5, "output_tokens": 7, **total}
     with (
         LoopbackServer(ai_site(reply_with(end(usage=usage)))) as server,
         driver.client(server.url) as client,

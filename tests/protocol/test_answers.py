@@ -115,20 +115,6 @@ def test_text_of_a_reply(payload: dict[str, Any], streamed: str, text: str | Non
     assert (reply and reply.text) == text
 
 
-@pytest.mark.parametrize(
-    ("raw", "counts"),
-    [
-        ({"input_tokens": 5, "output_tokens": 7, "total_tokens": 12}, (5, 7, 12)),
-        ({"input_tokens": 5, "output_tokens": 7}, (5, 7, 12)),
-        ({"prompt_tokens": 1, "completion_tokens": 2}, (1, 2, 3)),
-    ],
-)
-def test_names_of_token_counts(raw: dict[str, Any], counts: tuple[int, int, int]) -> None:
-    reply = read_reply({"reply": "", "usage": raw}, "", None)
-    assert reply is not None
-    assert reply.usage == Usage(*counts, raw)
-
-
 def test_malformed_usage() -> None:
     reply = read_reply({"reply": "", "usage": {"total_tokens": "many"}, "responseId": 5}, "", None)
     assert reply is not None
