@@ -29,7 +29,7 @@ def generate(prompt: PromptInput, site: str | None = None, **options: Any) -> Re
 
 
 def stream(prompt: PromptInput, site: str | None = None, **options: Any) -> ReplyStream:
-    """Send one prompt and return its reply as a stream, once the site has accepted it.
+    """Send one prompt and return its reply as a stream, once the reply has begun.
 
     Args:
         prompt: A string, or messages, oldest first and the user's last.

@@ -239,8 +239,9 @@ class AsyncClient(AsyncSiteRoutes):
         """Return a conversation, which keeps its history.
 
         Args:
-            chat_id: The id of a conversation to continue. Default: a new one.
-            messages: Its messages so far, oldest first. Default: none.
+            chat_id: The id of a conversation to continue, which the site may keep. Default: a new
+                one.
+            messages: Its messages so far, oldest first, as the site has them. Default: none.
 
         Raises:
             UsageError: A message is invalid.

@@ -152,7 +152,7 @@ class Client(SiteRoutes):
         stream: bool = True,
         params: Mapping[str, Any] | None = None,
     ) -> ReplyStream:
-        """Send a prompt and return its reply as a stream, once the site has accepted it.
+        """Send a prompt and return its reply as a stream, once the reply has begun.
 
         Through the public API (`token`) the reply comes as one piece.
 
@@ -233,8 +233,9 @@ class Client(SiteRoutes):
         """Return a conversation, which keeps its history.
 
         Args:
-            chat_id: The id of a conversation to continue. Default: a new one.
-            messages: Its messages so far, oldest first. Default: none.
+            chat_id: The id of a conversation to continue, which the site may keep. Default: a new
+                one.
+            messages: Its messages so far, oldest first, as the site has them. Default: none.
 
         Raises:
             UsageError: A message is invalid.

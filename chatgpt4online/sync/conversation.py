@@ -71,7 +71,7 @@ class Conversation(BaseConversation):
         stream: bool = True,
         params: Mapping[str, Any] | None = None,
     ) -> ReplyStream:
-        """Say something and return the reply as a stream, once the site has accepted it.
+        """Say something and return the reply as a stream, once it has begun.
 
         Args:
             prompt: The new message.

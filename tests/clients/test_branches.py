@@ -11,8 +11,6 @@ from chatgpt4online import Message
 from chatgpt4online.server import LocalSite
 
 from ..drivers import Driver
-from ..loopback import CHUNKED, Connection, LoopbackServer, Received, ai_site, chunk, end
-from ..recordings import Recording
 
 
 class Watcher:
@@ -79,25 +77,3 @@ def test_a_conversation_without_a_branch_keeps_its_id(driver: Driver) -> None:
             chat.generate(text)
         assert len({submission["chatId"] for submission in site.app.submissions}) == 1
         assert bot.seen[-1] == ["one", "reply 1", "two", "reply 2", "three"]
-
-
-def test_a_forgotten_response_id_does_not_end_a_conversation(driver: Driver) -> None:
-    forgotten = Recording("3.6.2/close-delimited/stream-expired-response-id")
-
-    def submit(connection: Connection, request: Received) -> None:
-        if "previousResponseId" in request.json:
-            connection.send(forgotten.response)
-            connection.close()
-        else:
-            number = len(server.prompts)
-            connection.send(CHUNKED + chunk(end(f"reply {number}", responseId=f"r{number}")))
-            connection.send(chunk(b""))
-
-    with LoopbackServer(ai_site(submit)) as server, driver.client(server.url) as client:
-        chat = client.conversation()
-        chat.generate("one")
-        assert chat.generate("two").text == "reply 3"
-        first, second, third = (prompt.json for prompt in server.prompts)
-        assert second.pop("previousResponseId") == "r1"
-        assert second == third
-        assert first["chatId"] == third["chatId"]
