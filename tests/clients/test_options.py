@@ -202,7 +202,7 @@ def test_the_most_connections_of_a_client(driver: Driver) -> None:
             most = max(most, open_now)
             changed.notify_all()
             last = len(server.prompts) == 5
-            assert changed.wait_for(lambda: open_now > 1 or last, 20)
+            assert changed.wait_for(lambda: most > 1 or last, 20)
         HELLO(connection, request)
         with changed:
             open_now -= 1
