@@ -219,8 +219,8 @@ def _foreign_error(response: Response, head: str) -> StatusError:
 
 def is_wall(response: Response, head: str) -> bool:
     """Return whether a bot wall has answered with a success. `head` is the start of its body."""
-    by_headers = any(name.startswith("cf-") for name in response.headers)
-    by_headers = by_headers or "sg-captcha" in response.headers
+    # Not CF-RAY, which Cloudflare sends with every response of a site.
+    by_headers = not response.headers.keys().isdisjoint(("cf-mitigated", "sg-captcha"))
     return response.ok and is_web_page(head) and (by_headers or _WALL.search(head) is not None)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..errors import ProtocolError, StatusError
+from ..errors import AuthenticationError, Blocked, ProtocolError, StatusError
 from .address import route
 from .answers import read_failure
 from .http import ACCEPT_JSON, Flow, Request, Response
@@ -39,6 +39,8 @@ def discover(site: Site) -> Flow[SiteInfo]:
     if site.session is None:
         try:
             yield from open_session(site)
+        except (AuthenticationError, Blocked):
+            raise
         except StatusError as error:  # the page may tell what the REST API does not
             closed = error
     page = site.page or (yield from read_site_page(site))

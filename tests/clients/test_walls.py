@@ -46,9 +46,25 @@ def test_a_bot_wall(status: int, page: str, header: str, where: str, driver: Dri
 
 
 def test_a_page_that_is_no_wall(driver: Driver) -> None:
+    """Cloudflare sends CF-RAY with every response of a site."""
+
     def handle(connection: Connection, request: Received) -> None:
-        connection.send(response(PLAIN, 200))
+        connection.send(response(PLAIN, 200, "CF-RAY: 1"))
 
     with LoopbackServer(handle) as server, driver.client(server.url, retry=NO_RETRY) as client:
         with pytest.raises(RouteNotFound):
             client.generate("Hi")
+
+
+def test_a_site_behind_cloudflare_whose_page_names_another_root(driver: Driver) -> None:
+    def handle(connection: Connection, request: Received) -> None:
+        if request.method == "GET":
+            link = 'Link: </api/>; rel="https://api.w.org/"\r\nCF-RAY: 1'
+            connection.send(response(PLAIN, 200, link))
+        elif request.target.startswith("/wp-json/"):
+            connection.send(response(PLAIN, 200, "CF-RAY: 1"))
+        else:
+            HELLO_SITE(connection, request)
+
+    with LoopbackServer(handle) as server, driver.client(server.url, retry=NO_RETRY) as client:
+        assert client.generate("Hi").text == "Hello"

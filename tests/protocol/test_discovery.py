@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from chatgpt4online.errors import ProtocolError, StatusError
+from chatgpt4online.errors import AuthenticationError, Blocked, ProtocolError, StatusError
 from chatgpt4online.protocol.discovery import SiteInfo, discover
 from chatgpt4online.protocol.http import Response
-from chatgpt4online.protocol.site import Era
+from chatgpt4online.protocol.site import Era, User
 
 from .flows import (
     HTML_PAGE,
@@ -112,3 +112,12 @@ def test_closed_rest_api_and_a_page_without_chatbots() -> None:
     script = Script(new_site(), CLOSED, HTML_PAGE)
     with pytest.raises(StatusError, match="rest_login_required"):
         script.run(discover(script.site))
+
+
+@pytest.mark.parametrize(("status", "kind"), [(401, AuthenticationError), (503, Blocked)])
+def test_what_a_readable_page_does_not_excuse(status: int, kind: type[StatusError]) -> None:
+    site = new_site()
+    site.user = User.UNVERIFIED
+    refusal = Response(status, {}, b'{"code":"x","message":"no"}')
+    with pytest.raises(kind):
+        Script(site, OPENED, refusal).run(discover(site))

@@ -130,6 +130,12 @@ def test_delete_unknown_discussion() -> None:
     assert script.site.session is not None
 
 
+def test_rename_unknown_discussion() -> None:
+    script = Script(opened_site(), recorded("3.6.2/close-delimited/discussions-delete-unknown"))
+    with pytest.raises(StatusError, match="does not let this user do that"):
+        script.run(rename_discussion(script.site, "c", "t"))
+
+
 def test_delete_with_a_refused_nonce() -> None:
     script = Script(opened_site(), BAD_NONCE, OPENED, answer(success=True))
     script.run(delete_discussions(script.site, ("c",)))
