@@ -34,7 +34,7 @@ class Timeout:
                 isinstance(seconds, int | float) and 0 < seconds <= _LONGEST_WAIT
             ):
                 raise UsageError(
-                    f"Timeout.{name} must be a positive number of seconds, or None for no limit."
+                    f"Timeout.{name} must be a positive number of seconds; None means no limit."
                 )
 
 

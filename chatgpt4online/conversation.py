@@ -13,7 +13,7 @@ from typing import Any, Self
 
 from .errors import ChatError, LimitReached, QueryRejected, UsageError
 from .models import Message, Reply, Shortcut
-from .protocol.chat import Turn
+from .protocol.chat import RESPONSE_ID, Turn
 from .protocol.jsontext import sendable
 from .protocol.prompt import Prompt, PromptInput, read_messages, read_prompt
 from .reply_stream import BaseReplyStream
@@ -198,10 +198,12 @@ class BaseConversation:
         self._check_idle()
         kept = kept or self._kept
         continued = kept is Kept.HISTORY
+        if continued and self._response_id is not None:
+            options = {RESPONSE_ID: self._response_id, **options}
         turn = self._settings.turn_for(
             Prompt(new_message, tuple(entry.message for entry in before)),
             files,
-            {"previousResponseId": self._response_id if continued else None, **options},
+            options,
             new_id() if kept is Kept.OTHER else self._chat_id,
             greet=True,
             continued=continued,

@@ -94,7 +94,7 @@ class Network:
     def __post_init__(self) -> None:
         count = self.max_connections
         if count is not None and (type(count) is not int or count < 1):
-            raise UsageError("max_connections must be a number from 1, or None for no limit.")
+            raise UsageError("max_connections must be an integer, at least 1; None means no limit.")
         if self.proxy is not None and not isinstance(self.proxy, str):
             raise UsageError("proxy must be a URL string.")
         if self.proxy:

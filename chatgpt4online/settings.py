@@ -89,7 +89,7 @@ class Settings:
             bot=self.bot,
             chat_id=chat_id or new_id(),
             timestamp=int(time.time() * 1000),
-            parameters={name: value for name, value in parameters.items() if value is not None},
+            parameters=parameters,
             attachments=attach(files),
             greet=greet,
             continued=continued,
@@ -120,11 +120,10 @@ def chat_parameters(
     params: Mapping[str, Any] | None,
 ) -> dict[str, Any]:
     """Return the arguments of a call by the plugin's own names, or raise a `UsageError`."""
-    named = {
-        "model": model, "temperature": temperature, "maxTokens": max_tokens,
-        "instructions": instructions, "stream": None if stream else False,
-    }  # fmt: skip
-    return read_parameters(named, params or {})
+    return read_parameters(
+        params, model=model, temperature=temperature, maxTokens=max_tokens,
+        instructions=instructions, stream=None if stream else False,
+    )  # fmt: skip
 
 
 def shortcut_prompt(shortcut: Shortcut) -> tuple[str, dict[str, Any]]:

@@ -207,7 +207,7 @@ class AsyncClient(AsyncSiteRoutes):
         Raises:
             ChatError: The call failed; `QueryRejected` if the shortcut has expired.
         """
-        turn = self._settings.shortcut_turn(shortcut, read_parameters({}, params or {}))
+        turn = self._settings.shortcut_turn(shortcut, read_parameters(params))
         return await self._runner.stream(turn, self._settings.with_options(timeout)).read()
 
     def with_options(

@@ -142,7 +142,7 @@ class AsyncConversation(BaseConversation):
             QueryRejected: The shortcut has expired.
             ChatError: The site did not answer.
         """
-        turn = self._shortcut(shortcut, read_parameters({}, params or {}))
+        turn = self._shortcut(shortcut, read_parameters(params))
         return await self._send(turn, timeout).read()
 
     def _send(self, item: NextTurn, timeout: Timeout | float | None) -> AsyncReplyStream:

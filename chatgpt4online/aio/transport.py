@@ -84,7 +84,6 @@ class Transport:
 
         A `TransportError` is retryable if nothing was sent, or if the request is repeatable.
         """
-        self.check_usable()
         upload = Upload(request.body) if isinstance(request.body, Form) else None
         try:
             return await self._exchange(request, deadline, upload)

@@ -31,7 +31,7 @@ SUBMIT = "mwai-ui/v1/chats/submit"
 _USUAL_INPUT_LIMIT = 512
 """Longest message in characters, unless the site's owner changes it."""
 _FORGOTTEN = "previous_response_not_found"
-_RESPONSE_ID = "previousResponseId"
+RESPONSE_ID = "previousResponseId"
 _SEND_JSON_FOR_EVENTS = {**SEND_JSON, "Accept": "text/event-stream"}
 _OLD_ERAS = (Era.NO_NONCE, Era.PAGE_NONCE)
 _WHO = {"assistant": "AI: ", "user": "User: ", "system": "System: "}
@@ -64,12 +64,13 @@ class Turn:
     continued: bool = False
 
 
-def read_parameters(named: Mapping[str, Any], others: Mapping[str, Any]) -> dict[str, Any]:
+def read_parameters(params: Mapping[str, Any] | None, **named: Any) -> dict[str, Any]:
     """Return the parameters of a chatbot, by the plugin's own names, without those that are None.
 
-    Raises a UsageError if one of the `others` is set by another argument, or if one cannot be sent
+    Raises a UsageError if one of the `params` is set by another argument, or if one cannot be sent
     as JSON.
     """
+    others = params or {}
     if not isinstance(others, Mapping):
         raise UsageError('params must be a mapping, such as {"envId": "abc"}.')
     own = sorted(_OWN_FIELDS.intersection(others))
@@ -153,7 +154,7 @@ def second_try(site: Site, turn: Turn, message: str, error: ReplyError) -> Flow[
     page is read to find out.
     """
     parameters = dict(turn.parameters)
-    if parameters.pop(_RESPONSE_ID, None) is not None and _FORGOTTEN in error.message:
+    if parameters.pop(RESPONSE_ID, None) is not None and _FORGOTTEN in error.message:
         return replace(turn, parameters=parameters)
     if len(message) <= _USUAL_INPUT_LIMIT or isinstance(error, LimitReached):
         raise error

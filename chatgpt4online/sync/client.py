@@ -203,7 +203,7 @@ class Client(SiteRoutes):
         Raises:
             ChatError: The call failed; `QueryRejected` if the shortcut has expired.
         """
-        turn = self._settings.shortcut_turn(shortcut, read_parameters({}, params or {}))
+        turn = self._settings.shortcut_turn(shortcut, read_parameters(params))
         return self._runner.stream(turn, self._settings.with_options(timeout)).read()
 
     def with_options(

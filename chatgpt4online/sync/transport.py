@@ -73,7 +73,6 @@ class Transport:
 
         A `TransportError` is retryable if nothing was sent, or if the request is repeatable.
         """
-        self.check_usable()
         free = self._slots.take(deadline)
         try:
             self.check_usable()  # the client may have been closed while it waited

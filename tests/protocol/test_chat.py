@@ -134,7 +134,7 @@ def test_bot(
 
 def test_parameters() -> None:
     parameters = read_parameters(
-        {"model": "m", "maxTokens": 5, "temperature": None, "stream": False}, {"anything": [1]}
+        {"anything": [1]}, model="m", maxTokens=5, temperature=None, stream=False
     )
     assert parameters == {"model": "m", "maxTokens": 5, "anything": [1], "stream": False}
     body = body_of(new_turn(parameters=parameters))
@@ -144,17 +144,17 @@ def test_parameters() -> None:
 @pytest.mark.parametrize("name", ["newMessage", "chatId", "stream"])
 def test_parameter_that_is_set_by_another_argument(name: str) -> None:
     with pytest.raises(UsageError, match=f"params must not contain {name}"):
-        read_parameters({}, {name: "x"})
+        read_parameters({name: "x"})
 
 
 def test_parameters_that_are_no_mapping() -> None:
     with pytest.raises(UsageError, match="params must be a mapping"):
-        read_parameters({}, ["x"])  # type: ignore[arg-type]
+        read_parameters(["x"])  # type: ignore[arg-type]
 
 
 def test_parameter_that_is_not_json() -> None:
     with pytest.raises(UsageError, match="The parameter x cannot be sent as JSON"):
-        read_parameters({}, {"x": object()})
+        read_parameters({"x": object()})
 
 
 @pytest.mark.parametrize(
