@@ -18,6 +18,7 @@ import pytest
 import chatgpt4online
 from chatgpt4online import Message
 from chatgpt4online.cli import main
+from chatgpt4online.cli.app import COMMANDS
 from chatgpt4online.server import LocalSite
 
 from .commands import COMMAND, Terminal
@@ -138,23 +139,39 @@ def test_usage_errors(arguments: list[str], capsys: pytest.CaptureFixture[str]) 
     assert "chatgpt4online: " in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("arguments", [[], ["tell"], ["ask", "--demo", "--site", "x"], ["--bad"]])
-def test_invalid_arguments(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as caught:
-        main(arguments)
-    assert caught.value.code == 2
-    assert "usage: chatgpt4online" in capsys.readouterr().err
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["aks"], "Did you mean 'ask'?"),
+        (["ask", "--demo", "--site", "x", "Hi"], "not both"),
+        (["ask", "--jsn", "Hi"], "--json"),
+        (["ask", "--no-str", "Hi"], "No such option"),
+        (["ask", "--demo", "--json", "--events", "Hi"], "not both"),
+        (["--bad"], "No such option"),
+    ],
+)
+def test_invalid_arguments(
+    arguments: list[str], complaint: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments) == 2
+    assert complaint in capsys.readouterr().err
+
+
+def test_without_arguments_it_shows_its_help(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", Terminal())
+    assert main([]) == 2
+    assert "Commands:\n  ask" in capsys.readouterr().err
 
 
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as caught:
-        main(["--version"])
-    assert caught.value.code == 0
+    assert main(["--version"]) == 0
     assert capsys.readouterr().out == f"chatgpt4online {chatgpt4online.__version__}\n"
 
 
 def test_ctrl_c(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupt(*arguments: Any) -> Any:
+    def interrupt(*arguments: Any, **options: Any) -> Any:
         raise KeyboardInterrupt
 
     monkeypatch.setattr("chatgpt4online.sync.client.Client.stream", interrupt)
@@ -272,11 +289,12 @@ def test_broken_pipe() -> None:
         assert process.stderr.read() == b""
 
 
-def test_the_help_is_the_one_in_the_docs(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("arguments", [[], *([name] for name in COMMANDS)])
+def test_the_help_is_the_one_in_the_docs(
+    arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setenv("COLUMNS", "80")
-    result = subprocess.run(
-        [*COMMAND, "ask", "--help"], capture_output=True, text=True, check=True, timeout=60
-    )
-    usage = (Path(__file__).parent.parent / "docs" / "usage.rst").read_text(encoding="utf-8")
-    lines = [f"    {line}".rstrip() for line in result.stdout.splitlines()]
-    assert "\n".join(lines) in usage
+    assert main([*arguments, "--help"]) == 0
+    docs = (Path(__file__).parent.parent / "docs" / "command.rst").read_text(encoding="utf-8")
+    lines = [f"    {line}".rstrip() for line in capsys.readouterr().out.splitlines()]
+    assert "\n".join(lines) in docs

@@ -1,0 +1,117 @@
+"""The commands, each imported when it is used, and how they end."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+
+import click
+from click.shell_completion import shell_complete
+
+from .. import __version__
+from ..errors import ChatError, UsageError
+from .output import OutputError, replace_unprintable, silence_stdout, warn
+
+COMPLETION_VARIABLE = "_CHATGPT4ONLINE_COMPLETE"
+"""Shells set it to ask for completions; click gives it its meaning."""
+
+_NAME = "chatgpt4online"
+DONE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
+
+COMMANDS = {
+    "ask": ("ask", "Ask one question and print the reply as it arrives."),
+}
+"""The module of each command, and what it does in one line."""
+
+
+class Commands(click.Group):
+    """The commands. A question without a command is for ``ask``."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names of the commands."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import a command; return None if there is no such command."""
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f".{COMMANDS[cmd_name][0]}", __package__)
+        command: click.Command = module.command
+        return command
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Put ``ask`` before a question, and before piped input."""
+        known = {name for item in self.get_params(ctx) for name in item.opts}
+        piped = not args and sys.stdin is not None and not sys.stdin.isatty()
+        if piped or (args and args[0] not in known and self._is_question(args)):
+            args = ["ask", *args]
+        return super().parse_args(ctx, args)
+
+    def _is_question(self, args: list[str]) -> bool:
+        first = args[0]
+        if first in COMMANDS:
+            return False
+        # A single word that looks like a command is a mistake more often than a question.
+        close = difflib.get_close_matches(first, COMMANDS, cutoff=0.6)
+        if close and not (first.startswith("-") or " " in first):
+            raise UsageError(
+                f"There is no command {first!r}. Did you mean {close[0]!r}? "
+                f"To ask it: chatgpt4online ask {first!r}"
+            )
+        return True
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+@click.group(
+    cls=Commands,
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(__version__, prog_name=_NAME, message="%(prog)s %(version)s")
+def commands() -> None:
+    """Talk to an AI Engine chatbot (WordPress).
+
+    chatgpt4online "a question" is short for chatgpt4online ask "a question".
+
+    Exit codes: 0 done, 1 error, 2 usage, 130 interrupted.
+    """
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run a command and return its exit code."""
+    replace_unprintable()
+    if wanted := os.environ.get(COMPLETION_VARIABLE):
+        return shell_complete(commands, {}, _NAME, COMPLETION_VARIABLE, wanted)
+    try:
+        with commands.make_context(_NAME, list(arguments)) as context:
+            code = commands.invoke(context)
+        return code if isinstance(code, int) else DONE
+    except click.exceptions.Exit as done:  # of --help and --version
+        return done.exit_code
+    except click.UsageError as error:
+        error.show()
+        return USAGE
+    except click.ClickException as error:
+        warn(error.format_message())
+        return FAILED
+    except UsageError as error:
+        warn(str(error))
+        return USAGE
+    except ChatError as error:
+        warn(str(error))
+        return FAILED
+    except (KeyboardInterrupt, click.Abort):
+        warn("Interrupted.")
+        return INTERRUPTED
+    except OutputError as error:
+        silence_stdout()
+        if not isinstance(error.__cause__, BrokenPipeError):
+            warn(str(error))
+        return FAILED

@@ -1,0 +1,141 @@
+"""``ask``: one question, and its reply as it arrives."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import click
+
+from ..models import ActivityEvent, EndEvent, Event, Reply, TextEvent
+from .attachments import opened_files
+from .output import is_terminal, say, warn, write, write_line
+from .parameters import chat_options
+from .prompts import read_prompt
+from .saving import Talk, saving_options, start_talk
+from .target import Target, target_options
+
+
+@click.command("ask")
+@click.argument("words", nargs=-1, metavar="[QUESTION]...")
+@target_options
+@chat_options
+@saving_options
+@click.option("--no-stream", is_flag=True, help="Print the reply once it is complete.")
+@click.option("--plain", is_flag=True, help="Do not render Markdown, which is done on a terminal.")
+@click.option("--json", "as_json", is_flag=True, help="Print the complete reply as JSON.")
+@click.option("--events", "as_events", is_flag=True, help="Print a line of JSON for each event.")
+@click.option("-v", "--verbose", is_flag=True, help="Show what the chatbot does, on stderr.")
+def command(
+    target: Target,
+    words: Sequence[str],
+    files: Sequence[str],
+    options: dict[str, Any],
+    save: bool,
+    go_on: bool,
+    cid: str | None,
+    no_stream: bool,
+    plain: bool,
+    as_json: bool,
+    as_events: bool,
+    verbose: bool,
+) -> None:
+    """Ask one question and print the reply as it arrives.
+
+    What is piped in follows the question. Without a question, or with -, all of it is read from
+    stdin.
+
+    Exit codes: 0 done, 1 error, 2 usage, 130 interrupted.
+    """
+    if as_json and as_events:
+        raise click.UsageError("Pass --json or --events, not both.")
+    prompt = read_prompt(words)
+    with target.client() as client, opened_files(files) as opened:
+        talk = start_talk(client, target, save=save, go_on=go_on, cid=cid)
+        options |= {"files": opened, "stream": not no_stream}
+        if as_json or (no_stream and not as_events):
+            reply = talk.source.generate(prompt, **options)
+            shown = reply.text
+            write_line(as_json_text(reply) if as_json else shown)
+        elif as_events:
+            shown, reply = _print_events(talk, prompt, options)
+        else:
+            shown, reply = _print_stream(talk, prompt, options, plain=plain, verbose=verbose)
+        talk.save()
+    if shown != reply.text and not as_events:
+        warn("The site changed the reply at its end. Use --no-stream to print the final text.")
+    if reply.images and not (as_json or as_events):
+        warn(f"The reply has {len(reply.images)} images. Use --json to print them.")
+
+
+def as_json_text(reply: Reply) -> str:
+    """Return a reply as a JSON object."""
+    return json.dumps(_as_dict(reply), ensure_ascii=False, indent=2)
+
+
+def _as_dict(reply: Reply) -> dict[str, Any]:
+    shown = dataclasses.asdict(dataclasses.replace(reply, raw={}))
+    del shown["raw"]
+    return shown
+
+
+def _print_events(talk: Talk, prompt: str, options: dict[str, Any]) -> tuple[str, Reply]:
+    with talk.source.stream(prompt, **options) as stream:
+        for event in stream.events():
+            write_line(json.dumps(_event_as_dict(event), ensure_ascii=False))
+    return stream.reply.text, stream.reply
+
+
+def _event_as_dict(event: Event) -> dict[str, Any]:
+    if isinstance(event, TextEvent):
+        return {"type": "text", "text": event.text}
+    if isinstance(event, EndEvent):
+        return {"type": "end", "reply": _as_dict(event.reply)}
+    shown = dataclasses.asdict(dataclasses.replace(event, raw={}))
+    del shown["raw"]
+    return {"type": "activity", **shown}
+
+
+def _print_stream(
+    talk: Talk, prompt: str, options: dict[str, Any], *, plain: bool, verbose: bool
+) -> tuple[str, Reply]:
+    """Print a reply as it arrives; return what was printed, and the reply."""
+    shown: list[str] = []
+    rendered = not plain and is_terminal(sys.stdout)
+    with talk.source.stream(prompt, **options) as stream, _printer(rendered) as show:
+        for event in stream.events():
+            if isinstance(event, TextEvent):
+                shown.append(event.text)
+                show(event.text)
+            elif isinstance(event, ActivityEvent) and verbose:
+                say(f"[{event.kind}] {event.text}".rstrip())
+    return "".join(shown), stream.reply
+
+
+@contextlib.contextmanager
+def _printer(rendered: bool) -> Iterator[Callable[[str], None]]:
+    """Yield a function that prints the pieces of a reply, rendered as Markdown or as they are."""
+    if rendered:
+        from rich.console import Console
+
+        from .markdown import MarkdownPrinter
+
+        with MarkdownPrinter(Console()) as printer:
+            yield printer.feed
+        return
+    last = ""
+
+    def show(text: str) -> None:
+        nonlocal last
+        last = text
+        write(text)
+
+    try:
+        yield show
+    finally:
+        if last and not last.endswith("\n"):
+            write("\n")

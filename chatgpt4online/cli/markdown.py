@@ -1,0 +1,99 @@
+"""Markdown on a terminal while it arrives."""
+
+from __future__ import annotations
+
+import re
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.live import Live
+from rich.markdown import Markdown
+from rich.segment import Segment
+
+from .terminal import harmless
+
+_REFRESHES = 12
+"""Per second."""
+_LINE = re.compile(r"[^\n]*\n")
+_FENCE = re.compile(r" {0,3}(```|~~~)")
+
+
+class MarkdownPrinter:
+    """Prints Markdown while it arrives; a context manager.
+
+    Blocks are printed once they are complete. The last one is shown as it is so far, below them.
+    """
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._pending = ""
+        self._printed = False
+        self._live = Live(
+            console=console,
+            get_renderable=lambda: _Tail(self._pending),
+            refresh_per_second=_REFRESHES,
+            transient=True,
+            redirect_stderr=False,
+        )
+
+    def __enter__(self) -> Self:
+        self._live.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        rest, self._pending = self._pending, ""
+        self._live.stop()
+        self._print(rest)
+
+    def feed(self, text: str) -> None:
+        """Print the next piece of the text."""
+        self._pending += harmless(text)
+        complete, self._pending = split_blocks(self._pending)
+        self._print(complete)
+
+    def _print(self, text: str) -> None:
+        if text.strip():
+            if self._printed:
+                self._console.print()
+            self._printed = True
+            self._console.print(Markdown(text))
+
+
+class _Tail:
+    """The end of a Markdown text, as much as the terminal has room for."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        lines = console.render_lines(Markdown(self._text), options, pad=False)
+        for line in lines[-max(1, console.height - 2) :]:
+            yield from line
+            yield Segment.line()
+
+
+def split_blocks(text: str) -> tuple[str, str]:
+    """Return the blocks of a Markdown text that are complete, and the rest.
+
+    A block is complete once another begins after a blank line. Indented text belongs to the block
+    before it, and code between fences is one block.
+    """
+    split, at, fence, blank = 0, 0, "", False
+    for match in _LINE.finditer(text):
+        line, at = match[0], match.start()
+        mark = _FENCE.match(line)
+        if not fence and blank and line.strip() and not line[0].isspace():
+            split = at
+        if mark and (not fence or mark[1] == fence):
+            fence = "" if fence else mark[1]
+        blank = not line.strip()
+    rest = text[text.rfind("\n") + 1 :]
+    if blank and not fence and rest and not rest[0].isspace():
+        split = len(text) - len(rest)
+    return text[:split], text[split:]

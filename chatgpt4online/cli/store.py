@@ -1,0 +1,133 @@
+"""Saved conversations, one file for each."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from platformdirs import user_data_path
+
+from ..errors import UsageError
+
+FOLDER_VARIABLE = "CHATGPT4ONLINE_DATA"
+_FORMAT = "chatgpt4online.saved"
+_TITLE_LENGTH = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """A saved conversation.
+
+    Attributes:
+        id: What `--cid` takes.
+        site: The address of its site.
+        bot: The id of its chatbot, or None.
+        title: The beginning of its first message.
+        conversation: What `Conversation.to_json` has returned.
+        time: When it was saved, in seconds since 1970.
+    """
+
+    id: str
+    site: str
+    bot: str | None
+    title: str = field(repr=False)
+    conversation: str = field(repr=False)
+    time: float = field(default_factory=time.time)
+
+
+class Store:
+    """The saved conversations of this user. Nobody else may read them (mode 0600)."""
+
+    def __init__(self) -> None:
+        given = os.environ.get(FOLDER_VARIABLE)
+        data = Path(given) if given else user_data_path("chatgpt4online")
+        self.folder = data / "conversations"
+
+    def save(self, saved: Saved) -> None:
+        """Write a conversation. A crash leaves the old file or the new one.
+
+        Raises:
+            UsageError: It cannot be written.
+        """
+        record = {
+            "format": _FORMAT, "site": saved.site, "bot": saved.bot, "title": saved.title,
+            "conversation": json.loads(saved.conversation),
+        }  # fmt: skip
+        path = self._path(saved.id)
+        new = path.with_suffix(".new")
+        try:
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            with open(descriptor, "w", encoding="utf-8") as file:
+                json.dump(record, file, ensure_ascii=False)
+            os.replace(new, path)
+        except OSError as error:
+            raise UsageError(f"Cannot save the conversation: {error}.") from error
+
+    def find(self, id: str) -> Saved:
+        """Return the conversation whose id begins with this.
+
+        Raises:
+            UsageError: There is none, or more than one.
+        """
+        found = [saved for saved in self if saved.id.startswith(id)] if id else []
+        if len(found) != 1:
+            many = f"{len(found)} saved conversations begin with it" if found else "there is none"
+            raise UsageError(f"No saved conversation with the id {id!r}: {many}.")
+        return found[0]
+
+    def latest(self, site: str, bot: str | None) -> Saved:
+        """Return the conversation with a site's chatbot that was saved last.
+
+        Raises:
+            UsageError: There is none.
+        """
+        for saved in self:
+            if (saved.site, saved.bot) == (site, bot):
+                return saved
+        raise UsageError("There is no saved conversation to continue; start one with --save.")
+
+    def delete(self, saved: Saved) -> None:
+        """Delete a conversation."""
+        self._path(saved.id).unlink(missing_ok=True)
+
+    def __iter__(self) -> Iterator[Saved]:
+        """Yield the conversations, the last saved first."""
+        paths = self.folder.glob("*.json") if self.folder.is_dir() else ()
+        for path in sorted(paths, key=lambda item: item.stat().st_mtime_ns, reverse=True):
+            saved = _read(path)
+            if saved is not None:
+                yield saved
+
+    def _path(self, id: str) -> Path:
+        return self.folder / f"{id}.json"
+
+
+def new_id() -> str:
+    """Return an id for a conversation to save."""
+    return secrets.token_hex(4)
+
+
+def title_of(text: str) -> str:
+    """Return the title of a conversation that begins with this message."""
+    line = " ".join(text.split())
+    return line if len(line) <= _TITLE_LENGTH else line[: _TITLE_LENGTH - 1] + "…"
+
+
+def _read(path: Path) -> Saved | None:
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+        if record.get("format") != _FORMAT:
+            return None
+        conversation = json.dumps(record["conversation"], ensure_ascii=False)
+        return Saved(
+            path.stem, record["site"], record["bot"], record["title"], conversation,
+            path.stat().st_mtime,
+        )  # fmt: skip
+    except (OSError, ValueError, AttributeError, KeyError):
+        return None
