@@ -23,6 +23,10 @@ DONE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 
 COMMANDS = {
     "ask": ("ask", "Ask one question and print the reply as it arrives."),
+    "chat": ("chat", "Talk to the chatbot at a prompt."),
+    "history": ("history", "List, show, export and delete saved conversations."),
+    "config": ("config", "Name sites in a configuration file, and keep their secrets."),
+    "completion": ("completion", "Print the code that completes commands in a shell."),
 }
 """The module of each command, and what it does in one line."""
 
