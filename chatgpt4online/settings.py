@@ -182,7 +182,7 @@ def read_settings(
         max_connections=max_connections,
         has_credentials=bool(secret) and not allow_insecure_auth,
     )
-    basic = any(value.startswith("Basic ") for value in secret)
+    basic = any(value.lower().startswith("basic ") for value in secret)
     user = User.UNVERIFIED if basic else User.GUEST
     credentials = {part for value in secret for part in _secret_parts(value)}
     if auth is not None:
