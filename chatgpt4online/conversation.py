@@ -182,8 +182,7 @@ class BaseConversation:
 
     def _shortcut(self, shortcut: Shortcut, options: Mapping[str, Any]) -> NextTurn:
         """Return the turn that presses a shortcut."""
-        message, extra = shortcut_prompt(shortcut)
-        options = {**extra, **options}
+        message, options = shortcut_prompt(shortcut, options)
         return self._turn_after(self._entries, message, shortcut.message, (), options)
 
     def _turn_after(
