@@ -17,6 +17,7 @@ from ..errors import (
     UsageError,
 )
 from ..models import Message, StoredFile
+from .answers import add_hint
 from .call import current_session, send_with_nonce
 from .files import Attachment, stored_files
 from .http import SEND_JSON, Flow, Response
@@ -166,7 +167,7 @@ def second_try(site: Site, turn: Turn, message: str, error: ReplyError) -> Flow[
         _check_length(bot, turn, message, error)
     elif isinstance(error, QueryRejected):
         hint = f"The message has {len(message)} characters; most sites accept {_USUAL_INPUT_LIMIT}."
-        error.args = (f"{error} {hint}",)
+        add_hint(error, hint)
     raise error
 
 
