@@ -77,7 +77,8 @@ def read_parameters(params: Mapping[str, Any] | None, **named: Any) -> dict[str,
     own = sorted(_OWN_FIELDS.intersection(others))
     if own:
         raise UsageError(f"params must not contain {own[0]}, which is set by another argument.")
-    parameters = {name: value for name, value in {**others, **named}.items() if value is not None}
+    given = {name: value for name, value in named.items() if value is not None}
+    parameters = {name: value for name, value in {**others, **given}.items() if value is not None}
     for name, value in parameters.items():
         encode_json({name: value}, f"The parameter {name}")
     return parameters
