@@ -13,9 +13,11 @@ import subprocess
 import sys
 import termios
 from collections.abc import Callable, Mapping
-from typing import Self
+from typing import Any, Self
 
 import pyte
+from rich.style import Style
+from rich.text import Text
 
 from .loopback import WAIT_LIMIT
 
@@ -69,6 +71,21 @@ class TerminalProcess:
         ]
         return "\n".join(line.rstrip() for line in (*above, *self._screen.display))
 
+    def picture(self) -> Text:
+        """Return what the terminal shows, with its colors, up to the last line with text."""
+        lines = [*self._screen.history.top, *(self._screen.buffer[y] for y in self._rows())]
+        picture = Text()
+        for line in lines:
+            for column in range(self._screen.columns):
+                cell = line[column]
+                picture.append(cell.data, _style(cell))
+            picture.append("\n")
+        return picture
+
+    def _rows(self) -> range:
+        used = [y for y, line in enumerate(self._screen.display) if line.strip()]
+        return range(used[-1] + 1 if used else 0)
+
     def resize(self, rows: int, columns: int) -> None:
         self._screen.resize(rows, columns)
         fcntl.ioctl(self._parent, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
@@ -116,6 +133,23 @@ class TerminalProcess:
             self._process.kill()
         self._process.wait(WAIT_LIMIT)
         os.close(self._parent)
+
+
+def _style(cell: Any) -> Style:
+    def color(name: str) -> str | None:
+        name = name.replace("bright", "bright_").replace("brown", "yellow")
+        return (
+            None
+            if name == "default"
+            else f"#{name}"
+            if len(name) == 6 and name != "yellow"
+            else name
+        )
+
+    return Style(
+        color=color(cell.fg), bgcolor=color(cell.bg), bold=cell.bold, italic=cell.italics,
+        underline=cell.underscore, reverse=cell.reverse,
+    )  # fmt: skip
 
 
 def _own_terminal() -> None:

@@ -83,8 +83,18 @@ class _Rendered:
         while lines and _is_blank(lines[-1]):
             del lines[-1]
         for line in lines[-max(1, console.height - 2) :] if self._tail else lines:
-            yield from line
+            yield from _without_padding(line)
             yield Segment.line()
+
+
+def _without_padding(line: list[Segment]) -> list[Segment]:
+    """Return a line without the spaces at its end, unless they have a background."""
+    line = list(line)
+    while line and not (line[-1].style and line[-1].style.bgcolor):
+        text, style, control = line.pop()
+        if text.strip():
+            return [*line, Segment(text.rstrip(), style, control)]
+    return line
 
 
 def _is_blank(line: list[Segment]) -> bool:

@@ -79,7 +79,7 @@ class ChatPrompt:
 
     def run(self) -> None:
         """Read and answer until the user leaves."""
-        say("Enter sends, Alt-Enter begins a new line, Ctrl-D leaves. /help lists the commands.")
+        say("Enter sends, Alt-Enter begins a new line, Ctrl-D leaves, /help lists commands.")
         while True:
             try:
                 text = self._session.prompt("> ").strip()

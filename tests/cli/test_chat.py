@@ -51,24 +51,26 @@ def test_several_lines_and_a_paste(site: LocalSite) -> None:
     assert said(site) == ["one\ntwo", "three\nfour\nfive"]
 
 
-def test_ctrl_c_stops_the_reply_and_retry_sends_it_again() -> None:
+@pytest.mark.parametrize("flags", [[], ["--plain"]])
+def test_ctrl_c_stops_the_reply_and_retry_sends_it_again(flags: list[str]) -> None:
     stopped = threading.Event()
 
     def bot(messages: Sequence[Message]) -> Iterator[str]:
-        yield "First piece. "
+        yield "First piece. \n\n"
         while not stopped.is_set() and messages[-1].content == "Go":
             yield "word "
         yield "The end."
 
     with (
         LocalSite(bot=bot, pace=0.01) as site,
-        TerminalProcess("chat", "--site", site.url, "--plain") as chat,
+        TerminalProcess("chat", "--site", site.url, *flags) as chat,
     ):
         chat.expect_prompt()
         chat.type("Go" + ENTER)
         chat.expect("First piece.")
         chat.type(CTRL_C)
         chat.expect("Stopped. /retry")
+        assert chat.text.count("First piece.") == 1
         stopped.set()
         chat.expect_prompt()
         chat.type("/retry" + ENTER)
