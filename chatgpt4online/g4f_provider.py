@@ -45,10 +45,7 @@ _NO_MODEL = ("", "auto")
 
 
 class AIEngine(AsyncGeneratorProvider):  # type: ignore[misc]  # g4f has no types
-    """The chatbot of a site as a provider of g4f.
-
-    Client(provider=AIEngine, base_url="https://example.com")
-    """
+    """The chatbot of a site as a provider, for the argument `provider` of g4f's clients."""
 
     label = "AI Engine"
     url = "https://wordpress.org/plugins/ai-engine/"
