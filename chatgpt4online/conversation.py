@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import partial
@@ -107,9 +108,12 @@ class BaseConversation:
         Raises:
             UsageError: A limit is negative, or a reply is still arriving.
         """
-        self._check_idle()
         if min(messages or 0, characters or 0) < 0:
             raise UsageError("The limits of trim must not be negative.")
+        with self._alone():
+            self._trim(messages, characters)
+
+    def _trim(self, messages: int | None, characters: int | None) -> None:
         kept = [entry for entry in self._entries if entry.message.role == "system"]
         count, size = len(kept), sum(len(entry.message.content) for entry in kept)
         for entry in reversed(self._entries):
@@ -154,13 +158,19 @@ class BaseConversation:
         loaded._kept = Kept.OTHER  # the conversation may have gone on since
         return loaded
 
-    def _check_idle(self) -> None:
-        stream = self._current() if self._current is not None else None
-        if self._sending.locked() or (stream is not None and not stream.done):
-            raise self._busy()
-
-    def _busy(self) -> UsageError:
-        return UsageError("The last reply is still arriving; read it to its end or close it.")
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Keep other turns out, or raise a `UsageError` if one is being sent or its reply read."""
+        busy = UsageError("The last reply is still arriving; read it to its end or close it.")
+        if not self._sending.acquire(blocking=False):
+            raise busy
+        try:
+            stream = self._current() if self._current is not None else None
+            if stream is not None and not stream.done:
+                raise busy
+            yield
+        finally:
+            self._sending.release()
 
     def _next(self, prompt: str, files: Sequence[AnyFile], options: Mapping[str, Any]) -> NextTurn:
         """Return the turn for a new prompt."""
@@ -182,8 +192,7 @@ class BaseConversation:
 
     def _shortcut(self, shortcut: Shortcut, options: Mapping[str, Any]) -> NextTurn:
         """Return the turn that presses a shortcut."""
-        message, extra = shortcut_prompt(shortcut)
-        options = {**extra, **options}
+        message, options = shortcut_prompt(shortcut, options)
         return self._turn_after(self._entries, message, shortcut.message, (), options)
 
     def _turn_after(
@@ -195,7 +204,6 @@ class BaseConversation:
         options: Mapping[str, Any],
         kept: Kept | None = None,
     ) -> NextTurn:
-        self._check_idle()
         kept = kept or self._kept
         continued = kept is Kept.HISTORY
         if continued and self._response_id is not None:

@@ -97,8 +97,8 @@ class Settings:
 
     def shortcut_turn(self, shortcut: Shortcut, parameters: Mapping[str, Any]) -> Turn:
         """Return the turn that presses a shortcut outside a conversation."""
-        message, extra = shortcut_prompt(shortcut)
-        return self.turn_for(Prompt(message), (), {**parameters, **extra})
+        message, parameters = shortcut_prompt(shortcut, parameters)
+        return self.turn_for(Prompt(message), (), parameters)
 
     def chat(self, turn: Turn) -> Flow[tuple[ReplyReader, Response]]:
         """Return the flow that sends a turn."""
@@ -126,13 +126,15 @@ def chat_parameters(
     )  # fmt: skip
 
 
-def shortcut_prompt(shortcut: Shortcut) -> tuple[str, dict[str, Any]]:
-    """Return the message and the parameters that press a shortcut."""
+def shortcut_prompt(
+    shortcut: Shortcut, parameters: Mapping[str, Any]
+) -> tuple[str, Mapping[str, Any]]:
+    """Return the message and all parameters that press a shortcut, whose own id wins."""
     if shortcut.shortcut_id:
-        return "", {"shortcutId": shortcut.shortcut_id}
+        return "", {**parameters, "shortcutId": shortcut.shortcut_id}
     if not shortcut.message:
         raise UsageError("The shortcut has neither an id nor a message to send.")
-    return shortcut.message, {}
+    return shortcut.message, parameters
 
 
 def read_settings(
@@ -182,7 +184,7 @@ def read_settings(
         max_connections=max_connections,
         has_credentials=bool(secret) and not allow_insecure_auth,
     )
-    basic = any(value.startswith("Basic ") for value in secret)
+    basic = any(value.lower().startswith("basic ") for value in secret)
     user = User.UNVERIFIED if basic else User.GUEST
     credentials = {part for value in secret for part in _secret_parts(value)}
     if auth is not None:

@@ -83,23 +83,21 @@ def connect_error(
 
     `reason` is for errors that do not say it well themselves.
     """
-    cause = find_cause(error)
-    reason = reason or reason_of(error)
-    if isinstance(cause, ssl.SSLCertVerificationError):
-        return ConnectError(
-            f"The TLS certificate of {origin(url)} was rejected: {reason}. {_tls_advice(reason)}"
-        )
     through = " through the proxy" if proxy else ""
     return ConnectError(
-        f"Could not connect to {origin(url)}{through}: {reason}.",
-        retryable=not isinstance(cause, ssl.SSLError),
+        f"Could not connect to {origin(url)}{through}: {reason or reason_of(error)}.",
+        retryable=not isinstance(find_cause(error), ssl.SSLError),
     )
 
 
-def _tls_advice(reason: str) -> str:
+def certificate_error(url: str, error: BaseException, *, proxy: bool = False) -> ConnectError:
+    """Return the error for a rejected TLS certificate: the site's, or that of the proxy."""
+    reason = reason_of(error)
+    advice = f"The {'proxy' if proxy else 'site'}'s owner has to fix this."
     if "self-signed" in reason or "unable to get" in reason:
-        return "If it was issued by a private authority, pass its certificates as verify."
-    return "The site's owner has to fix this."
+        advice = "If it was issued by a private authority, pass its certificates as verify."
+    whose = "the proxy" if proxy else origin(url)
+    return ConnectError(f"The TLS certificate of {whose} was rejected: {reason}. {advice}")
 
 
 def connect_timeout(url: str, seconds: float | None) -> ChatTimeout:

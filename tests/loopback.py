@@ -66,6 +66,12 @@ class Connection:
     def send(self, data: bytes) -> None:
         self._sock.sendall(data)
 
+    def tunnel(self, port: int) -> None:
+        """Pass all bytes on to a port of this machine, and back."""
+        with socket.create_connection(("127.0.0.1", port)) as site:
+            forward(self._sock, site)
+        self.close()
+
     def wait_closed(self) -> None:
         """Wait until the client has closed the connection."""
         with contextlib.suppress(ConnectionError):
@@ -326,6 +332,29 @@ def proxy_server(targets: list[str]) -> Handler:
             HELLO_SITE(connection, request)
 
     return handle
+
+
+def tunnel(connection: Connection, request: Received) -> None:
+    """Handle a request like a proxy that makes tunnels to the sites of a test."""
+    assert request.method == "CONNECT"
+    connection.send(response(length=False))
+    connection.tunnel(int(request.target.rpartition(":")[2]))
+
+
+def forward(one: socket.socket, other: socket.socket) -> None:
+    """Pass bytes between two sockets, until both sides have closed."""
+    back = threading.Thread(target=_copy, args=(other, one))
+    back.start()
+    _copy(one, other)
+    back.join()
+
+
+def _copy(source: socket.socket, target: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        while data := source.recv(65536):
+            target.sendall(data)
+    with contextlib.suppress(OSError):
+        target.shutdown(socket.SHUT_WR)
 
 
 def sockets_to(port: int) -> list[socket.socket]:

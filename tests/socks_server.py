@@ -9,6 +9,8 @@ import threading
 from socketserver import BaseRequestHandler, ThreadingTCPServer
 from typing import Self
 
+from .loopback import forward
+
 REFUSED = 5
 """The reply of SOCKS 5 for a host that refuses the connection."""
 
@@ -71,10 +73,7 @@ def _serve(server: SocksServer, client: socket.socket) -> None:
         return
     with socket.create_connection(("127.0.0.1", server.ports.get(port, port))) as site:
         client.sendall(b"\5\0\0\1" + bytes(6) if version == 5 else b"\0\x5a" + bytes(6))
-        back = threading.Thread(target=_copy, args=(site, client))
-        back.start()
-        _copy(client, site)
-        back.join()
+        forward(client, site)
 
 
 def _read_socks5(server: SocksServer, client: socket.socket) -> int | None:
@@ -121,11 +120,3 @@ def _read_line(sock: socket.socket) -> bytes:
     while (byte := _read(sock, 1)) != b"\0":
         line += byte
     return line
-
-
-def _copy(source: socket.socket, target: socket.socket) -> None:
-    with contextlib.suppress(OSError):
-        while data := source.recv(65536):
-            target.sendall(data)
-    with contextlib.suppress(OSError):
-        target.shutdown(socket.SHUT_WR)

@@ -10,13 +10,13 @@ import pytest
 import requests
 
 from chatgpt4online import Message
-from chatgpt4online.errors import QueryRejected, RouteNotFound
+from chatgpt4online.errors import PromptTooLong, QueryRejected, ReplyError, RouteNotFound
 from chatgpt4online.models import ActivityEvent
 from chatgpt4online.protocol.site import Era
 from chatgpt4online.server import LocalSite
 from chatgpt4online.server.nonces import HALF_LIFE
 
-from .drivers import Driver
+from .drivers import NO_BACKOFF, Driver
 
 SUBMIT = "/wp-json/mwai-ui/v1/chats/submit"
 START = "/wp-json/mwai/v1/start_session"
@@ -66,6 +66,44 @@ def test_message_too_long(driver: Driver) -> None:
                 client.generate("123456", stream=stream)
             assert caught.value.message == "Sorry, your query has been rejected."
     assert len(site.app.submissions) == 1
+
+
+OOPS = (
+    "Oops! Something went wrong on the server. Please try again, and if you are the site "
+    "developer, check the PHP Error Logs for details."
+)
+
+
+@pytest.mark.parametrize("stream", [True, False])
+@pytest.mark.parametrize("text", ["", "Hello"])
+def test_masked_errors(text: str, stream: bool, driver: Driver) -> None:
+    def bot(messages: Sequence[Message]) -> Iterator[str]:
+        if text:
+            yield text
+        raise ValueError("private")
+
+    with (
+        LocalSite(bot=bot, masked_errors=True) as site,
+        driver.client(site.url, retry=NO_BACKOFF) as client,
+    ):
+        with pytest.raises(ReplyError, match="The site reported an error: Oops!") as caught:
+            client.generate("Hi", stream=stream)
+        assert type(caught.value) is ReplyError
+        assert (caught.value.message, caught.value.status) == (OOPS, 200 if stream else 500)
+        assert caught.value.partial_text == (text if stream else "")
+        assert len(site.app.submissions) == 1
+
+
+@pytest.mark.parametrize("stream", [True, False])
+def test_masked_message_too_long(stream: bool, driver: Driver) -> None:
+    """The reason is found on the page."""
+    with LocalSite(masked_errors=True) as site, driver.client(site.url) as client:
+        with pytest.raises(
+            PromptTooLong, match="has 513 characters; the site accepts 512"
+        ) as caught:
+            client.generate("x" * 513, stream=stream)
+        assert (caught.value.message, caught.value.status) == (OOPS, 200 if stream else 500)
+    assert not site.app.submissions
 
 
 def test_nonce_renewal(driver: Driver) -> None:

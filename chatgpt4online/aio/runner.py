@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import copy
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import TypeVar
 
@@ -62,8 +62,11 @@ class Runner:
         return await self._open(turn, settings, deadline)
 
     async def _open(self, turn: Turn, settings: Settings, deadline: Deadline) -> Opened:
-        reader, response = await self.run(lambda: settings.chat(turn), settings, deadline)
-        return reader, response.stream, await read_beginning(reader, response.stream)
+        async def attempt() -> Opened:
+            reader, response = await self._run_once(settings.chat(turn), settings, deadline)
+            return reader, response.stream, await read_beginning(reader, response.stream)
+
+        return await self._with_retries(attempt, settings, deadline)
 
     async def run(
         self,
@@ -72,20 +75,27 @@ class Runner:
         deadline: Deadline | None = None,
     ) -> T:
         """Run a flow, and a new one for each retry. Default: the deadline of the settings."""
-        self._transport.check_usable()
         deadline = deadline or Deadline(settings.timeout)
+        return await self._with_retries(
+            lambda: self._run_once(make_flow(), settings, deadline), settings, deadline
+        )
+
+    async def _with_retries(
+        self, attempt: Callable[[], Awaitable[T]], settings: Settings, deadline: Deadline
+    ) -> T:
+        self._transport.check_usable()
         try:
-            return await self._try(make_flow(), settings, deadline)
+            return await self._try(attempt, settings, deadline)
         except ChatError as error:
             if not settings.retry.retries(error):
                 raise
             first = error
-        return await self._retry(first, make_flow, settings, deadline)
+        return await self._retry(first, attempt, settings, deadline)
 
     async def _retry(
         self,
         first: ChatError,
-        make_flow: Callable[[], Flow[T]],
+        attempt: Callable[[], Awaitable[T]],
         settings: Settings,
         deadline: Deadline,
     ) -> T:
@@ -93,15 +103,15 @@ class Runner:
 
         failed = [first]  # the first attempt was made without tenacity
 
-        async def attempt() -> T:
+        async def next_attempt() -> T:
             if failed:
                 raise failed.pop()
-            return await self._try(make_flow(), settings, deadline)
+            return await self._try(attempt, settings, deadline)
 
         options = retry_options(settings.retry, first, deadline, self._pause)
         retrying = AsyncRetrying(sleep=self._sleep, **options)
         try:
-            return await retrying(attempt)
+            return await retrying(next_attempt)
         except ChatError as error:
             count_tries(error, retrying.statistics["attempt_number"])
             raise
@@ -112,12 +122,14 @@ class Runner:
                 await self._closing.wait()
                 raise client_closed(self._site.page_url)
 
-    async def _try(self, flow: Flow[T], settings: Settings, deadline: Deadline) -> T:
+    async def _try(
+        self, attempt: Callable[[], Awaitable[T]], settings: Settings, deadline: Deadline
+    ) -> T:
         wait = self._pause.left(settings.retry)
         if wait:
             await self._sleep(deadline.cap(wait) or wait)
             deadline.left()  # raises if no time is left
-        return await self._run_once(flow, settings, deadline)
+        return await attempt()
 
     async def _run_once(self, flow: Flow[T], settings: Settings, deadline: Deadline) -> T:
         response = None

@@ -9,6 +9,7 @@ import ssl
 import weakref
 from collections.abc import Callable
 from functools import partial
+from urllib.parse import urlsplit
 
 import aiohttp
 from aiohttp.http import HttpProcessingError
@@ -25,6 +26,7 @@ from ..network import (
 from ..protocol.http import Form, Request, Response
 from ..protocol.site import Site
 from ..transport_errors import (
+    certificate_error,
     client_closed,
     connect_error,
     connect_timeout,
@@ -43,14 +45,7 @@ from .upload import Upload
 _ERRORS: tuple[type[Exception], ...] = (
     aiohttp.ClientError, HttpProcessingError, OSError, ValueError, RuntimeError, *SOCKS_ERRORS,
 )  # fmt: skip
-_NEVER_CONNECTED: tuple[type[Exception], ...] = (
-    aiohttp.ClientConnectorError, aiohttp.ClientConnectorCertificateError, *SOCKS_ERRORS,
-)  # fmt: skip
-# Through a SOCKS proxy, aiohttp reports these like errors of a connection that was made.
-_NEVER_CONNECTED_CAUSES: tuple[type[Exception], ...] = (
-    ssl.SSLCertVerificationError,
-    socket.gaierror,
-)
+_NEVER_CONNECTED: tuple[type[Exception], ...] = (aiohttp.ClientConnectorError, *SOCKS_ERRORS)
 
 
 class Transport:
@@ -166,7 +161,7 @@ class Transport:
             file_error = read_error_of(request.body)
             if file_error is not None:
                 raise file_error from None
-            failure = self._translate(error, request, deadline, through_proxy=bool(proxy))
+            failure = self._translate(error, request, deadline, proxy)
             raise failure from (None if self._closed else system_cause(error))
         finally:
             self._in_flight.discard(waiting)
@@ -185,9 +180,9 @@ class Transport:
         return tls_context(found, "verify") if isinstance(found, str) else found
 
     def _translate(
-        self, error: Exception, request: Request, deadline: Deadline, *, through_proxy: bool
+        self, error: Exception, request: Request, deadline: Deadline, proxy: str | None
     ) -> ChatError:
-        url, timeout = request.url, deadline.timeout
+        url, timeout, cause = request.url, deadline.timeout, find_cause(error)
         failure: TransportError
         if ended := interruption(url, deadline, closed=self._closed):
             return ended
@@ -196,10 +191,11 @@ class Transport:
         elif isinstance(error, aiohttp.ClientHttpProxyError):
             reason = self._site.redact(f"{error.status} {error.message}")
             failure = connect_error(url, error, reason, proxy=True)
-        elif isinstance(error, _NEVER_CONNECTED) or isinstance(
-            find_cause(error), _NEVER_CONNECTED_CAUSES
-        ):
-            failure = connect_error(url, error, proxy=through_proxy)
+        # Through a SOCKS proxy, aiohttp reports the next two as if there had been a connection.
+        elif isinstance(cause, ssl.SSLCertVerificationError):
+            failure = certificate_error(url, error, proxy=_is_of_proxy(error, proxy))
+        elif isinstance(error, _NEVER_CONNECTED) or isinstance(cause, socket.gaierror):
+            failure = connect_error(url, error, proxy=bool(proxy))
         elif isinstance(error, TimeoutError):
             failure = idle_timeout(url, timeout.idle)
         elif isinstance(error, ValueError):
@@ -233,6 +229,15 @@ def _longest_wait(deadline: Deadline) -> float | None:
         return None
     # Sending may take as long as waiting for the response.
     return timeout.connect + 2 * timeout.idle
+
+
+def _is_of_proxy(error: Exception, proxy: str | None) -> bool:
+    """Return whether an error comes from the connection to the proxy itself."""
+    if proxy is None or not isinstance(error, aiohttp.ClientConnectorCertificateError):
+        return False
+    parts = urlsplit(proxy)
+    where = (parts.scheme, parts.hostname, parts.port or 443)
+    return where == ("https", error.host, error.port)
 
 
 class ResponseStream:

@@ -23,6 +23,10 @@ DONE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 
 COMMANDS = {
     "ask": ("ask", "Ask one question and print the reply as it arrives."),
+    "chat": ("chat", "Talk to the chatbot at a prompt."),
+    "history": ("history", "List, show, export and delete saved conversations."),
+    "config": ("config", "Name sites in a configuration file, and keep their secrets."),
+    "completion": ("completion", "Print the code that completes commands in a shell."),
 }
 """The module of each command, and what it does in one line."""
 
@@ -44,6 +48,8 @@ class Commands(click.Group):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Put ``ask`` before a question, and before piped input."""
+        if ctx.resilient_parsing:  # a shell asks for completions
+            return super().parse_args(ctx, args)
         known = {name for item in self.get_params(ctx) for name in item.opts}
         piped = not args and sys.stdin is not None and not sys.stdin.isatty()
         if piped or (args and args[0] not in known and self._is_question(args)):

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import json
-import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import click
 
-from ..models import ActivityEvent, EndEvent, Event, Reply, TextEvent
+from ..models import EndEvent, Event, Reply, TextEvent
 from .attachments import opened_files
-from .output import is_terminal, say, warn, write, write_line
+from .output import warn, write_line
 from .parameters import chat_options
 from .prompts import read_prompt
+from .replies import show_stream
 from .saving import Talk, saving_options, start_talk
 from .target import Target, target_options
 
@@ -58,13 +57,15 @@ def command(
         talk = start_talk(client, target, save=save, go_on=go_on, cid=cid)
         options |= {"files": opened, "stream": not no_stream}
         if as_json or (no_stream and not as_events):
-            reply = talk.source.generate(prompt, **options)
+            reply = talk.conversation.generate(prompt, **options)
             shown = reply.text
             write_line(as_json_text(reply) if as_json else shown)
         elif as_events:
             shown, reply = _print_events(talk, prompt, options)
         else:
-            shown, reply = _print_stream(talk, prompt, options, plain=plain, verbose=verbose)
+            with talk.conversation.stream(prompt, **options) as stream:
+                shown = show_stream(stream, plain=plain, verbose=verbose)
+            reply = stream.reply
         talk.save()
     if shown != reply.text and not as_events:
         warn("The site changed the reply at its end. Use --no-stream to print the final text.")
@@ -84,7 +85,7 @@ def _as_dict(reply: Reply) -> dict[str, Any]:
 
 
 def _print_events(talk: Talk, prompt: str, options: dict[str, Any]) -> tuple[str, Reply]:
-    with talk.source.stream(prompt, **options) as stream:
+    with talk.conversation.stream(prompt, **options) as stream:
         for event in stream.events():
             write_line(json.dumps(_event_as_dict(event), ensure_ascii=False))
     return stream.reply.text, stream.reply
@@ -98,44 +99,3 @@ def _event_as_dict(event: Event) -> dict[str, Any]:
     shown = dataclasses.asdict(dataclasses.replace(event, raw={}))
     del shown["raw"]
     return {"type": "activity", **shown}
-
-
-def _print_stream(
-    talk: Talk, prompt: str, options: dict[str, Any], *, plain: bool, verbose: bool
-) -> tuple[str, Reply]:
-    """Print a reply as it arrives; return what was printed, and the reply."""
-    shown: list[str] = []
-    rendered = not plain and is_terminal(sys.stdout)
-    with talk.source.stream(prompt, **options) as stream, _printer(rendered) as show:
-        for event in stream.events():
-            if isinstance(event, TextEvent):
-                shown.append(event.text)
-                show(event.text)
-            elif isinstance(event, ActivityEvent) and verbose:
-                say(f"[{event.kind}] {event.text}".rstrip())
-    return "".join(shown), stream.reply
-
-
-@contextlib.contextmanager
-def _printer(rendered: bool) -> Iterator[Callable[[str], None]]:
-    """Yield a function that prints the pieces of a reply, rendered as Markdown or as they are."""
-    if rendered:
-        from rich.console import Console
-
-        from .markdown import MarkdownPrinter
-
-        with MarkdownPrinter(Console()) as printer:
-            yield printer.feed
-        return
-    last = ""
-
-    def show(text: str) -> None:
-        nonlocal last
-        last = text
-        write(text)
-
-    try:
-        yield show
-    finally:
-        if last and not last.endswith("\n"):
-            write("\n")

@@ -15,7 +15,7 @@ from .terminal import harmless
 
 _REFRESHES = 12
 """Per second."""
-_LINE = re.compile(r"[^\n]*\n")
+_LINE = re.compile(r"[^\n]*\n|[^\n]+")
 _FENCE = re.compile(r" {0,3}(```|~~~)")
 
 
@@ -31,7 +31,7 @@ class MarkdownPrinter:
         self._printed = False
         self._live = Live(
             console=console,
-            get_renderable=lambda: _Tail(self._pending),
+            get_renderable=lambda: _Rendered(self._pending, tail=True),
             refresh_per_second=_REFRESHES,
             transient=True,
             redirect_stderr=False,
@@ -54,46 +54,57 @@ class MarkdownPrinter:
     def feed(self, text: str) -> None:
         """Print the next piece of the text."""
         self._pending += harmless(text)
-        complete, self._pending = split_blocks(self._pending)
-        self._print(complete)
+        *complete, self._pending = split_blocks(self._pending)
+        for block in complete:
+            self._print(block)
 
     def _print(self, text: str) -> None:
         if text.strip():
             if self._printed:
                 self._console.print()
             self._printed = True
-            self._console.print(Markdown(text))
+            self._console.print(_Rendered(text), end="")
 
 
-class _Tail:
-    """The end of a Markdown text, as much as the terminal has room for."""
+class _Rendered:
+    """A Markdown text without blank lines before and after it.
 
-    def __init__(self, text: str) -> None:
+    If `tail`, only its end is shown, as much as the terminal has room for.
+    """
+
+    def __init__(self, text: str, *, tail: bool = False) -> None:
         self._text = text
+        self._tail = tail
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         lines = console.render_lines(Markdown(self._text), options, pad=False)
-        for line in lines[-max(1, console.height - 2) :]:
+        while lines and _is_blank(lines[0]):
+            del lines[0]
+        while lines and _is_blank(lines[-1]):
+            del lines[-1]
+        for line in lines[-max(1, console.height - 2) :] if self._tail else lines:
             yield from line
             yield Segment.line()
 
 
-def split_blocks(text: str) -> tuple[str, str]:
-    """Return the blocks of a Markdown text that are complete, and the rest.
+def _is_blank(line: list[Segment]) -> bool:
+    return not "".join(segment.text for segment in line).strip()
+
+
+def split_blocks(text: str) -> list[str]:
+    """Return the blocks of a Markdown text. All but the last are complete.
 
     A block is complete once another begins after a blank line. Indented text belongs to the block
     before it, and code between fences is one block.
     """
-    split, at, fence, blank = 0, 0, "", False
+    blocks, start, fence, blank = [], 0, "", False
     for match in _LINE.finditer(text):
         line, at = match[0], match.start()
-        mark = _FENCE.match(line)
         if not fence and blank and line.strip() and not line[0].isspace():
-            split = at
-        if mark and (not fence or mark[1] == fence):
+            blocks.append(text[start:at])
+            start = at
+        mark = _FENCE.match(line)
+        if mark and fence in ("", mark[1]):
             fence = "" if fence else mark[1]
         blank = not line.strip()
-    rest = text[text.rfind("\n") + 1 :]
-    if blank and not fence and rest and not rest[0].isspace():
-        split = len(text) - len(rest)
-    return text[:split], text[split:]
+    return [*blocks, text[start:]]

@@ -19,25 +19,23 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Talk:
-    """A conversation, or a client for a single question.
+    """A conversation of a command.
 
     Attributes:
-        source: What has `generate` and `stream`.
         id: The id to save it under; None if it is not saved.
         target: Its site and chatbot.
     """
 
-    source: Client | Conversation
+    conversation: Conversation
     id: str | None
     target: Target
 
     def save(self) -> None:
         """Save the conversation if that is wanted."""
-        conversation: Any = self.source
-        if self.id is not None and conversation.messages:
-            title = title_of(conversation.messages[0].content)
-            entry = self.target.site
-            Store().save(Saved(self.id, entry.url, entry.bot, title, conversation.to_json()))
+        messages = self.conversation.messages
+        if self.id is not None and messages:
+            entry, text = self.target.site, self.conversation.to_json()
+            Store().save(Saved(self.id, entry.url, entry.bot, title_of(messages[0].content), text))
 
 
 def saving_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -55,17 +53,24 @@ def saving_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def start_talk(client: Client, target: Target, *, save: bool, go_on: bool, cid: str | None) -> Talk:
-    """Return the conversation to continue, a new one to save, or the client itself.
+    """Return the conversation to continue, or a new one.
 
     Raises:
         UsageError: There is no such conversation, or it is one with another site.
     """
-    entry = target.site
-    if cid is None and not go_on:
-        if save or target.save:
-            return Talk(client.conversation(), new_id(), target)
-        return Talk(client, None, target)
-    saved = Store().latest(entry.url, entry.bot) if cid is None else Store().find(cid)
-    if saved.site != entry.url:
+    if cid is not None:
+        return load_talk(client, target, Store().find(cid))
+    if go_on:
+        return load_talk(client, target, Store().latest(target.site.url, target.site.bot))
+    return Talk(client.conversation(), new_id() if save or target.save else None, target)
+
+
+def load_talk(client: Client, target: Target, saved: Saved) -> Talk:
+    """Return a saved conversation.
+
+    Raises:
+        UsageError: It is one with another site.
+    """
+    if saved.site != target.site.url:
         raise UsageError(f"That conversation is with {saved.site}; pass it as --site.")
     return Talk(client.load_conversation(saved.conversation), saved.id, target)

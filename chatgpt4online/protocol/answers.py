@@ -162,6 +162,13 @@ def explain_failure(
     return _foreign_error(response, head)
 
 
+def add_hint(error: ChatError, hint: str) -> None:
+    """Add a sentence to the text of an error, which may end with what a site has said."""
+    text = str(error)
+    stop = "" if text.endswith((".", "!", "?", "…")) else "."
+    error.args = (f"{text}{stop} {hint}",)
+
+
 def _wordpress_error(response: Response, code: str | None, message: str) -> StatusError:
     status = response.status
     if code is None or code == _NO_ROUTE:

@@ -17,6 +17,7 @@ from ..errors import (
     UsageError,
 )
 from ..models import Message, StoredFile
+from .answers import add_hint
 from .call import current_session, send_with_nonce
 from .files import Attachment, stored_files
 from .http import SEND_JSON, Flow, Response
@@ -76,7 +77,8 @@ def read_parameters(params: Mapping[str, Any] | None, **named: Any) -> dict[str,
     own = sorted(_OWN_FIELDS.intersection(others))
     if own:
         raise UsageError(f"params must not contain {own[0]}, which is set by another argument.")
-    parameters = {name: value for name, value in {**others, **named}.items() if value is not None}
+    given = {name: value for name, value in named.items() if value is not None}
+    parameters = {name: value for name, value in {**others, **given}.items() if value is not None}
     for name, value in parameters.items():
         encode_json({name: value}, f"The parameter {name}")
     return parameters
@@ -166,7 +168,7 @@ def second_try(site: Site, turn: Turn, message: str, error: ReplyError) -> Flow[
         _check_length(bot, turn, message, error)
     elif isinstance(error, QueryRejected):
         hint = f"The message has {len(message)} characters; most sites accept {_USUAL_INPUT_LIMIT}."
-        error.args = (f"{error} {hint}",)
+        add_hint(error, hint)
     raise error
 
 

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..errors import ProtocolError, StatusError
+from ..errors import ProtocolError, ReplyError, StatusError
 from ..models import StoredFile
+from .answers import add_hint
 from .call import call
 from .http import ACCEPT_JSON, FileSource, Flow, Form
 from .jsontext import encode_json, read_count, read_field, sendable
@@ -73,9 +74,9 @@ def list_files(
         body["purpose"] = purpose
     try:
         answer = yield from call(site, LIST, body, repeatable=True)
-    except StatusError as error:
+    except (StatusError, ReplyError) as error:
         if site.user is User.GUEST and error.status == 500:  # a fault of plugin 3.6 and others
-            error.args = (f"{error} Some sites list files for signed-in users only: pass auth.",)
+            add_hint(error, "Some sites list files for signed-in users only: pass auth.")
         raise
     records = read_field(read_field(answer, "data", dict, {}), "files", list, None)
     if records is None:
@@ -85,7 +86,12 @@ def list_files(
 
 def delete_files(site: Site, ids: Sequence[str]) -> Flow[int]:
     """Delete files and return how many were deleted."""
-    answer = yield from call(site, DELETE, {"files": list(ids)})
+    try:
+        answer = yield from call(site, DELETE, {"files": list(ids)})
+    except (StatusError, ReplyError) as error:
+        if site.user is User.GUEST and error.status == 400:  # a fault of plugin 3.6 and others
+            add_hint(error, "Some sites delete files for signed-in users only: pass auth.")
+        raise
     return read_count(answer, "deleted") or 0
 
 

@@ -94,7 +94,7 @@ class AccessControl:
             return None
         user, _, password = decoded.partition(":")
         expected = self._users.get(user)
-        if scheme != "Basic" or expected is None:
+        if scheme.lower() != "basic" or expected is None:
             return None
         return user if hmac.compare_digest(password.encode(), expected.encode()) else None
 

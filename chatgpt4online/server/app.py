@@ -7,7 +7,7 @@ import contextlib
 import json
 import sys
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from aiohttp import web
@@ -27,6 +27,8 @@ from .responses import (
     error,
     event,
     failure,
+    internal_error,
+    internal_error_event,
     over_limit,
     page,
     reply,
@@ -67,6 +69,7 @@ class SiteApp:
         discussions: bool,
         approval: str | None,
         max_prompts: int | None,
+        masked_errors: bool,
     ) -> None:
         self.submissions: deque[dict[str, Any]] = deque(maxlen=_MAX_SUBMISSIONS)
         self.access = access
@@ -81,6 +84,7 @@ class SiteApp:
         self._kept: dict[str, list[Message]] = {}
         self._approval = approval
         self._prompts_left = max_prompts
+        self._masked_errors = masked_errors
         self._nonce_routes: dict[str, Handler] = {SUBMIT: self._submit}
         if discussions:
             self._nonce_routes[discussion_routes.LIST] = self._for_user(self._discussions.list)
@@ -179,6 +183,8 @@ class SiteApp:
         if not self._knows_bot(body) or not (prompt or _file_ids(body)):
             return failure(403, REJECTED)
         if len(str(prompt)) > self._max_length:
+            if self._masked_errors:
+                return internal_error(stream=bool(body.get("stream")))
             return web.Response(text=event("error", REJECTED), content_type="application/json")
         if self._prompts_left == 0:
             return over_limit(stream=bool(body.get("stream")))
@@ -196,15 +202,31 @@ class SiteApp:
         return body.get("botId") == DEFAULT_BOT
 
     async def _reply(self, request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
+        stream = None
+        if body.get("stream"):
+            stream = web.StreamResponse(headers={"Cache-Control": "no-cache"})
+        try:
+            return await self._complete(request, body, stream)
+        except Exception:
+            if not self._masked_errors:
+                raise
+        if stream is None:
+            return internal_error(stream=False)
+        await stream.write(internal_error_event().encode())
+        return stream
+
+    async def _complete(
+        self, request: web.Request, body: dict[str, Any], stream: web.StreamResponse | None
+    ) -> web.StreamResponse:
+        """Have the bot reply, into a stream if there is one."""
         conversation = self._conversation(body, str(body["newMessage"]))
-        pieces = self._bot(conversation)
         new_nonce = self.access.renewed_nonce(request)
         response: web.StreamResponse
-        if body.get("stream"):
-            response = web.StreamResponse(headers={"Cache-Control": "no-cache"})
-            text = await self._stream(request, response, pieces, new_nonce)
+        if stream is not None:
+            response = stream
+            text = await self._stream(request, stream, conversation, new_nonce)
         else:
-            text = "".join(pieces)
+            text = "".join(self._bot(conversation))
             response = web.json_response(reply(text, new_nonce, [_SHORTCUT]))
         self._keep(body, conversation, text)
         user = self.access.user(request)
@@ -218,7 +240,7 @@ class SiteApp:
         self,
         request: web.Request,
         response: web.StreamResponse,
-        pieces: Iterable[str],
+        conversation: Sequence[Message],
         new_nonce: str | None,
     ) -> str:
         async def send(data: str) -> None:
@@ -230,7 +252,7 @@ class SiteApp:
         await response.prepare(request)
         await send(event("live", "Starting stream...", subtype="status", visibility="collapsed"))
         sent = []
-        for piece in pieces:
+        for piece in self._bot(conversation):
             sent.append(piece)
             await send(event("live", piece))
             await asyncio.sleep(self._pace)

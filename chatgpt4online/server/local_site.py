@@ -30,6 +30,8 @@ class LocalSite:
         discussions: Whether the site keeps conversations and goes on with them by their chat_id.
         approval: Name of a tool that needs an approval before each reply. Default: none.
         max_prompts: How many prompts the usage limit allows. Default: any number.
+        masked_errors: Whether the site gives no reason if the bot raises an exception or a message
+            is too long, as from version 3.7 of the plugin on.
         users: Application passwords by user name. Default: no users.
         token: Token of the public API. Default: none, the API is disabled.
         clock: Returns the seconds since 1970. Nonces expire by it.
@@ -51,6 +53,7 @@ class LocalSite:
         discussions: bool = True,
         approval: str | None = None,
         max_prompts: int | None = None,
+        masked_errors: bool = False,
         users: Mapping[str, str] | None = None,
         token: str | None = None,
         clock: Callable[[], float] = time.time,
@@ -66,6 +69,7 @@ class LocalSite:
             discussions=discussions,
             approval=approval,
             max_prompts=max_prompts,
+            masked_errors=masked_errors,
         )
         self._runner: web.AppRunner | None = None
         self._thread: threading.Thread | None = None

@@ -13,6 +13,10 @@ from aiohttp import web
 from ..protocol.site import DEFAULT_BOT
 
 REJECTED = "Sorry, your query has been rejected."
+MASKED = (
+    "Oops! Something went wrong on the server. Please try again, and if you are the site "
+    "developer, check the PHP Error Logs for details."
+)
 START_SENTENCE = "Hi! How can I help you?"
 
 
@@ -44,6 +48,19 @@ def over_limit(*, stream: bool) -> web.Response:
         return _events(event("error", text, overLimit=True))
     body = {"success": False, "message": text, "overLimit": True}
     return web.json_response(body, status=429)
+
+
+def internal_error_event() -> str:
+    """Return the event that ends a stream if anything went wrong."""
+    return event("error", MASKED, overLimit=False)
+
+
+def internal_error(*, stream: bool) -> web.Response:
+    """Return the plugin's response to a guest if anything went wrong."""
+    if stream:
+        return _events(internal_error_event())
+    body = {"success": False, "message": MASKED, "overLimit": False}
+    return web.json_response(body, status=500)
 
 
 def approval_request(tool: str, *, stream: bool) -> web.Response:

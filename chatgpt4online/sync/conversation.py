@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ..config import Timeout
@@ -92,7 +92,7 @@ class Conversation(BaseConversation):
             model=model, temperature=temperature, max_tokens=max_tokens, instructions=instructions,
             stream=stream, params=params,
         )  # fmt: skip
-        return self._send(self._next(prompt, files, parameters), timeout)
+        return self._send(lambda: self._next(prompt, files, parameters), timeout)
 
     def regenerate(
         self,
@@ -122,7 +122,7 @@ class Conversation(BaseConversation):
             model=model, temperature=temperature, max_tokens=max_tokens, instructions=instructions,
             params=params,
         )  # fmt: skip
-        return self._send(self._again(parameters), timeout).read()
+        return self._send(lambda: self._again(parameters), timeout).read()
 
     def send_shortcut(
         self,
@@ -142,20 +142,20 @@ class Conversation(BaseConversation):
             QueryRejected: The shortcut has expired.
             ChatError: The site did not answer.
         """
-        turn = self._shortcut(shortcut, read_parameters(params))
-        return self._send(turn, timeout).read()
+        parameters = read_parameters(params)
+        return self._send(lambda: self._shortcut(shortcut, parameters), timeout).read()
 
-    def _send(self, item: NextTurn, timeout: Timeout | float | None) -> ReplyStream:
+    def _send(
+        self, make_turn: Callable[[], NextTurn], timeout: Timeout | float | None
+    ) -> ReplyStream:
         settings = self._settings.with_options(timeout)
-        if not self._sending.acquire(blocking=False):
-            raise self._busy()
-        try:
+        with self._alone():
+            item = make_turn()
             self._begin(item)
-            stream: ReplyStream = self._runner.stream(item.turn, settings)
+            try:
+                stream: ReplyStream = self._runner.stream(item.turn, settings)
+            except ChatError as error:
+                self._refused(item, error)
+                raise
             self._watch(stream, item)
-        except ChatError as error:
-            self._refused(item, error)
-            raise
-        finally:
-            self._sending.release()
         return stream

@@ -55,8 +55,11 @@ class Runner:
         return ReplyStream(*self._open(turn, settings, deadline))
 
     def _open(self, turn: Turn, settings: Settings, deadline: Deadline) -> Opened:
-        reader, response = self.run(lambda: settings.chat(turn), settings, deadline)
-        return reader, response.stream, read_beginning(reader, response.stream)
+        def attempt() -> Opened:
+            reader, response = self._run_once(settings.chat(turn), settings, deadline)
+            return reader, response.stream, read_beginning(reader, response.stream)
+
+        return self._with_retries(attempt, settings, deadline)
 
     def run(
         self,
@@ -65,20 +68,25 @@ class Runner:
         deadline: Deadline | None = None,
     ) -> T:
         """Run a flow, and a new one for each retry. Default: the deadline of the settings."""
-        self._transport.check_usable()
         deadline = deadline or Deadline(settings.timeout)
+        return self._with_retries(
+            lambda: self._run_once(make_flow(), settings, deadline), settings, deadline
+        )
+
+    def _with_retries(self, attempt: Callable[[], T], settings: Settings, deadline: Deadline) -> T:
+        self._transport.check_usable()
         try:
-            return self._try(make_flow(), settings, deadline)
+            return self._try(attempt, settings, deadline)
         except ChatError as error:
             if not settings.retry.retries(error):
                 raise
             first = error
-        return self._retry(first, make_flow, settings, deadline)
+        return self._retry(first, attempt, settings, deadline)
 
     def _retry(
         self,
         first: ChatError,
-        make_flow: Callable[[], Flow[T]],
+        attempt: Callable[[], T],
         settings: Settings,
         deadline: Deadline,
     ) -> T:
@@ -86,15 +94,15 @@ class Runner:
 
         failed = [first]  # the first attempt was made without tenacity
 
-        def attempt() -> T:
+        def next_attempt() -> T:
             if failed:
                 raise failed.pop()
-            return self._try(make_flow(), settings, deadline)
+            return self._try(attempt, settings, deadline)
 
         options = retry_options(settings.retry, first, deadline, self._pause)
         retrying = Retrying(sleep=self._sleep, **options)
         try:
-            return retrying(attempt)
+            return retrying(next_attempt)
         except ChatError as error:
             count_tries(error, retrying.statistics["attempt_number"])
             raise
@@ -103,12 +111,12 @@ class Runner:
         if self._closing.wait(seconds):
             raise client_closed(self._site.page_url)
 
-    def _try(self, flow: Flow[T], settings: Settings, deadline: Deadline) -> T:
+    def _try(self, attempt: Callable[[], T], settings: Settings, deadline: Deadline) -> T:
         wait = self._pause.left(settings.retry)
         if wait:
             self._sleep(deadline.cap(wait) or wait)
             deadline.left()  # raises if no time is left
-        return self._run_once(flow, settings, deadline)
+        return attempt()
 
     def _run_once(self, flow: Flow[T], settings: Settings, deadline: Deadline) -> T:
         response = None

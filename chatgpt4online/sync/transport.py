@@ -19,6 +19,7 @@ from ..network import DRAIN_SECONDS, Deadline, Network, parse_cookies
 from ..protocol.http import Request, Response
 from ..protocol.site import Site
 from ..transport_errors import (
+    certificate_error,
     client_closed,
     connect_error,
     connect_timeout,
@@ -126,7 +127,7 @@ class Transport:
             file_error = read_error_of(request.body)
             if file_error is not None:
                 raise file_error from None
-            failure = self._translate(error, request, deadline, through_proxy=bool(proxy))
+            failure = self._translate(error, request, deadline, proxy)
             raise failure from (None if self._closed else system_cause(error))
 
     def _certificates(self, url: str) -> bool | str | None:
@@ -138,7 +139,7 @@ class Transport:
         return verify.verify_mode != ssl.CERT_NONE if isinstance(verify, ssl.SSLContext) else verify
 
     def _translate(
-        self, error: Exception, request: Request, deadline: Deadline, *, through_proxy: bool
+        self, error: Exception, request: Request, deadline: Deadline, proxy: str | None
     ) -> ChatError:
         url, timeout, cause = request.url, deadline.timeout, find_cause(error)
         failure: TransportError
@@ -148,8 +149,10 @@ class Transport:
         # urllib3 reports a TLS handshake that took too long as a read timeout.
         if isinstance(error, requests.ConnectTimeout) or (timed_out and "handshake" in str(cause)):
             failure = connect_timeout(url, timeout.connect)
+        elif isinstance(cause, ssl.SSLCertVerificationError):
+            failure = certificate_error(url, error, proxy=_is_of_proxy(error))
         elif isinstance(cause, ssl.SSLError) or _never_connected(error):
-            failure = connect_error(url, error, proxy=through_proxy)
+            failure = connect_error(url, error, proxy=bool(proxy))
         elif timed_out:
             failure = idle_timeout(url, timeout.idle)
         elif isinstance(error, _INVALID_REQUEST):
@@ -307,3 +310,8 @@ def _never_connected(error: Exception) -> bool:
         isinstance(item, _NEVER_CONNECTED) or str(item).startswith("Tunnel connection failed")
         for item in wrapped_errors(error)
     )
+
+
+def _is_of_proxy(error: Exception) -> bool:
+    """Return whether an error comes from the connection to the proxy itself."""
+    return any(isinstance(item, urllib3.exceptions.ProxyError) for item in wrapped_errors(error))

@@ -251,6 +251,50 @@ def test_concurrent_turns_are_refused(site: LocalSite, driver: Driver) -> None:
         assert len(site.app.submissions) == completed
 
 
+def test_turn_is_refused_while_another_is_made(site: LocalSite, driver: Driver) -> None:
+    """The files of a turn are looked at after it was checked that no other one is going on."""
+    refused: list[UsageError] = []
+
+    class Files(list[bytes]):
+        def __iter__(self) -> Iterator[bytes]:
+            with pytest.raises(UsageError, match="still arriving") as caught:
+                chat.stream("two")
+            refused.append(caught.value)
+            return super().__iter__()
+
+    with driver.client(site.url) as client:
+        chat = client.conversation()
+        assert "".join(chat.stream("one", files=Files([b"x"]))) == "1: one"
+        assert contents(chat) == [("user", "one"), ("assistant", "1: one")]
+    assert len(refused) == len(site.app.submissions) == 1
+
+
+def test_turn_is_refused_while_another_waits_for_its_head(driver: Driver) -> None:
+    arrived, go_on = threading.Event(), threading.Event()
+
+    def submit(connection: Connection, request: Received) -> None:
+        arrived.set()
+        assert go_on.wait(WAIT_LIMIT)
+        reply_with(end("Hello"))(connection, request)
+
+    with (
+        LoopbackServer(ai_site(submit)) as server,
+        driver.client(server.url) as client,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        chat = client.conversation()
+        first = pool.submit(chat.generate, "one")
+        assert arrived.wait(WAIT_LIMIT)
+        chat = getattr(chat, "inner", chat)
+        try:
+            with pytest.raises(UsageError, match="The last reply is still arriving"):
+                chat.stream("two")
+        finally:
+            go_on.set()
+        assert first.result(WAIT_LIMIT).text == "Hello"
+        assert [prompt.json["newMessage"] for prompt in server.prompts] == ["one"]
+
+
 def test_turn_is_complete_after_the_end_event(site: LocalSite, driver: Driver) -> None:
     with driver.client(site.url) as client:
         chat = client.conversation()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterator
 from typing import Any
 
@@ -35,13 +36,29 @@ def test_wrong_password(site: LocalSite, driver: Driver) -> None:
     assert not site.app.submissions
 
 
-def test_the_password_is_checked_once(driver: Driver) -> None:
-    for options in ({"auth": ANN}, {"headers": {"Authorization": "Basic YW5uOnB3"}}):
-        with LoopbackServer(HELLO_SITE) as server, driver.client(server.url, **options) as client:
-            assert [client.generate("Hi").text for _ in range(2)] == ["Hello", "Hello"]
-            routes = [request.target.partition("/wp-json/")[2] for request in server.requests]
-            submit = "mwai-ui/v1/chats/submit"
-            assert routes == ["mwai/v1/start_session", "wp/v2/users/me", submit, submit]
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"auth": ANN},
+        {"headers": {"Authorization": "Basic YW5uOnB3"}},
+        {"headers": {"authorization": "basic YW5uOnB3"}},
+    ],
+    ids=["auth", "header", "header in lower case"],
+)
+def test_the_password_is_checked_once(options: dict[str, Any], driver: Driver) -> None:
+    with LoopbackServer(HELLO_SITE) as server, driver.client(server.url, **options) as client:
+        assert [client.generate("Hi").text for _ in range(2)] == ["Hello", "Hello"]
+        routes = [request.target.partition("/wp-json/")[2] for request in server.requests]
+        submit = "mwai-ui/v1/chats/submit"
+        assert routes == ["mwai/v1/start_session", "wp/v2/users/me", submit, submit]
+
+
+def test_header_in_lower_case_signs_in(site: LocalSite, driver: Driver) -> None:
+    encoded = base64.b64encode(":".join(ANN).encode()).decode()
+    headers = {"authorization": f"basic {encoded}"}
+    with driver.client(site.url, headers=headers) as client:
+        client.generate("Hi")
+        assert len(list(client.discussions())) == 1
 
 
 @pytest.mark.parametrize("case", ["users-me", "wrong-password-users-me"])

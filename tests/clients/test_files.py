@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,7 +11,9 @@ from chatgpt4online import (
     ChatTimeout,
     PromptTooLong,
     QueryRejected,
+    ReplyError,
     RouteNotFound,
+    StatusError,
     StoredFile,
     Timeout,
     UsageError,
@@ -19,7 +22,7 @@ from chatgpt4online.protocol.site import Era
 from chatgpt4online.server import LocalSite
 
 from ..drivers import Driver
-from ..loopback import SESSION, Connection, LoopbackServer, Received, response
+from ..loopback import SESSION, Connection, LoopbackServer, Received, ai_site, response, send
 from ..recordings import Recording
 
 
@@ -68,6 +71,26 @@ def test_list_and_delete(site: LocalSite, driver: Driver) -> None:
         assert client.delete_files(files[0], ids[1]) == 2
         assert client.delete_files(files[0]) == 0
         assert len(client.list_files()) == 3
+
+
+@pytest.mark.parametrize(
+    ("name", "status", "body"),
+    [
+        ("list", 500, {"code": "internal_server_error", "message": "No user"}),
+        ("delete", 400, {"code": "rest_invalid_param", "message": "No user"}),
+        ("delete", 400, {"success": False, "message": "No user"}),
+    ],
+)
+def test_files_of_a_guest(name: str, status: int, body: dict[str, Any], driver: Driver) -> None:
+    """Some sites have them, but can neither list nor delete them."""
+    submit = send(response(body, status))
+    with LoopbackServer(ai_site(submit)) as server, driver.client(server.url) as client:
+        hint = rf": No user\. Some sites {name} files for signed-in users only: pass auth\.$"
+        with pytest.raises((StatusError, ReplyError), match=hint):
+            client.list_files() if name == "list" else client.delete_files("f1")
+        with driver.client(server.url, auth=("ann", "p")) as signed_in:
+            with pytest.raises((StatusError, ReplyError), match=r": No user$"):
+                signed_in.list_files() if name == "list" else signed_in.delete_files("f1")
 
 
 def test_rejected_file_type(site: LocalSite, tmp_path: Path, driver: Driver) -> None:

@@ -30,6 +30,7 @@ from ..loopback import (
     response,
     sockets_to,
     tls_context,
+    tunnel,
 )
 
 WRONG_HOST = CERTIFICATE.replace("cert.pem", "wronghost.pem")
@@ -281,6 +282,45 @@ def test_tls_context_for_an_https_proxy(trusted: bool, driver: Driver) -> None:
         with pytest.raises(ConnectError, match="403" if trusted else "certificate"):
             client.generate("Hi")
     assert targets == ["site.invalid:443"] * trusted
+
+
+@pytest.mark.parametrize(
+    ("certificate", "authority", "advice"),
+    [
+        (CERTIFICATE, None, "If it was issued by a private authority, pass its certificates"),
+        (WRONG_HOST, WRONG_HOST.replace("wronghost", "ca"), "The proxy's owner has to fix this."),
+    ],
+    ids=["untrusted", "other host"],
+)
+def test_rejected_certificate_of_a_proxy(
+    certificate: str, authority: str | None, advice: str, driver: Driver
+) -> None:
+    text = rf"^The TLS certificate of the proxy was rejected: .*\. {advice}"
+    options = {"verify": authority} if authority else {}
+    with (
+        LoopbackServer(proxy_server([]), tls_context(certificate)) as proxy,
+        driver.client(
+            "https://site.invalid", proxy=proxy.url, retry=NO_BACKOFF, **options
+        ) as client,
+    ):
+        with pytest.raises(ConnectError, match=text) as caught:
+            client.generate("Hi")
+        assert not caught.value.retryable
+        assert proxy.connections == 1
+
+
+def test_rejected_certificate_of_a_site_behind_a_proxy(driver: Driver) -> None:
+    with (
+        LoopbackServer(tunnel) as proxy,
+        LoopbackServer(HELLO_SITE, tls_context()) as server,
+        driver.client(server.url, proxy=proxy.url, retry=NO_BACKOFF) as client,
+    ):
+        text = f"The TLS certificate of {server.url} was rejected: self-signed certificate"
+        with pytest.raises(ConnectError, match=text):
+            client.generate("Hi")
+        assert (proxy.connections, server.connections) == (1, 1)
+        with driver.client(server.url, proxy=proxy.url, verify=CERTIFICATE) as trusting:
+            assert trusting.generate("Hi").text == "Hello"
 
 
 def test_keep_alive(driver: Driver) -> None:

@@ -32,6 +32,7 @@ from ..loopback import (
     ai_site,
     chunk,
     cut,
+    end,
     live,
     response,
     send,
@@ -175,6 +176,53 @@ def test_retry_if(driver: Driver) -> None:
         assert client.generate("Hi").text == "Hello"
         assert len(server.prompts) == 2
     assert [type(error) for error in errors] == [StatusError]
+
+
+FAILED = b'data: {"type":"error","data":"no"}\n\n'
+STATUS = b'data: {"type":"live","subtype":"status","data":"Starting"}\n\n'
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [(FAILED, ReplyError), (STATUS + FAILED, ReplyError), (b"", IncompleteReply)],
+    ids=["error event", "after a status", "no body"],
+)
+def test_retry_if_before_the_reply_has_begun(
+    body: bytes, kind: type[ChatError], driver: Driver
+) -> None:
+    errors: list[ChatError] = []
+
+    def retry_if(error: ChatError) -> bool:
+        errors.append(error)
+        return True
+
+    with (
+        LoopbackServer(ai_site(sequence(send(response(body)), HELLO))) as server,
+        driver.client(
+            server.url, max_connections=1, retry=RetryPolicy(backoff=0, retry_if=retry_if)
+        ) as client,
+    ):
+        assert client.generate("Hi").text == "Hello"
+        assert list(client.stream("Hi")) == ["Hello"]
+        assert len(server.prompts) == 3
+    assert [type(error) for error in errors] == [kind]
+
+
+def test_retry_if_goes_before_the_second_try(driver: Driver) -> None:
+    """The site says that it has forgotten the id, which is left out once the tries are over."""
+    forgotten = b'data: {"type":"error","data":"previous_response_not_found"}\n\n'
+
+    def submit(connection: Connection, request: Received) -> None:
+        known = "previousResponseId" not in request.json
+        connection.send(response(end() if known else forgotten))
+
+    policy = RetryPolicy(attempts=2, backoff=0, retry_if=lambda error: True)
+    with (
+        LoopbackServer(ai_site(submit)) as server,
+        driver.client(server.url, retry=policy) as client,
+    ):
+        assert client.generate("Hi", params={"previousResponseId": "r1"}).text == "Hello"
+        assert len(server.prompts) == 3
 
 
 def test_incomplete_reply_is_never_retried(driver: Driver) -> None:

@@ -10,7 +10,16 @@ from chatgpt4online import QueryRejected, Shortcut, UsageError
 from chatgpt4online.server import LocalSite
 
 from ..drivers import Driver
-from ..loopback import CHUNKED, Connection, LoopbackServer, Received, ai_site, chunk, end
+from ..loopback import (
+    CHUNKED,
+    HELLO_SITE,
+    Connection,
+    LoopbackServer,
+    Received,
+    ai_site,
+    chunk,
+    end,
+)
 from .conversations import contents, echo_bot
 
 
@@ -46,3 +55,12 @@ def test_shortcut_without_label_adds_no_user_message(driver: Driver) -> None:
         assert contents(chat) == [("assistant", "Hello")]
         assert server.prompts[0].json["newMessage"] == ""
         assert server.prompts[0].json["shortcutId"] == "s1"
+
+
+def test_id_of_a_shortcut_wins_over_the_parameters(driver: Driver) -> None:
+    shortcut, params = Shortcut("message", {"shortcutId": "s1"}), {"shortcutId": "p", "envId": "e"}
+    with LoopbackServer(HELLO_SITE) as server, driver.client(server.url) as client:
+        client.send_shortcut(shortcut, params=params)
+        client.conversation().send_shortcut(shortcut, params=params)
+        sent = [(prompt.json["shortcutId"], prompt.json["envId"]) for prompt in server.prompts]
+    assert sent == [("s1", "e")] * 2

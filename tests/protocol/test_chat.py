@@ -141,6 +141,11 @@ def test_parameters() -> None:
     assert body.items() >= parameters.items()
 
 
+def test_an_argument_that_is_not_given_leaves_the_parameter() -> None:
+    assert read_parameters({"maxTokens": 5}, maxTokens=None) == {"maxTokens": 5}
+    assert read_parameters({"maxTokens": 5}, maxTokens=6) == {"maxTokens": 6}
+
+
 @pytest.mark.parametrize("name", ["newMessage", "chatId", "stream"])
 def test_parameter_that_is_set_by_another_argument(name: str) -> None:
     with pytest.raises(UsageError, match=f"params must not contain {name}"):

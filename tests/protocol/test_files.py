@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from chatgpt4online.errors import ProtocolError, QueryRejected, StatusError, UsageError
+from chatgpt4online.errors import (
+    ProtocolError,
+    QueryRejected,
+    ReplyError,
+    StatusError,
+    UsageError,
+)
 from chatgpt4online.models import StoredFile
 from chatgpt4online.protocol.files import (
     Attachment,
@@ -170,3 +177,30 @@ def test_delete_files(fields: dict[str, Any], count: int) -> None:
     assert script.run(delete_files(script.site, ("f1", "f2"))) == count
     assert script.sent == [f"POST {ROOT}mwai-ui/v1/files/delete"]
     assert json_of(script.requests[0]) == {"files": ["f1", "f2"]}
+
+
+FAULT = answer(success=False, message="User not found")
+
+
+@pytest.mark.parametrize(
+    ("user", "status", "hinted"),
+    [(User.GUEST, 400, True), (User.GUEST, 500, False), (User.VERIFIED, 400, False)],
+)
+def test_delete_files_by_a_guest(user: User, status: int, hinted: bool) -> None:
+    script = script_for(replace(FAULT, status=status))
+    script.site.user = user
+    with pytest.raises(ReplyError) as caught:
+        script.run(delete_files(script.site, ("f1",)))
+    hint = ": User not found. Some sites delete files for signed-in users only: pass auth."
+    assert str(caught.value).endswith(hint if hinted else ": User not found")
+
+
+@pytest.mark.parametrize(
+    ("said", "text"),
+    [("Fault", ": Fault."), ("Fault.", ": Fault."), ("Why?", ": Why?"), ("", " an error.")],
+)
+def test_hint_after_what_the_site_has_said(said: str, text: str) -> None:
+    script = script_for(replace(answer(success=False, message=said), status=500))
+    with pytest.raises(ReplyError) as caught:
+        script.run(list_files(script.site, 5, 1, None))
+    assert f"{text} Some sites list files" in str(caught.value)

@@ -15,8 +15,8 @@ from chatgpt4online.cli import main
 from chatgpt4online.cli.terminal import harmless
 from chatgpt4online.server import LocalSite
 
-from .commands import COMMAND, Terminal
-from .loopback import (
+from ..commands import COMMAND, Terminal
+from ..loopback import (
     CHUNKED,
     Connection,
     LoopbackServer,

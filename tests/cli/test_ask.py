@@ -1,4 +1,4 @@
-"""The command line."""
+"""``ask``, and what all commands have in common."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import re
 import shlex
 import signal
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -21,8 +22,8 @@ from chatgpt4online.cli import main
 from chatgpt4online.cli.app import COMMANDS
 from chatgpt4online.server import LocalSite
 
-from .commands import COMMAND, Terminal
-from .loopback import (
+from ..commands import COMMAND, Terminal
+from ..loopback import (
     CHUNKED,
     WAIT_LIMIT,
     Connection,
@@ -33,12 +34,6 @@ from .loopback import (
     end,
     live,
 )
-
-
-@pytest.fixture
-def site() -> Iterator[LocalSite]:
-    with LocalSite() as running:
-        yield running
 
 
 def test_ask(site: LocalSite, capsys: pytest.CaptureFixture[str]) -> None:
@@ -165,6 +160,18 @@ def test_without_arguments_it_shows_its_help(
     assert "Commands:\n  ask" in capsys.readouterr().err
 
 
+def test_without_the_packages_it_needs() -> None:
+    code = (
+        "import sys; sys.modules['click'] = None; from chatgpt4online.cli import main;"
+        "sys.exit(main(['ask', 'Hi']))"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert result.returncode == 2
+    assert 'pip install "chatgpt4online[cli]"' in result.stderr
+
+
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--version"]) == 0
     assert capsys.readouterr().out == f"chatgpt4online {chatgpt4online.__version__}\n"
@@ -174,7 +181,7 @@ def test_ctrl_c(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPa
     def interrupt(*arguments: Any, **options: Any) -> Any:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("chatgpt4online.sync.client.Client.stream", interrupt)
+    monkeypatch.setattr("chatgpt4online.sync.conversation.Conversation.stream", interrupt)
     assert main(["ask", "--site", "http://127.0.0.1:1", "Hi"]) == 130
     assert capsys.readouterr() == ("", "chatgpt4online: Interrupted.\n")
 
@@ -295,6 +302,6 @@ def test_the_help_is_the_one_in_the_docs(
 ) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     assert main([*arguments, "--help"]) == 0
-    docs = (Path(__file__).parent.parent / "docs" / "command.rst").read_text(encoding="utf-8")
+    docs = (Path(__file__).parents[2] / "docs" / "command.rst").read_text(encoding="utf-8")
     lines = [f"    {line}".rstrip() for line in capsys.readouterr().out.splitlines()]
     assert "\n".join(lines) in docs

@@ -1,0 +1,150 @@
+"""``config``: sites by name, and their secrets."""
+
+from __future__ import annotations
+
+import getpass
+import os
+from pathlib import Path
+from typing import Any
+
+import click
+import tomlkit
+
+from ..errors import UsageError
+from . import credentials
+from .configuration import SiteEntry, config_path, parse_config, read_config
+from .output import say, write_line
+
+
+@click.group("config")
+def command() -> None:
+    """Name sites in a configuration file, and keep their secrets in a keyring.
+
+    Options override environment variables, which override the file.
+    """
+
+
+@command.command("path")
+def path() -> None:
+    """Print the path of the configuration file."""
+    write_line(str(config_path()))
+
+
+@command.command("show")
+def show() -> None:
+    """Print the configuration file."""
+    read_config()
+    file = config_path()
+    write_line(file.read_text(encoding="utf-8") if file.exists() else "# There is no file yet.")
+
+
+@command.command("set")
+@click.argument("name")
+@click.argument("values", nargs=-1, required=True, metavar="KEY=VALUE...")
+def set_values(name: str, values: tuple[str, ...]) -> None:
+    """Set what is known about a site, such as: set shop url=https://example.com bot=support
+
+    The keys are url, bot, user, token (true or false), proxy, timeout, model and system. An empty
+    value removes a key. The first site becomes the default.
+    """
+    document = _read_document()
+    sites = document.setdefault("sites", tomlkit.table(is_super_table=True))
+    entry = sites.setdefault(name, tomlkit.table())
+    for item in values:
+        key, equals, value = item.partition("=")
+        if not equals:
+            raise UsageError(f"Expected KEY=VALUE, not {key!r}.")
+        if value:
+            entry[key] = _typed(key, value)
+        else:
+            entry.pop(key, None)
+    document.setdefault("default", name)
+    _write(document)
+
+
+@command.command("default")
+@click.argument("name")
+def default(name: str) -> None:
+    """Use this site if none is named."""
+    document = _read_document()
+    document["default"] = name
+    _write(document)
+
+
+@command.command("save")
+@click.argument("wanted", type=bool, metavar="true|false")
+def save(wanted: bool) -> None:
+    """Save conversations without being asked to, or not."""
+    document = _read_document()
+    document["save"] = wanted
+    _write(document)
+
+
+@command.command("remove")
+@click.argument("name")
+def remove(name: str) -> None:
+    """Remove a site from the file."""
+    document = _read_document()
+    if name not in document.get("sites", {}):
+        raise UsageError(f"The configuration file has no site {name!r}.")
+    del document["sites"][name]
+    if document.get("default") == name:
+        del document["default"]
+    _write(document)
+
+
+@command.command("secret")
+@click.argument("name")
+def secret(name: str) -> None:
+    """Ask for a site's password or token, and keep it in the keyring."""
+    entry = _find(name)
+    if entry.token:
+        account, question = credentials.token_account(entry.url), f"Token of {name}: "
+    elif entry.user:
+        account = credentials.password_account(entry.url, entry.user)
+        question = f"Application password of {entry.user}: "
+    else:
+        raise UsageError(
+            f"The site {name!r} has no user and no token. First run: chatgpt4online config set "
+            f"{name} user=NAME"
+        )
+    credentials.store(account, getpass.getpass(question))
+    say("It is in the keyring.")
+
+
+def _find(name: str) -> SiteEntry:
+    sites = read_config().sites
+    if name not in sites:
+        raise UsageError(f"The configuration file has no site {name!r}.")
+    return sites[name]
+
+
+def _typed(key: str, value: str) -> Any:
+    if key == "token" and value in ("true", "false"):
+        return value == "true"
+    if key == "timeout":
+        try:
+            return float(value)
+        except ValueError:
+            raise UsageError("timeout must be a number of seconds.") from None
+    return value
+
+
+def _read_document() -> tomlkit.TOMLDocument:
+    read_config()  # which complains if it is invalid
+    file = config_path()
+    return tomlkit.parse(file.read_text(encoding="utf-8") if file.exists() else "")
+
+
+def _write(document: tomlkit.TOMLDocument) -> None:
+    """Write the file, unless it would not be valid."""
+    file = config_path()
+    text = tomlkit.dumps(document)
+    parse_config(text, str(file))
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        new = Path(f"{file}.new")
+        new.write_text(text, encoding="utf-8")
+        os.replace(new, file)
+    except OSError as error:
+        raise UsageError(f"Cannot write {file}: {error.strerror}.") from error

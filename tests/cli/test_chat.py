@@ -1,0 +1,204 @@
+"""``chat``, in a terminal."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import threading
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from chatgpt4online import Message
+from chatgpt4online.cli import main
+from chatgpt4online.server import LocalSite
+
+from ..commands import TerminalProcess
+
+ENTER, ALT_ENTER, CTRL_C, CTRL_D, CTRL_R = "\r", "\x1b\r", "\x03", "\x04", "\x12"
+
+
+def said(site: LocalSite) -> list[str]:
+    return [str(item["newMessage"]) for item in site.app.submissions]
+
+
+def test_a_conversation(site: LocalSite) -> None:
+    with TerminalProcess("chat", "--site", site.url) as chat:
+        chat.expect_prompt()
+        chat.type("Hello there" + ENTER)
+        chat.expect("You said: Hello there (2 words)")
+        chat.expect_prompt()
+        chat.type("And now?" + ENTER)
+        chat.expect("message 3 of this conversation")
+        chat.expect_prompt()
+        chat.type(CTRL_D)
+        assert chat.end() == 0
+
+
+def test_several_lines_and_a_paste(site: LocalSite) -> None:
+    with TerminalProcess("chat", "--site", site.url) as chat:
+        chat.expect_prompt()
+        chat.type("one" + ALT_ENTER + "two" + ENTER)
+        chat.expect("You said")
+        chat.expect_prompt()
+        chat.type("\x1b[200~three\nfour\nfive\x1b[201~" + ENTER)
+        chat.expect("message 3")
+        chat.expect_prompt()
+        chat.type(CTRL_D)
+        assert chat.end() == 0
+    assert said(site) == ["one\ntwo", "three\nfour\nfive"]
+
+
+def test_ctrl_c_stops_the_reply_and_retry_sends_it_again() -> None:
+    stopped = threading.Event()
+
+    def bot(messages: Sequence[Message]) -> Iterator[str]:
+        yield "First piece. "
+        while not stopped.is_set() and messages[-1].content == "Go":
+            yield "word "
+        yield "The end."
+
+    with (
+        LocalSite(bot=bot, pace=0.01) as site,
+        TerminalProcess("chat", "--site", site.url, "--plain") as chat,
+    ):
+        chat.expect_prompt()
+        chat.type("Go" + ENTER)
+        chat.expect("First piece.")
+        chat.type(CTRL_C)
+        chat.expect("Stopped. /retry")
+        stopped.set()
+        chat.expect_prompt()
+        chat.type("/retry" + ENTER)
+        chat.expect("The end.")
+        chat.expect_prompt()
+        chat.type(CTRL_D)
+        assert chat.end() == 0
+        assert said(site) == ["Go", "Go"]
+        # What was stopped did not enter the history.
+        assert [item["role"] for item in site.app.submissions[1]["messages"]].count("user") == 0
+
+
+def test_retry_asks_for_another_reply(site: LocalSite) -> None:
+    with TerminalProcess("chat", "--site", site.url) as chat:
+        chat.expect_prompt()
+        chat.type("Hello" + ENTER)
+        chat.expect("(1 word)")
+        chat.expect_prompt()
+        chat.type("/retry" + ENTER)
+        chat.expect("/retry\nYou said")
+        chat.expect_prompt()
+        chat.type(CTRL_D)
+        assert chat.end() == 0
+    assert said(site) == ["Hello", "Hello"]
+
+
+def test_a_failed_turn_keeps_the_session() -> None:
+    with LocalSite(max_length=10) as site, TerminalProcess("chat", "--site", site.url) as chat:
+        chat.expect_prompt()
+        chat.type("far too long for this site" + ENTER)
+        chat.expect("chatgpt4online: ")
+        chat.expect_prompt()
+        chat.type("short" + ENTER)
+        chat.expect("You said: short")
+        chat.expect_prompt()
+        chat.type(CTRL_D)
+        assert chat.end() == 0
+
+
+def test_commands(site: LocalSite, tmp_path: Path) -> None:
+    file = tmp_path / "notes.txt"
+    file.write_text("notes")
+    with TerminalProcess("chat", "--site", site.url) as chat:
+        for line, answer in (
+            ("/help", "Leave, like Ctrl-D."),
+            ("/nonsense", "There is no command /nonsense"),
+            ("/copy", "There is no reply to copy"),
+            (f"/file {tmp_path}/none", "No such file"),
+            (f"/file {file}", "1 to send"),
+            ("/model small", "/model small"),
+            ("/system Be brief", "/system Be brief"),
+            ("Hello", "You said: Hello"),
+            ("/copy", "> /copy"),
+            ("/new", "/new"),
+            ("Hello again", "(2 words)"),
+        ):
+            chat.expect_prompt()
+            chat.type(line + ENTER)
+            chat.expect(answer)
+        chat.expect_prompt()
+        chat.type(CTRL_D)
+        assert chat.end() == 0
+    copied = base64.b64encode(b"You said: Hello (1 word)")
+    assert b"\x1b]52;c;" + copied in chat.output
+    first, second = site.app.submissions
+    assert (first["model"], first["instructions"]) == ("small", "Be brief")
+    assert first["newFileIds"] if "newFileIds" in first else first["newFileId"]
+    assert first["chatId"] != second["chatId"]
+
+
+def test_saving_and_loading(
+    site: LocalSite, capsys: pytest.CaptureFixture[str], home: Path
+) -> None:
+    with TerminalProcess("chat", "--site", site.url) as chat:
+        chat.expect_prompt()
+        chat.type("The first question" + ENTER)
+        chat.expect("You said")
+        chat.expect_prompt()
+        chat.type("/save" + ENTER)
+        chat.expect("It is saved as ")
+        chat.expect_prompt()
+        chat.type(CTRL_D)
+        assert chat.end() == 0
+    [file] = (home / "data" / "conversations").glob("*.json")
+    assert file.stat().st_mode & 0o777 == 0o600
+    with TerminalProcess("chat", "--site", site.url) as chat:
+        chat.expect_prompt()
+        chat.type("/load" + ENTER)
+        chat.expect(f"{file.stem}  The first question")
+        chat.expect_prompt()
+        chat.type(f"/load {file.stem[:4]}" + ENTER)
+        chat.expect("assistant: You said: The first question")
+        chat.expect_prompt()
+        chat.type(CTRL_R)
+        chat.expect("I-search backward:")
+        chat.type("first")
+        chat.expect("> The first question")
+        chat.type(ENTER)
+        chat.expect_gone("I-search")
+        chat.type(ENTER)
+        chat.expect("message 3")
+        chat.expect_prompt()
+        chat.type(CTRL_D)
+        assert chat.end() == 0
+    assert main(["history", "export", "--json", file.stem]) == 0
+    assert len(json.loads(capsys.readouterr().out)["messages"]) == 4
+
+
+def test_markdown_survives_a_narrower_window() -> None:
+    resized = threading.Event()
+
+    def bot(messages: Sequence[Message]) -> Iterator[str]:
+        yield "# Title\n\n"
+        resized.wait()
+        yield "- **one**\n- two\n\n" + "word " * 30
+
+    with LocalSite(bot=bot) as site, TerminalProcess("chat", "--site", site.url) as chat:
+        chat.expect_prompt()
+        chat.type("Go" + ENTER)
+        chat.expect("Title")
+        chat.resize(24, 40)
+        resized.set()
+        chat.expect("• two")
+        chat.expect_prompt()
+        chat.type(CTRL_D)
+        assert chat.end() == 0
+    assert "**" not in chat.text
+    assert re.search(r"word( word){5,7}\n", chat.text)
+
+
+def test_without_a_terminal(site: LocalSite, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["chat", "--site", site.url]) == 2
+    assert "chat needs a terminal" in capsys.readouterr().err

@@ -1,0 +1,110 @@
+"""The configuration file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from chatgpt4online.cli import main
+from chatgpt4online.server import LocalSite
+
+
+def test_a_site_by_name(site: LocalSite, home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["config", "set", "shop", f"url={site.url}", "bot=support", "model=small"]) == 0
+    assert main(["ask", "--site", "shop", "Hi"]) == 0
+    body = site.app.submissions[-1]
+    assert (body["botId"], body["model"]) == ("support", "small")
+    # The first site is the default, and options override the file.
+    assert main(["ask", "-b", "sales", "-m", "large", "Hi"]) == 0
+    body = site.app.submissions[-1]
+    assert (body["botId"], body["model"]) == ("sales", "large")
+    assert main(["config", "path"]) == 0
+    assert str(home / "config.toml") in capsys.readouterr().out
+
+
+def test_the_environment_overrides_the_default(
+    site: LocalSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert main(["config", "set", "shop", "url=http://127.0.0.1:1"]) == 0
+    monkeypatch.setenv("CHATGPT4ONLINE_SITE", site.url)
+    assert main(["ask", "Hi"]) == 0
+    assert main(["config", "set", "local", f"url={site.url}"]) == 0
+    monkeypatch.setenv("CHATGPT4ONLINE_SITE", "local")
+    assert main(["ask", "Hi"]) == 0
+
+
+def test_comments_are_kept(home: Path) -> None:
+    file = home / "config.toml"
+    file.write_text('# mine\ndefault = "a"\n\n[sites.a]\nurl = "http://a.example" # here\n')
+    assert main(["config", "set", "b", "url=http://b.example", "timeout=30"]) == 0
+    assert main(["config", "default", "b"]) == 0
+    assert main(["config", "set", "b", "timeout="]) == 0
+    text = file.read_text()
+    assert "# mine" in text and "# here" in text
+    assert 'default = "b"' in text
+    assert "timeout" not in text
+    assert main(["config", "remove", "b"]) == 0
+    assert "default" not in file.read_text()
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("sites = 1", "sites must be tables"),
+        ("[sites]\na = 1", "expected a table with url"),
+        ("[sites.a]", "url is missing"),
+        ("[sites.a]\nurl = 1", "url must be a string"),
+        ('[sites.a]\nurl = "x"\ntimeout = true', "timeout must be a number"),
+        ('[sites.a]\nurl = "x"\ntoken = "secret"', "token does not belong in this file"),
+        ('[sites.a]\nurl = "x"\npassword = "secret"', "password does not belong in this file"),
+        ('[sites.a]\nurl = "x"\nbots = "y"', "unknown key 'bots'"),
+        ('default = "b"', "default site 'b' is not in the file"),
+        ("save = 1", "save must be true or false"),
+        ("[", "is not valid TOML"),
+    ],
+)
+def test_invalid_files(
+    text: str, complaint: str, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = home / "config.toml"
+    file.write_text(text)
+    assert main(["ask", "--demo", "Hi"]) == 2
+    error = capsys.readouterr().err
+    assert str(file) in error
+    assert complaint in error
+    assert '"secret"' not in error
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["set", "a", "url"], "Expected KEY=VALUE"),
+        (["set", "a", "bot=x"], "url is missing"),
+        (["set", "a", "url=http://a.example", "password=secret"], "password does not belong"),
+        (["set", "a", "url=http://a.example", "timeout=soon"], "timeout must be a number"),
+        (["default", "a"], "not in the file"),
+        (["remove", "a"], "has no site 'a'"),
+        (["secret", "a"], "has no site 'a'"),
+    ],
+)
+def test_invalid_changes(
+    arguments: list[str], complaint: str, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["config", *arguments]) == 2
+    assert complaint in capsys.readouterr().err
+    assert not (home / "config.toml").exists()
+
+
+def test_a_site_that_is_not_in_the_file(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["config", "set", "shop", "url=http://a.example"]) == 0
+    assert main(["ask", "--site", "shpo", "Hi"]) == 2
+    assert "has no site 'shpo' (it has shop)" in capsys.readouterr().err
+
+
+def test_show(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["config", "show"]) == 0
+    assert "no file yet" in capsys.readouterr().out
+    assert main(["config", "set", "shop", "url=http://a.example"]) == 0
+    assert main(["config", "show"]) == 0
+    assert capsys.readouterr().out == (home / "config.toml").read_text()

@@ -1,0 +1,92 @@
+"""Saved conversations."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from chatgpt4online.cli import main
+from chatgpt4online.server import LocalSite
+
+
+def saved_ids(capsys: pytest.CaptureFixture[str]) -> list[str]:
+    capsys.readouterr()
+    assert main(["history", "list"]) == 0
+    return [line.split()[0] for line in capsys.readouterr().out.splitlines()]
+
+
+def test_nothing_is_saved_unless_asked(
+    site: LocalSite, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["ask", "--site", site.url, "Hi"]) == 0
+    assert not (home / "data").exists()
+    assert saved_ids(capsys) == []
+
+
+def test_save_and_continue(site: LocalSite, home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["ask", "--site", site.url, "--save", "First"]) == 0
+    assert main(["ask", "--site", site.url, "-c", "Second"]) == 0
+    assert "message 3 of this conversation" in capsys.readouterr().out
+    [id] = saved_ids(capsys)
+    assert main(["ask", "--site", site.url, "--cid", id[:5], "Third"]) == 0
+    assert "message 5" in capsys.readouterr().out
+    folder = home / "data" / "conversations"
+    assert [file.stat().st_mode & 0o777 for file in folder.iterdir()] == [0o600]
+    assert folder.stat().st_mode & 0o777 == 0o700
+
+
+def test_continue_takes_the_latest_with_this_site(
+    site: LocalSite, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["ask", "--site", site.url, "--save", "First"]) == 0
+    with LocalSite() as other:
+        assert main(["ask", "--site", other.url, "--save", "Elsewhere"]) == 0
+        ids = saved_ids(capsys)
+        # One second later, whatever the resolution of the file system's clock.
+        for age, id in enumerate(ids):
+            os.utime(home / "data" / "conversations" / f"{id}.json", (1e9 - age, 1e9 - age))
+        assert main(["ask", "--site", site.url, "-c", "Second"]) == 0
+        assert "Second (1 word, message 3" in capsys.readouterr().out
+        assert main(["ask", "--site", site.url, "--cid", ids[0], "Third"]) == 2
+        assert f"That conversation is with {other.url}" in capsys.readouterr().err
+
+
+def test_a_failed_question_is_not_saved(capsys: pytest.CaptureFixture[str]) -> None:
+    with LocalSite(max_length=5) as site:
+        assert main(["ask", "--site", site.url, "--save", "far too long"]) == 1
+    assert saved_ids(capsys) == []
+
+
+def test_show_export_and_delete(site: LocalSite, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["ask", "--site", site.url, "--save", "Hello there"]) == 0
+    [id] = saved_ids(capsys)
+    assert main(["history", "list", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["title"] == "Hello there"
+    assert main(["history", "show", id]) == 0
+    assert capsys.readouterr().out.startswith("user:\nHello there\n")
+    assert main(["history", "export", id]) == 0
+    assert "**assistant:**\n\nYou said: Hello there" in capsys.readouterr().out
+    assert main(["history", "export", "--json", id]) == 0
+    assert json.loads(capsys.readouterr().out)["format"] == "chatgpt4online.conversation"
+    assert main(["history", "delete", id]) == 0
+    assert saved_ids(capsys) == []
+    assert main(["history", "show", id]) == 2
+    assert "there is none" in capsys.readouterr().err
+
+
+def test_a_damaged_file_is_skipped(
+    site: LocalSite, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["ask", "--site", site.url, "--save", "Hi"]) == 0
+    (home / "data" / "conversations" / "damaged.json").write_text("{")
+    (home / "data" / "conversations" / "other.json").write_text("[]")
+    assert len(saved_ids(capsys)) == 1
+
+
+def test_save_by_configuration(site: LocalSite, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["config", "save", "true"]) == 0
+    assert main(["ask", "--site", site.url, "Hi"]) == 0
+    assert len(saved_ids(capsys)) == 1
