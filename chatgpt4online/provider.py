@@ -33,8 +33,8 @@ async def _create_async_generator(
 ) -> AsyncIterator[str | None]:
     """Yield the whole reply once. On an instance, yield None if the site failed.
 
-    Provider frameworks pass many more arguments, among them keys and cookies for other providers.
-    They are not sent.
+    Callers may pass more arguments, such as keys and cookies for other providers. They are not
+    sent.
     """
     from .aio.client import AsyncClient
 
@@ -69,9 +69,9 @@ class Chatgpt4Online:
     """Chat in the way of the original provider class.
 
     On an instance, ``async for text in provider.create_async_generator()`` yields the whole reply
-    once, or None if the site failed. Provider frameworks call it on the class, as
-    ``Chatgpt4Online.create_async_generator(model, messages, proxy=...)``, where errors are raised.
-    ``get_nonce(headers)`` works on both too.
+    once, or None if the site failed. On the class, as
+    ``Chatgpt4Online.create_async_generator(model, messages, proxy=...)``, errors are raised.
+    ``get_nonce(headers)`` works on both too. For g4f there is `g4f_provider`.
 
     Args:
         model: Accepted but not sent: the site's owner chooses the model.

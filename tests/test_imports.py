@@ -28,8 +28,9 @@ LAYERS = [
     {"network", "transport_errors", "uploads", "logs", "retries"},
     {"settings", "reply_stream", "conversation"},
     {"sync", "aio"},
-    {"onecall", "provider", "server"},
+    {"onecall", "provider", "server", "g4f_provider"},
     {"cli"},
+    {"llm_plugin"},
     {"__main__", "__init__"},
 ]
 HEAVY = ("requests", "urllib3", "aiohttp", "tenacity", "asyncio")

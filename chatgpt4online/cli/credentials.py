@@ -6,15 +6,37 @@ import getpass
 import os
 import sys
 from importlib.util import find_spec
+from typing import Any
 
 from ..errors import UsageError
 from ..protocol.address import origin
+from .configuration import SiteEntry
 
 SERVICE = "chatgpt4online"
 """The name under which a keyring keeps the secrets."""
 
 PASSWORD_VARIABLE = "CHATGPT4ONLINE_PASSWORD"
 TOKEN_VARIABLE = "CHATGPT4ONLINE_TOKEN"
+
+
+def client_arguments(site: SiteEntry, secret: str | None = None) -> dict[str, Any]:
+    """Return the keyword arguments of `Client` and `AsyncClient` for a site.
+
+    Args:
+        site: The entry of the configuration file.
+        secret: The password or the token that it needs. Default: it is looked for.
+
+    Raises:
+        UsageError: There is none.
+    """
+    arguments: dict[str, Any] = {"site": site.url, "bot_id": site.bot, "proxy": site.proxy}
+    if site.timeout is not None:
+        arguments["timeout"] = site.timeout
+    if site.token:
+        arguments["token"] = secret or read_token(site.url)
+    elif site.user:
+        arguments["auth"] = (site.user, secret or read_password(site.url, site.user))
+    return arguments
 
 
 def read_password(site: str, user: str) -> str:

@@ -14,7 +14,7 @@ import click
 from ..errors import UsageError
 from ..settings import SITE_VARIABLE
 from .configuration import Configuration, SiteEntry, read_config
-from .credentials import read_password, read_token
+from .credentials import client_arguments
 from .output import warn
 
 if TYPE_CHECKING:
@@ -40,22 +40,16 @@ class Target:
     @contextlib.contextmanager
     def arguments(self) -> Iterator[dict[str, Any]]:
         """Yield the keyword arguments of `Client` and `AsyncClient`. The demo site runs inside."""
-        entry = self.site
-        options: dict[str, Any] = {"bot_id": entry.bot, "proxy": entry.proxy}
-        if entry.timeout is not None:
-            options["timeout"] = entry.timeout
         if not self.demo:
-            if entry.token:
-                options["token"] = read_token(entry.url)
-            elif entry.user:
-                options["auth"] = (entry.user, read_password(entry.url, entry.user))
-            yield {"site": entry.url, **options}
+            yield client_arguments(self.site)
             return
         from ..server import LocalSite
 
         with LocalSite(pace=_DEMO_PACE) as site:
             warn(f"Asking the demo site at {site.url}.")
-            yield {"site": site.url, **options, "proxy": ""}
+            yield client_arguments(
+                replace(self.site, url=site.url, proxy="", user=None, token=False)
+            )
 
     @contextlib.contextmanager
     def client(self) -> Iterator[Client]:
