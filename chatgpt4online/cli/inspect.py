@@ -9,8 +9,6 @@ from typing import Any
 import click
 
 from ..errors import UsageError
-from .inspection.inspector import inspect_site
-from .inspection.report import as_json_text, as_text
 from .output import write_line
 from .target import Target, target_options
 
@@ -43,6 +41,10 @@ def command(target: Target, prompt: str | None, as_json: bool) -> int:
 
     Exit codes: 0 no problem, 1 a problem, 2 usage, 130 interrupted.
     """
+    from .inspection.findings import has_problems
+    from .inspection.inspector import inspect_site
+    from .inspection.report import as_json_text, as_text
+
     report = inspect_site(target, prompt)
     write_line(as_json_text(report) if as_json else as_text(report))
-    return 1 if report.has_problems else 0
+    return 1 if has_problems(report.findings) else 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -23,3 +24,8 @@ class Finding:
     title: str
     detail: str = ""
     advice: str = ""
+
+
+def has_problems(findings: Iterable[Finding]) -> bool:
+    """Return whether one of the findings is a problem."""
+    return any(item.level == "problem" for item in findings)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from ...errors import Blocked, ChatError, UsageError
 from ...protocol.discovery import SiteInfo
 from ...sync.client import Client
 from ..target import Target
 from .failures import explain
-from .findings import Finding
+from .findings import Finding, has_problems
 from .report import Report
 from .site import (
     bot_findings,
@@ -36,35 +34,36 @@ def inspect_site(target: Target, prompt: str | None) -> Report:
     traffic = Traffic()
     with target.arguments() as arguments, traffic.client(arguments) as client:
         site = arguments["site"]
-        try:
-            info = client.discover()
-        except UsageError:
-            raise
-        except ChatError as error:
-            failure = explain(error, traffic.headers)
-            return Report(site, (failure, *_around(site, None, traffic)))
-        found = [*plugin_findings(info)]
+        info, found = _discover(client, target, traffic)
         turn = None
-        if info.has_plugin:
-            found += _inside(client, target, info, traffic)
-            if prompt is not None and not any(item.level == "problem" for item in found):
-                turn = take_turn(client, prompt, traffic)
-        found += _around(site, info, traffic)
-        if turn is None or not isinstance(turn.error, Blocked):
+        if prompt is not None and not has_problems(found):
+            turn = take_turn(client, prompt, traffic)
+        found += front_findings(site, traffic)
+        found += cache_findings(info.era if info else None, traffic)
+        if info is not None and (turn is None or not isinstance(turn.error, Blocked)):
             found.append(Finding("ok", "Walls", "None has stopped the client."))
         if turn is not None:
             found += turn_findings(turn, uses_api=target.site.token)
+        elif prompt is not None:
+            found.append(Finding("note", "The prompt was not sent", advice="Solve what is above."))
     return Report(site, tuple(dict.fromkeys(found)), info, turn)
 
 
-def _inside(client: Client, target: Target, info: SiteInfo, traffic: Traffic) -> Iterator[Finding]:
-    session = [*session_findings(client, info, traffic)]
-    yield from session
-    if all(item.level == "ok" for item in session):
-        yield from credential_findings(client, target.site, traffic)
-    yield from bot_findings(info, target.site.bot)
-
-
-def _around(site: str, info: SiteInfo | None, traffic: Traffic) -> Iterator[Finding]:
-    yield from front_findings(site, traffic)
-    yield from cache_findings(info.era if info else None, traffic)
+def _discover(
+    client: Client, target: Target, traffic: Traffic
+) -> tuple[SiteInfo | None, list[Finding]]:
+    """Return what the client knows about the site, if anything, and the findings from that."""
+    try:
+        info = client.discover()
+    except UsageError:
+        raise
+    except ChatError as error:
+        return None, [explain(error, traffic.headers)]
+    found = [*plugin_findings(info)]
+    if info.has_plugin:
+        session = [*session_findings(client, info, traffic)]
+        found += session
+        if not has_problems(session):
+            found += credential_findings(client, target.site, traffic)
+        found += bot_findings(info, target.site.bot)
+    return info, found

@@ -12,7 +12,7 @@ from typing import Any
 
 from ...protocol.discovery import SiteInfo
 from .findings import Finding
-from .turn import Turn, count_bursts
+from .turn import Turn, pauses_of
 
 _WIDEST = 100
 _INDENT = " " * 9
@@ -34,11 +34,6 @@ class Report:
     info: SiteInfo | None = None
     turn: Turn | None = None
 
-    @property
-    def has_problems(self) -> bool:
-        """Whether something does not work."""
-        return any(item.level == "problem" for item in self.findings)
-
 
 def as_text(report: Report) -> str:
     """Return a report as text."""
@@ -52,12 +47,23 @@ def as_text(report: Report) -> str:
 def _lines(item: Finding, width: int) -> Iterator[str]:
     first = f"{item.level:<{len(_INDENT)}}{item.title}"
     if item.level == "ok" and item.detail:
-        yield textwrap.fill(f"{first}: {item.detail}", width, subsequent_indent=_INDENT)
+        yield _wrapped(f"{first}: {item.detail}", width)
         return
     yield first
     for text in (item.detail, item.advice and f"What to do: {item.advice}"):
         if text:
-            yield textwrap.fill(text, width, initial_indent=_INDENT, subsequent_indent=_INDENT)
+            yield _wrapped(_INDENT + text, width)
+
+
+def _wrapped(text: str, width: int) -> str:
+    # What an owner may copy, such as the name of a header or a URL, stays in one piece.
+    return textwrap.fill(
+        text,
+        width,
+        subsequent_indent=_INDENT,
+        break_on_hyphens=False,
+        break_long_words=False,
+    )
 
 
 def _summary(report: Report) -> str:
@@ -100,7 +106,7 @@ def _turn(turn: Turn) -> dict[str, Any]:
         "last_piece": turn.pieces[-1] if turn.pieces else None,
         "total": turn.total,
         "pieces": len(turn.pieces),
-        "bursts": count_bursts(turn.pieces),
+        "bursts": len(pauses_of(turn.pieces)) + 1 if turn.pieces else 0,
         "characters": turn.characters,
         "complete": turn.error is None,
         "http_version": exchange.version if exchange else None,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -16,16 +15,18 @@ from .failures import ROUTES, explain
 from .findings import Finding
 from .traffic import Exchange, Traffic
 
-BURST = 0.05
-"""Seconds. Pieces that arrive within them count as one burst."""
+PAUSE = 0.25
+"""Seconds without a piece that end a burst."""
+FASTEST = 1000
+"""Pieces per second; no model writes faster."""
+TOLERANCE = 0.05
+"""Seconds that reading a burst can take in any case."""
 MANY = 10
 """Pieces per burst from which on something seems to have collected them."""
-PAUSE = 0.25
-"""Seconds between two bursts of something that collects pieces."""
-LONG_PIECE = 200
-"""Characters that no model writes at once."""
 LONG = 1.0
 """Seconds that a reply must take before its bursts mean anything."""
+LONG_PIECE = 200
+"""Characters that no model writes at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,13 +85,10 @@ def take_turn(client: Client, prompt: str, traffic: Traffic) -> Turn:
     )
 
 
-def count_bursts(times: Sequence[float]) -> int:
-    """Return in how many bursts pieces arrived."""
-    count, began = 0, -math.inf
-    for time in times:
-        if time - began > BURST:
-            count, began = count + 1, time
-    return count
+def pauses_of(times: Sequence[float]) -> list[float]:
+    """Return the pauses between bursts of pieces."""
+    gaps = (after - before for before, after in pairwise(times))
+    return [gap for gap in gaps if gap >= PAUSE]
 
 
 def turn_findings(turn: Turn, *, uses_api: bool) -> Iterator[Finding]:
@@ -123,31 +121,28 @@ def turn_findings(turn: Turn, *, uses_api: bool) -> Iterator[Finding]:
 
 
 def _times(turn: Turn) -> str:
-    pauses = [after - before for before, after in pairwise(turn.pieces)]
-    parts = [f"{len(turn.pieces)} pieces with {turn.characters} characters"]
+    gaps = [after - before for before, after in pairwise(turn.pieces)]
+    parts = [f"{_count(turn)} with {turn.characters} characters"]
     if turn.answered is not None:
         parts.append(f"the answer began after {turn.answered:.2f} s")
     if turn.pieces:
         parts.append(f"the first piece came after {turn.pieces[0]:.2f} s")
-    if pauses:
+    if gaps:
         parts.append(f"the last after {turn.pieces[-1]:.2f} s")
-        parts.append(f"the longest pause was {max(pauses):.2f} s")
+        parts.append(f"the longest pause was {max(gaps):.2f} s")
     return ", ".join(parts) + "."
 
 
 def _streaming(turn: Turn) -> Finding:
-    """Return whether something between the chatbot and the client has collected the pieces."""
-    pieces = turn.pieces
-    count, bursts = len(pieces), count_bursts(pieces)
-    together = count >= MANY * bursts and pieces[-1] - pieces[0] >= PAUSE * (bursts - 1)
-    # What lets a status pass before the text does not collect anything.
-    early = turn.first_bytes is not None and pieces[0] - turn.first_bytes >= LONG / 2
-    if together and pieces[-1] >= LONG and not early:
+    """Return whether the pieces arrive as they are made."""
+    count, span = len(turn.pieces), turn.pieces[-1] - turn.pieces[0]
+    if _is_collected(turn):
+        bursts = len(pauses_of(turn.pieces)) + 1
         how = "all at once" if bursts == 1 else f"in {bursts} bursts"
         return Finding(
             "problem",
             "Something buffers the stream",
-            f"{count} pieces came {how}, the last {pieces[-1]:.2f} s after the prompt.",
+            f"{count} pieces came {how}, the last {turn.pieces[-1]:.2f} s after the prompt.",
             _buffering_advice(turn.exchange.headers if turn.exchange else {}),
         )
     if count == 1 and turn.characters >= LONG_PIECE:
@@ -157,14 +152,34 @@ def _streaming(turn: Turn) -> Finding:
             f"The site sent events, but all {turn.characters} characters in one of them.",
             "Choose a model that streams. A filter of the site can also hold back the text.",
         )
-    if bursts > 2:
-        return Finding("ok", "Streaming", f"The pieces came in {bursts} bursts, as they were made.")
+    if count > 2 and span > TOLERANCE + count / FASTEST:
+        return Finding("ok", "Streaming", "The pieces came one after the other.")
     return Finding(
         "note",
         "It cannot be told whether the reply streams",
-        f"The reply was too short or too quick: {count} pieces in {pieces[-1]:.2f} s.",
+        f"The reply was too short or too quick: {_count(turn)} in {turn.pieces[-1]:.2f} s.",
         "Inspect with a prompt that has a longer reply.",
     )
+
+
+def _is_collected(turn: Turn) -> bool:
+    """Return whether something between the chatbot and the client has collected the pieces."""
+    pieces, pauses = turn.pieces, pauses_of(turn.pieces)
+    count, bursts = len(pieces), len(pauses) + 1
+    busy = pieces[-1] - pieces[0] - sum(pauses)
+    # What lets a status pass before the text does not collect anything.
+    early = turn.first_bytes is not None and pieces[0] - turn.first_bytes >= PAUSE
+    return (
+        pieces[-1] >= LONG
+        and count >= MANY * bursts
+        and busy <= TOLERANCE * bursts + count / FASTEST
+        and not early
+    )
+
+
+def _count(turn: Turn) -> str:
+    count = len(turn.pieces)
+    return f"{count} piece{'' if count == 1 else 's'}"
 
 
 def _buffering_advice(headers: Mapping[str, str]) -> str:
