@@ -35,6 +35,7 @@ class Inspection:
         self.out = out
         self.report: dict[str, Any] = json.loads(out)
         self.findings = {item["title"]: item for item in self.report["findings"]}
+        assert len(set(map(str, self.report["findings"]))) == len(self.report["findings"])
 
     def level(self, title: str) -> str | None:
         finding = self.findings.get(title)

@@ -68,14 +68,19 @@ def test_a_site_behind_a_buffering_proxy(
     assert found.report["turn"]["bursts"] == 1
 
 
-def test_the_same_site_without_the_proxy(inspect: Inspect, ticks: Callable[[float], None]) -> None:
-    ticks(2.0)
+@pytest.mark.parametrize("seconds", [0.1, 2.0])
+def test_the_same_site_without_the_proxy(
+    seconds: float, inspect: Inspect, ticks: Callable[[float], None]
+) -> None:
+    ticks(seconds)
     with LocalSite() as site:
         found = inspect(site.url, "--prompt", LONG_PROMPT)
         assert len(site.app.submissions) == 1
     assert (found.code, found.level("Streaming")) == (0, "ok")
     assert found.level("Keep-alive") == "ok"
-    assert found.report["turn"]["pieces"] == found.report["turn"]["bursts"] == 16
+    turn = found.report["turn"]
+    assert (turn["pieces"], turn["complete"]) == (16, True)
+    assert turn["last_piece"] - turn["first_piece"] == pytest.approx(15 * seconds)
 
 
 def test_a_reply_in_bursts(inspect: Inspect, ticks: Callable[[float], None]) -> None:
@@ -98,9 +103,13 @@ def test_a_model_that_thinks_before_it_is_quick(
     assert found.level("It cannot be told whether the reply streams") == "note"
 
 
-def test_a_short_reply_tells_nothing(inspect: Inspect, ticks: Callable[[float], None]) -> None:
-    ticks(2.0)
-    with LoopbackServer(plain_site(reply_with(live("Hel") + live("lo") + end()))) as server:
+@pytest.mark.parametrize(("seconds", "pieces"), [(2.0, 9), (0.1, 12)])
+def test_a_reply_that_is_too_short_or_too_quick(
+    seconds: float, pieces: int, inspect: Inspect, ticks: Callable[[float], None]
+) -> None:
+    ticks(seconds)
+    reply = live("word ") * pieces + end("word " * pieces)
+    with LoopbackServer(plain_site(reply_with(reply))) as server:
         found = inspect(server.url, "--prompt", "Hi")
     assert found.level("It cannot be told whether the reply streams") == "note"
     assert found.code == 0
