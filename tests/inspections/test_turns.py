@@ -83,6 +83,15 @@ def test_the_same_site_without_the_proxy(
     assert turn["last_piece"] - turn["first_piece"] == pytest.approx(15 * seconds)
 
 
+def test_events_that_are_labelled_as_json(inspect: Inspect, ticks: Callable[[float], None]) -> None:
+    ticks(2.0)
+    head = CHUNKED.replace(b"text/event-stream", b"application/json")
+    body = b"".join(map(chunk, [live("Hel"), live("lo"), live("!"), end("Hello!"), b""]))
+    with LoopbackServer(plain_site(send(head + body))) as server:
+        found = inspect(server.url, "--prompt", "Hi")
+    assert found.level("Streaming") == "ok"
+
+
 def test_a_reply_in_bursts(inspect: Inspect, ticks: Callable[[float], None]) -> None:
     ticks(2.0)
     burst = live("word ") * 12

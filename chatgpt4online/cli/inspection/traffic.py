@@ -30,7 +30,7 @@ _KEPT = frozenset({
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """A request and its response, as far as it is of interest. It has no secrets.
+    """A request and its response, without what can be secret but for the query of the URL.
 
     Attributes:
         url: The URL of the request.

@@ -107,7 +107,7 @@ def turn_findings(turn: Turn, *, uses_api: bool) -> Iterator[Finding]:
         return
     if uses_api:
         yield Finding("ok", "Streaming", "The public API does not stream.")
-    elif "json" in headers.get("content-type", ""):
+    elif len(turn.pieces) == 1 and "json" in headers.get("content-type", ""):
         yield Finding(
             "problem",
             "The site does not stream",
@@ -199,8 +199,8 @@ def _buffering_advice(headers: Mapping[str, str]) -> str:
             "header X-Accel-Buffering: no, which proxy_ignore_headers must not name."
         )
     advice.append(
-        "PHP: output_buffering = Off and zlib.output_compression = Off. Other proxies and plugins "
-        "that rewrite pages can buffer too: leave them out one by one."
+        "PHP: output_buffering = Off and zlib.output_compression = Off. Other proxies, and plugins "
+        "that rewrite pages, can buffer too: switch them off one by one."
     )
     return " ".join(advice)
 
