@@ -24,6 +24,7 @@ DONE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 COMMANDS = {
     "ask": ("ask", "Ask one question and print the reply as it arrives."),
     "chat": ("chat", "Talk to the chatbot at a prompt."),
+    "inspect": ("inspect", "Find out what keeps a site's chatbot from working."),
     "history": ("history", "List, show, export and delete saved conversations."),
     "config": ("config", "Name sites in a configuration file, and keep their secrets."),
     "completion": ("completion", "Print the code that completes commands in a shell."),

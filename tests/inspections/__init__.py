@@ -1,0 +1,1 @@
+"""``inspect``: what it finds out about sites, and what it advises."""
