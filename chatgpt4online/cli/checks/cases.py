@@ -93,13 +93,13 @@ def _read_case(entry: Mapping[str, Any], defaults: Mapping[str, Any], where: str
     rules = {key: value for key, value in defaults.items() if key in _RULES}
     follow_ups = [
         _read_follow_up({**rules, **item}, f"{where}, follow-up {number}")
-        for number, item in enumerate(_tables(entry, "then", f"{where}"), 1)
+        for number, item in enumerate(_tables(entry, "then", where), 1)
     ]
     repeat = _count(merged, "repeat", where, 1)
     needed = _count(merged, "pass", where, repeat)
     if needed > repeat:
         raise UsageError(f"{where}: pass is {needed}, more than repeat, which is {repeat}.")
-    name = _text(entry, "name", where)
+    name = " ".join(_text(entry, "name", where).split())
     return Case(name, (_read_turn(merged, where), *follow_ups), repeat, needed)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 _WORD = re.compile(r"(?:\w+|[^\w\s])\s*|\s+")
 """A word or a mark, with the space after it."""
-_MOST_WORDS = 3_000
+_MOST_WORDS = 2_000
 """Comparing takes time by the square of it."""
 
 

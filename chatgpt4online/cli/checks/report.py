@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from rich.cells import cell_len
 from rich.text import Text
 
 from ..terminal import harmless
@@ -27,7 +28,7 @@ class TerminalReport:
 
     def __init__(self, cases: Sequence[Case], subjects: Sequence[Subject]) -> None:
         self._subjects = subjects
-        self._width = min(_WIDEST_NAME, max(len(case.name) for case in cases))
+        self._width = min(_WIDEST_NAME, max(cell_len(case.name) for case in cases))
 
     def head(self) -> Iterator[Text]:
         """Yield the lines before the results."""
@@ -43,7 +44,9 @@ class TerminalReport:
     def result(self, result: Result) -> Iterator[Text]:
         """Yield the lines on a case."""
         name = harmless(result.case.name)
-        line = _status(result.passed) + Text(f"  {name.ljust(self._width)}  ")
+        status = ("passed", "green") if result.passed else ("FAILED", "bold red")
+        line = Text.assemble(status, f"  {name}  ")
+        line.append(" " * (self._width - cell_len(name)))
         line.append("".join(_times(outcome).ljust(_COLUMN) for outcome in result.outcomes))
         if result.change:
             line.append(result.change, style="bold")
@@ -61,10 +64,6 @@ class TerminalReport:
             names = [harmless(result.case.name) for result in results if result.change == change]
             if names:
                 yield Text(f"A is {change} than B: {', '.join(names)}.")
-
-
-def _status(passed: bool) -> Text:
-    return Text("passed", style="green") if passed else Text("FAILED", style="bold red")
 
 
 def _times(outcome: Outcome) -> str:

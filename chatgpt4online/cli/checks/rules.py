@@ -73,7 +73,7 @@ def has_json(expected: Mapping[str, Any]) -> Rule:
             value = json.loads(fenced[1] if fenced else answer.text)
         except (ValueError, RecursionError):
             return "The reply is not JSON."
-        return _difference(value, expected, "The reply")
+        return _difference(value, expected, "")
 
     return check
 
@@ -108,22 +108,22 @@ def quoted(value: object) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def _difference(value: object, expected: object, where: str) -> str | None:
+def _difference(value: object, expected: object, path: str) -> str | None:
     """Return where a JSON value lacks what is expected of it; None if it has all of that."""
+    where = f"In the reply, {path}" if path else "The reply"
     if isinstance(expected, Mapping):
         if not isinstance(value, dict):
             return f"{where} is no JSON object."
         for key, inner in expected.items():
             if key not in value:
                 return f"{where} has no key {quoted(key)}."
-            if found := _difference(value[key], inner, f"In the reply, {quoted(key)}"):
+            if found := _difference(value[key], inner, f"{path}.{key}" if path else key):
                 return found
         return None
     if isinstance(expected, list) and isinstance(value, list) and len(value) == len(expected):
-        pairs = zip(value, expected, strict=True)
-        return next(
-            filter(None, (_difference(*pair, f"An item of {where}") for pair in pairs)), None
-        )
+        pairs = enumerate(zip(value, expected, strict=True))
+        found_in = (_difference(*pair, f"{path}[{index}]") for index, pair in pairs)
+        return next(filter(None, found_in), None)
     # In Python, True equals 1.
     if value == expected and isinstance(value, bool) == isinstance(expected, bool):
         return None
