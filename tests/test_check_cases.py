@@ -65,6 +65,7 @@ def test_rules(rules: str, reply: str, expected: list[str]) -> None:
         ("{a = {b = 1}}", '{"a": {"b": "1"}}', 'In the reply, a.b is "1", not 1.'),
         ("{a = {b = 1}}", '{"a": null}', "In the reply, a is no JSON object."),
         ("{a = [1, 2]}", '{"a": [1]}', "In the reply, a is [1], not [1, 2]."),
+        ("{a = 1}", f'{{"a": "{"x" * 300}"}}', f'In the reply, a is "{"x" * 198}…, not 1.'),
         ("{a = [1, 2]}", '{"a": [1, 3]}', "In the reply, a[1] is 3, not 2."),
     ],
 )

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -121,28 +121,27 @@ def _subjects(
         arguments = [stack.enter_context(target.arguments())]
         if against is not None:
             given = {"bot": against_bot}
-            other = find_target(read_config(), against, demo=False, given=given)
-            entries.append(replace(other.site, timeout=other.site.timeout or target.site.timeout))
-            other = replace(other, site=entries[1])
-            arguments.append(stack.enter_context(other.arguments()))
+            entry = find_target(read_config(), against, demo=False, given=given).site
+            entries.append(replace(entry, timeout=entry.timeout or target.site.timeout))
+            arguments.append(stack.enter_context(Target(entries[1]).arguments()))
         elif against_bot is not None:
             entries.append(replace(target.site, bot=against_bot))
             arguments.append({**arguments[0], "bot_id": against_bot})
         yield [
-            Subject(_label(entry, given), given, _call_options(entry))
-            for entry, given in zip(entries, arguments, strict=True)
+            Subject(
+                _label(entry, options["site"]),
+                options,
+                {"model": entry.model, "instructions": entry.system},
+            )
+            for entry, options in zip(entries, arguments, strict=True)
         ]
 
 
-def _label(entry: SiteEntry, arguments: dict[str, Any]) -> str:
+def _label(entry: SiteEntry, site: str) -> str:
     """Return what the reports call a chatbot: its id, its site without scheme, its model."""
-    place = parse_address(arguments["site"]).page.partition("://")[2].rstrip("/")
+    place = parse_address(site).page.partition("://")[2].rstrip("/")
     bot = f"{entry.bot} at {place}" if entry.bot else place
     return f"{bot}, {entry.model}" if entry.model else bot
-
-
-def _call_options(entry: SiteEntry) -> dict[str, Any]:
-    return {"model": entry.model, "instructions": entry.system}
 
 
 def _printer() -> Callable[[Iterator[Text]], None]:

@@ -10,6 +10,8 @@ from typing import Any
 
 _FENCED = re.compile(r"```[^\n`]*\n(.*)\n[ \t]*```", re.DOTALL)
 
+_LONGEST_QUOTE = 200
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -71,9 +73,9 @@ def has_json(expected: Mapping[str, Any]) -> Rule:
         fenced = _FENCED.fullmatch(answer.text.strip())
         try:
             value = json.loads(fenced[1] if fenced else answer.text)
+            return _difference(value, expected, "")
         except (ValueError, RecursionError):
             return "The reply is not JSON."
-        return _difference(value, expected, "")
 
     return check
 
@@ -94,18 +96,17 @@ def has_at_most(characters: int) -> Rule:
 
     def check(answer: Answer) -> str | None:
         length = len(answer.text)
-        return (
-            None
-            if length <= characters
-            else f"The reply has {length} characters, more than " + (f"{characters}.")
-        )
+        if length <= characters:
+            return None
+        return f"The reply has {length} characters, more than {characters}."
 
     return check
 
 
 def quoted(value: object) -> str:
-    """Return a value as JSON, to show it within a sentence."""
-    return json.dumps(value, ensure_ascii=False)
+    """Return a value as JSON, or the beginning of it, to show it within a sentence."""
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= _LONGEST_QUOTE else text[: _LONGEST_QUOTE - 1] + "…"
 
 
 def _difference(value: object, expected: object, path: str) -> str | None:

@@ -7,6 +7,7 @@ import contextlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from ...errors import ChatError
@@ -44,7 +45,7 @@ async def run_cases(
     Args:
         cases: The cases.
         subjects: The chatbots.
-        concurrency: The most conversations at the same time.
+        concurrency: The most conversations with a chatbot at the same time.
         show: Is called with each result, in the order of the cases.
 
     Raises:
@@ -58,27 +59,21 @@ async def run_cases(
             client = await stack.enter_async_context(AsyncClient(**subject.arguments))
             await client.open_session()  # so that it does not count as time of the first case
             talks.append(_Talks(client, subject.options, asyncio.Semaphore(concurrency)))
-        # Created case by case, because they begin in this order.
-        started = [
-            (
-                case,
-                [
-                    [asyncio.create_task(talk.run(case)) for talk in talks]
-                    for _ in range(case.repeat)
-                ],
-            )
-            for case in cases
-        ]
-        stack.push_async_callback(
-            _end, [task for _, rounds in started for row in rounds for task in row]
-        )
+        # Conversations begin in the order in which they are created here.
+        started = [_start(case, talks) for case in cases]
+        stack.push_async_callback(_end, [task for rows in started for task in chain(*rows)])
         results = []
-        for case, rounds in started:
-            runs = [[await task for task in tasks] for tasks in rounds]
+        for case, tasks in zip(cases, started, strict=True):
+            runs = [[await task for task in row] for row in tasks]
             outcomes = tuple(Outcome(case, column) for column in zip(*runs, strict=True))
             results.append(Result(case, outcomes))
             show(results[-1])
         return results
+
+
+def _start(case: Case, talks: Sequence[_Talks]) -> list[list[asyncio.Task[Run]]]:
+    """Create the runs of a case: a row for each repeat, with a run for each chatbot."""
+    return [[asyncio.create_task(talk.run(case)) for talk in talks] for _ in range(case.repeat)]
 
 
 async def _end(tasks: Sequence[asyncio.Task[Run]]) -> None:
