@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import itertools
 import json
-import os
-import pty
 import re
-import signal
-import subprocess
+import shlex
+import textwrap
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -19,7 +17,7 @@ from chatgpt4online import Message
 from chatgpt4online.cli import main
 from chatgpt4online.server import LocalSite
 
-from .commands import COMMAND
+from .checks import HOURS, PRICES, Bot, shop, write
 from .loopback import (
     CHUNKED,
     WAIT_LIMIT,
@@ -29,36 +27,7 @@ from .loopback import (
     ai_site,
     chunk,
     end,
-    stall,
 )
-
-Bot = Callable[[Sequence[Message]], Iterator[str]]
-Write = Callable[[str], str]
-
-HOURS = """
-[[case]]
-name = "hours"
-prompt = "When are you open?"
-contains = "10"
-"""
-PRICES = """
-[[case]]
-name = "prices"
-prompt = "How much is a ticket?"
-regex = '\\d+ euros'
-"""
-
-
-def shop(changed: bool = False) -> Bot:
-    """Return a bot; the changed one does not tell prices."""
-
-    def bot(messages: Sequence[Message]) -> Iterator[str]:
-        if "ticket" in messages[-1].content:
-            yield "I do not know prices." if changed else "A ticket is 16 euros."
-        else:
-            yield "We are open from 10 to 4."
-
-    return bot
 
 
 def now_and_then(every: int) -> Bot:
@@ -71,23 +40,45 @@ def now_and_then(every: int) -> Bot:
     return bot
 
 
-@pytest.fixture
-def write(tmp_path: Path) -> Write:
-    def write(text: str) -> str:
-        path = tmp_path / "cases.toml"
-        path.write_text(text, encoding="utf-8")
-        return str(path)
-
-    return write
-
-
 def without_times(text: str) -> str:
     return re.sub(r"\d+\.\d s", "_ s", text)
 
 
-def test_all_cases_pass(write: Write, capsys: pytest.CaptureFixture[str]) -> None:
+def site_name(out: str) -> str:
+    found = re.search(r"127\.0\.0\.1:\d+", out)
+    assert found is not None
+    return found[0]
+
+
+def test_the_example_of_the_docs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    sundays = itertools.count()
+
+    def bot(messages: Sequence[Message]) -> Iterator[str]:
+        if "Sunday" in messages[-1].content:
+            known = next(sundays) < 2
+            yield (
+                "On Sunday from 10."
+                if known
+                else ("We are open on Sunday, but I do not know from when.")
+            )
+        else:
+            yield '{"item": "red shirt"}' if "JSON" in messages[-1].content else "Not on Monday."
+
+    docs = (Path(__file__).parent.parent / "docs" / "command.rst").read_text(encoding="utf-8")
+    blocks = re.search(r"code-block:: toml\n((?:    .*\n|\n)+)::\n((?:    .*\n|\n)+)", docs)
+    assert blocks is not None
+    command, _, shown = textwrap.dedent(blocks[2]).strip().partition("\n")
+    with LocalSite(bot=bot) as site:
+        cases = write(tmp_path, textwrap.dedent(blocks[1]))
+        arguments = command.replace("https://example.com", site.url).replace("cases.toml", cases)
+        assert main(shlex.split(arguments)[2:]) == 1
+    out = capsys.readouterr().out
+    assert without_times(out.replace(site_name(out), "example.com")) == without_times(shown) + "\n"
+
+
+def test_all_cases_pass(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with LocalSite(bot=shop()) as site:
-        assert main(["check", "--site", site.url, write(HOURS + PRICES)]) == 0
+        assert main(["check", "--site", site.url, write(tmp_path, HOURS + PRICES)]) == 0
     assert site.app.submissions[0]["newMessage"] == "When are you open?"
     out, err = capsys.readouterr()
     assert (without_times(out), err) == (
@@ -99,15 +90,9 @@ def test_all_cases_pass(write: Write, capsys: pytest.CaptureFixture[str]) -> Non
     )
 
 
-def site_name(out: str) -> str:
-    found = re.search(r"127\.0\.0\.1:\d+", out)
-    assert found is not None
-    return found[0]
-
-
-def test_a_case_fails(write: Write, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_case_fails(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with LocalSite(bot=shop(changed=True)) as site:
-        assert main(["check", "--site", site.url, "-b", "b1", write(HOURS + PRICES)]) == 1
+        assert main(["check", "--site", site.url, "-b", "b1", write(tmp_path, HOURS + PRICES)]) == 1
     out = without_times(capsys.readouterr().out)
     assert out == (
         f"Checking b1 at {site_name(out)}\n\n"
@@ -119,8 +104,8 @@ def test_a_case_fails(write: Write, capsys: pytest.CaptureFixture[str]) -> None:
     )
 
 
-def test_the_change_of_a_bot_is_found(write: Write, capsys: pytest.CaptureFixture[str]) -> None:
-    cases = write(HOURS + PRICES)
+def test_the_change_of_a_bot_is_found(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    cases = write(tmp_path, HOURS + PRICES)
     with LocalSite(bot=shop()) as old, LocalSite(bot=shop(changed=True)) as new:
         assert main(["check", "--site", new.url, "--against", old.url, cases]) == 1
         worse = without_times(capsys.readouterr().out)
@@ -135,17 +120,16 @@ def test_the_change_of_a_bot_is_found(write: Write, capsys: pytest.CaptureFixtur
     assert better.endswith("\n2 cases passed.\nA is better than B: prices.\n")
 
 
-def test_two_bots_of_a_site(write: Write, capsys: pytest.CaptureFixture[str]) -> None:
+def test_two_bots_of_a_site(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with LocalSite(bot=shop()) as site:
         arguments = ["--site", site.url, "-b", "old", "--against-bot", "new"]
-        assert main(["check", *arguments, "--repeat", "3", write(HOURS)]) == 0
+        assert main(["check", *arguments, "--repeat", "3", write(tmp_path, HOURS)]) == 0
         asked = [submission["botId"] for submission in site.app.submissions]
     assert sorted(asked) == ["new"] * 3 + ["old"] * 3
     assert re.match(r"A: old at 127.0.0.1:\d+\nB: new at 127.0.0.1", capsys.readouterr().out)
 
 
 def test_two_entries_of_the_configuration_file(
-    write: Write,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -158,7 +142,7 @@ def test_two_entries_of_the_configuration_file(
         )
         monkeypatch.setenv("CHATGPT4ONLINE_CONFIG", str(config))
         arguments = ["--site", "new", "--against", "old", "--against-bot", "b2"]
-        assert main(["check", *arguments, write(HOURS)]) == 0
+        assert main(["check", *arguments, write(tmp_path, HOURS)]) == 0
         asked = {
             (sent["model"], sent.get("instructions"), sent["botId"])
             for sent in site.app.submissions
@@ -168,8 +152,10 @@ def test_two_entries_of_the_configuration_file(
     assert re.match(r"A: 127.0.0.1:\d+, m2\nB: b2 at 127.0.0.1:\d+, m1\n", out)
 
 
-def test_a_conversation(write: Write, capsys: pytest.CaptureFixture[str]) -> None:
-    cases = write("""
+def test_a_conversation(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    cases = write(
+        tmp_path,
+        """
     [[case]]
     name = "talk"
     prompt = "My name is Ann."
@@ -180,7 +166,8 @@ def test_a_conversation(write: Write, capsys: pytest.CaptureFixture[str]) -> Non
     [[case.then]]
     prompt = "Really?"
     not = "Really?"
-    """)
+    """,
+    )
     with LocalSite() as site:
         assert main(["check", "--site", site.url, cases]) == 1
         assert len({submission["chatId"] for submission in site.app.submissions}) == 1
@@ -198,10 +185,10 @@ def test_a_conversation(write: Write, capsys: pytest.CaptureFixture[str]) -> Non
     ],
 )
 def test_repeats(
-    counts: str, code: int, line: str, write: Write, capsys: pytest.CaptureFixture[str]
+    counts: str, code: int, line: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with LocalSite(bot=now_and_then(5)) as site:
-        assert main(["check", "--site", site.url, write(HOURS + counts)]) == code
+        assert main(["check", "--site", site.url, write(tmp_path, HOURS + counts)]) == code
         chats = [submission["chatId"] for submission in site.app.submissions]
     assert len(set(chats)) == len(chats)
     out = capsys.readouterr().out
@@ -210,16 +197,16 @@ def test_repeats(
     assert (f"{total // 5} of {total}: The reply does not contain" in out) == (code == 1)
 
 
-def test_another_number_of_repeats(write: Write, capsys: pytest.CaptureFixture[str]) -> None:
+def test_another_number_of_repeats(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with LocalSite(bot=now_and_then(5)) as site:
-        cases = write(HOURS + "repeat = 5\npass = 4")
+        cases = write(tmp_path, HOURS + "repeat = 5\npass = 4")
         assert main(["check", "--site", site.url, "--repeat", "10", cases]) == 0
     assert "passed  hours  8 of 10" in capsys.readouterr().out
 
 
-def test_chosen_cases(write: Write, capsys: pytest.CaptureFixture[str]) -> None:
+def test_chosen_cases(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with LocalSite(bot=shop(changed=True)) as site:
-        cases = write(HOURS + PRICES)
+        cases = write(tmp_path, HOURS + PRICES)
         assert main(["check", "--site", site.url, "-k", "HOUR", cases]) == 0
         assert "1 case passed." in capsys.readouterr().out
         assert len(site.app.submissions) == 1
@@ -227,73 +214,8 @@ def test_chosen_cases(write: Write, capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().err == "chatgpt4online: No case has 'place' in its name.\n"
 
 
-def test_an_error_of_the_site(write: Write, capsys: pytest.CaptureFixture[str]) -> None:
-    cases = write(f"""
-    [[case]]
-    name = "long"
-    prompt = "{"x" * 30}"
-    [[case.then]]
-    prompt = "And then?"
-    [[case]]
-    name = "short"
-    prompt = "Hi"
-    """)
-    with LocalSite(max_length=20) as site:
-        assert main(["check", "--site", site.url, cases]) == 1
-        assert [submission["newMessage"] for submission in site.app.submissions] == ["Hi"]
-    out = capsys.readouterr().out
-    assert re.search(r"FAILED  long   0 of 1\n        The site rejected .*\npassed", out)
-
-
-def test_a_site_that_is_not_there(
-    dead_port: int, write: Write, capsys: pytest.CaptureFixture[str]
-) -> None:
-    url = f"http://127.0.0.1:{dead_port}"
-    assert main(["check", "--site", url, write(HOURS)]) == 1
-    out, err = capsys.readouterr()
-    assert err.startswith(f"chatgpt4online: Could not connect to {url}")
-    assert "hours" not in out
-
-
-@pytest.mark.parametrize(
-    ("arguments", "complaint"),
-    [
-        (["--site", "http://ann:secret@127.0.0.1:9"], "must not contain a user name or password"),
-        (["--site", "http://127.0.0.1:9", "--against", "shop"], "no site 'shop'"),
-        (["--demo", "--repeat", "0"], "--repeat"),
-        (["--demo", "--html", "nowhere/report.html"], "There is no folder nowhere."),
-        (["--demo", "--junit", "nowhere/report.xml"], "There is no folder nowhere."),
-        (["--demo", "--html", "."], "is a directory"),
-        (["--demo", "-k", "no such case"], "No case has"),
-    ],
-)
-def test_mistakes(
-    arguments: list[str], complaint: str, write: Write, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert main(["check", *arguments, write(HOURS)]) == 2
-    out, err = capsys.readouterr()
-    assert complaint in err
-    assert "secret" not in out + err
-
-
-def test_a_mistake_in_the_file(write: Write, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["check", "--demo", write(HOURS + "regex = '('")]) == 2
-    out, err = capsys.readouterr()
-    assert out == ""
-    assert "cases.toml, case 'hours': regex is not a valid regular expression" in err
-
-
-def test_a_report_that_cannot_be_written(write: Write, capsys: pytest.CaptureFixture[str]) -> None:
-    with LocalSite(bot=shop()) as site:
-        arguments = ["--site", site.url, "--junit", "/dev/full"]
-        assert main(["check", *arguments, write(HOURS)]) == 1
-    out, err = capsys.readouterr()
-    assert "1 case passed." in out
-    assert err == "chatgpt4online: Cannot write /dev/full: No space left on device.\n"
-
-
 @pytest.mark.parametrize("concurrency", [1, 3])
-def test_concurrency(concurrency: int, write: Write) -> None:
+def test_concurrency(concurrency: int, tmp_path: Path) -> None:
     """The site answers no prompt before so many have arrived, and counts those that wait."""
     together = threading.Barrier(concurrency)
     lock = threading.Lock()
@@ -309,86 +231,18 @@ def test_concurrency(concurrency: int, write: Write) -> None:
             waiting -= 1
         connection.send(CHUNKED + chunk(end("From 10")) + chunk(b""))
 
-    arguments = ["--concurrency", str(concurrency), "--repeat", "6", write(HOURS)]
+    arguments = ["--concurrency", str(concurrency), "--repeat", "6", write(tmp_path, HOURS)]
     with LoopbackServer(ai_site(submit)) as server:
         assert main(["check", "--site", server.url, *arguments]) == 0
         assert len(server.prompts) == 6
     assert most == concurrency
 
 
-def _default_sigint_handler() -> None:
-    # Children of a background job inherit its ignored SIGINT.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-
-
-def test_ctrl_c(write: Write) -> None:
-    arrived = threading.Event()
-
-    def submit(connection: Connection, request: Received) -> None:
-        arrived.set()
-        stall()(connection, request)
-
-    with (
-        LoopbackServer(ai_site(submit)) as server,
-        subprocess.Popen(
-            [*COMMAND, "check", "--site", server.url, "--repeat", "9", write(HOURS)],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            preexec_fn=_default_sigint_handler,
-        ) as process,
-    ):
-        assert arrived.wait(WAIT_LIMIT)
-        process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=WAIT_LIMIT)
-        assert process.returncode == 130
-    assert out.startswith(b"Checking 127.0.0.1")
-    assert err == b"chatgpt4online: Interrupted.\n"
-
-
-def test_a_full_disk_ends_the_check(write: Write) -> None:
-    with LocalSite(bot=shop()) as site, open("/dev/full", "wb") as full:
-        done = subprocess.run(
-            [*COMMAND, "check", "--site", site.url, write(HOURS)],
-            stdout=full,
-            stderr=subprocess.PIPE,
-            check=False,
-            timeout=60,
-        )
-    assert done.returncode == 1
-    assert done.stderr.decode() == (
-        "chatgpt4online: The output cannot be written: No space left on device.\n"
-    )
-
-
-def test_on_a_terminal(write: Write) -> None:
-    """The status is in colour, and escape sequences of a reply have no effect."""
-
-    def hostile(messages: Sequence[Message]) -> Iterator[str]:
-        yield "\x1b]0;title\x07[bold]markup[/bold]"
-
-    parent, child = pty.openpty()
-    with LocalSite(bot=hostile) as site:
-        done = subprocess.run(
-            [*COMMAND, "check", "--site", site.url, write(HOURS)],
-            stdout=child,
-            check=False,
-            timeout=60,
-            env={**os.environ, "TERM": "xterm", "COLUMNS": "100"},
-        )
-    os.close(child)
-    shown = os.read(parent, 65536)
-    os.close(parent)
-    assert done.returncode == 1
-    assert b"\x1b[1;31mFAILED\x1b[0m  hours" in shown
-    assert "> ␛]0;title␇[bold]markup[/bold]".encode() in shown
-    assert b"\x1b]" not in shown
-
-
-def test_json_is_asked_of_the_whole_reply(write: Write) -> None:
+def test_json_is_asked_of_the_whole_reply(tmp_path: Path) -> None:
     def bot(messages: Sequence[Message]) -> Iterator[str]:
         yield "```json\n" + json.dumps({"open": True, "until": 16}) + "\n```"
 
     with LocalSite(bot=bot) as site:
         for expected, code in (("{ open = true }", 0), ("{ open = false }", 1)):
-            cases = write(f'[[case]]\nname = "a"\nprompt = "A"\njson = {expected}')
+            cases = write(tmp_path, f'[[case]]\nname = "a"\nprompt = "A"\njson = {expected}')
             assert main(["check", "--site", site.url, cases]) == code

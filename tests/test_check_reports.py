@@ -188,12 +188,18 @@ def test_the_page_has_a_mark_for_each_run(reports: tuple[str, str]) -> None:
 def test_the_page_of_a_bot_that_fails(tmp_path: Path) -> None:
     cases, html = tmp_path / "cases.toml", tmp_path / "report.html"
     cases.write_text('[[case]]\nname = "a"\nprompt = "Hello"\n[[case.then]]\nprompt = "And?"\n')
-    with LocalSite(max_prompts=0) as site:
-        assert main(["check", "--site", site.url, "--html", str(html), str(cases)]) == 1
+    with LocalSite(max_prompts=0) as site, LocalSite() as other:
+        arguments = ["check", "--site", site.url, "--html", str(html), str(cases)]
+        assert main(arguments) == 1
+        page = Page(html.read_text(encoding="utf-8"))
+        assert page.all("svg") == page.all("ins") == []
+        assert "Come back tomorrow." in "".join(page.texts["p"])
+        assert "Not asked, after an error." in page.texts["p"]
+        assert main([*arguments, "--against", other.url]) == 1
     page = Page(html.read_text(encoding="utf-8"))
-    assert page.all("svg") == page.all("ins") == []
-    assert "Come back tomorrow." in "".join(page.texts["p"])
-    assert "Not asked, after an error." in page.texts["p"]
+    assert [mark["class"] for mark in page.all("circle")] == ["b"]
+    assert page.all("svg")[0]["aria-label"].startswith("no times; median ")
+    assert "You said: Hello (1 word)" in page.texts["div"]
 
 
 def test_a_page_of_cases_that_pass(tmp_path: Path) -> None:
