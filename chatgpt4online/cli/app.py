@@ -25,6 +25,7 @@ COMMANDS = {
     "ask": ("ask", "Ask one question and print the reply as it arrives."),
     "chat": ("chat", "Talk to the chatbot at a prompt."),
     "inspect": ("inspect", "Find out what keeps a site's chatbot from working."),
+    "check": ("check", "Test a chatbot with the cases of a TOML file."),
     "history": ("history", "List, show, export and delete saved conversations."),
     "config": ("config", "Name sites in a configuration file, and keep their secrets."),
     "completion": ("completion", "Print the code that completes commands in a shell."),
