@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import UsageError
-from ..protocol.address import parse_address
+from ..protocol.address import origin, parse_address
 from .checks.cases import Case, read_cases
 from .checks.runner import Subject, run_cases
 from .configuration import SiteEntry, read_config
@@ -123,7 +123,9 @@ def _subjects(
             given = {"bot": against_bot}
             entry = find_target(read_config(), against, demo=False, given=given).site
             entries.append(replace(entry, timeout=entry.timeout or target.site.timeout))
-            arguments.append(stack.enter_context(Target(entries[1]).arguments()))
+            # The secrets in the environment are those of the first site.
+            same = origin(entry.url) == origin(target.site.url)
+            arguments.append(stack.enter_context(Target(entry, environment=same).arguments()))
         elif against_bot is not None:
             entries.append(replace(target.site, bot=against_bot))
             arguments.append({**arguments[0], "bot_id": against_bot})

@@ -19,12 +19,15 @@ PASSWORD_VARIABLE = "CHATGPT4ONLINE_PASSWORD"
 TOKEN_VARIABLE = "CHATGPT4ONLINE_TOKEN"
 
 
-def client_arguments(site: SiteEntry, secret: str | None = None) -> dict[str, Any]:
+def client_arguments(
+    site: SiteEntry, secret: str | None = None, *, environment: bool = True
+) -> dict[str, Any]:
     """Return the keyword arguments of `Client` and `AsyncClient` for a site.
 
     Args:
         site: The entry of the configuration file.
         secret: The password or the token that it needs. Default: it is looked for.
+        environment: Whether the secrets in environment variables are for this site.
 
     Raises:
         UsageError: There is none.
@@ -33,29 +36,31 @@ def client_arguments(site: SiteEntry, secret: str | None = None) -> dict[str, An
     if site.timeout is not None:
         arguments["timeout"] = site.timeout
     if site.token:
-        arguments["token"] = secret or read_token(site.url)
+        arguments["token"] = secret or read_token(site.url, environment=environment)
     elif site.user:
-        arguments["auth"] = (site.user, secret or read_password(site.url, site.user))
+        password = secret or read_password(site.url, site.user, environment=environment)
+        arguments["auth"] = (site.user, password)
     return arguments
 
 
-def read_password(site: str, user: str) -> str:
+def read_password(site: str, user: str, *, environment: bool = True) -> str:
     """Return a user's application password.
 
     Raises:
         UsageError: There is none.
     """
-    account = password_account(site, user)
-    return _read(PASSWORD_VARIABLE, account, f"Application password of {user}: ")
+    account, question = password_account(site, user), f"Application password of {user}: "
+    return _read(PASSWORD_VARIABLE if environment else None, account, question)
 
 
-def read_token(site: str) -> str:
+def read_token(site: str, *, environment: bool = True) -> str:
     """Return the token of a site's public API.
 
     Raises:
         UsageError: There is none.
     """
-    return _read(TOKEN_VARIABLE, token_account(site), f"Token of {origin(site)}: ")
+    variable = TOKEN_VARIABLE if environment else None
+    return _read(variable, token_account(site), f"Token of {origin(site)}: ")
 
 
 def password_account(site: str, user: str) -> str:
@@ -65,7 +70,7 @@ def password_account(site: str, user: str) -> str:
 
 def token_account(site: str) -> str:
     """Return the name under which a keyring keeps a token."""
-    return f"token of {origin(site)}"
+    return f"the API of {origin(site)}"
 
 
 def store(account: str, secret: str) -> None:
@@ -84,14 +89,15 @@ def store(account: str, secret: str) -> None:
         raise UsageError(f"The keyring cannot be used: {error}.") from error
 
 
-def _read(variable: str, account: str, question: str) -> str:
-    secret = os.environ.get(variable) or _from_keyring(account)
+def _read(variable: str | None, account: str, question: str) -> str:
+    secret = (os.environ.get(variable) if variable else None) or _from_keyring(account)
     if secret:
         return secret
     if sys.stdin is None or not sys.stdin.isatty():
+        way = f"set {variable}, or keep it" if variable else "keep it"
         raise UsageError(
-            f"No secret is given: set {variable}, or keep it in a keyring with: "
-            "chatgpt4online config secret NAME"
+            f"No secret of {account} is given: {way} in a keyring with: chatgpt4online config "
+            "secret NAME"
         )
     return getpass.getpass(question)
 

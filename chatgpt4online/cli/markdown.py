@@ -11,6 +11,7 @@ from rich.live import Live
 from rich.markdown import Markdown
 from rich.segment import Segment
 
+from .output import uninterrupted
 from .terminal import harmless
 
 _REFRESHES = 12
@@ -27,11 +28,11 @@ class MarkdownPrinter:
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._pending = ""
+        self._tail = _Rendered("", tail=True)
         self._printed = False
         self._live = Live(
+            self._tail,
             console=console,
-            get_renderable=lambda: _Rendered(self._pending, tail=True),
             refresh_per_second=_REFRESHES,
             transient=True,
             redirect_stderr=False,
@@ -47,23 +48,24 @@ class MarkdownPrinter:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        rest, self._pending = self._pending, ""
-        self._live.stop()
+        rest, self._tail.text = self._tail.text, ""
+        with uninterrupted():
+            self._live.stop()
         self._print(rest)
 
     def feed(self, text: str) -> None:
         """Print the next piece of the text."""
-        self._pending += harmless(text)
-        *complete, self._pending = split_blocks(self._pending)
+        *complete, self._tail.text = split_blocks(self._tail.text + harmless(text))
         for block in complete:
             self._print(block)
 
     def _print(self, text: str) -> None:
         if text.strip():
-            if self._printed:
-                self._console.print()
-            self._printed = True
-            self._console.print(_Rendered(text), end="")
+            with uninterrupted():
+                if self._printed:
+                    self._console.print()
+                self._printed = True
+                self._console.print(_Rendered(text), end="")
 
 
 class _Rendered:
@@ -73,11 +75,11 @@ class _Rendered:
     """
 
     def __init__(self, text: str, *, tail: bool = False) -> None:
-        self._text = text
+        self.text = text
         self._tail = tail
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        lines = console.render_lines(Markdown(self._text), options, pad=False)
+        lines = console.render_lines(Markdown(self.text), options, pad=False)
         while lines and _is_blank(lines[0]):
             del lines[0]
         while lines and _is_blank(lines[-1]):

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from ..models import ActivityEvent, TextEvent
-from .output import is_terminal, say, write
+from .output import is_terminal, no_echo, say, write
 
 if TYPE_CHECKING:
     from ..sync.stream import ReplyStream
@@ -45,7 +45,7 @@ def _printer(*, rendered: bool) -> Iterator[Callable[[str], None]]:
 
         from .markdown import MarkdownPrinter
 
-        with MarkdownPrinter(Console()) as printer:
+        with no_echo(), MarkdownPrinter(Console()) as printer:
             yield printer.feed
         return
     last = ""

@@ -31,17 +31,19 @@ class Target:
         site: The entry of the configuration file, with the options in place of what it says.
         save: Whether conversations are to be saved, by the configuration file.
         demo: Whether to use a site that is started for this, in place of `site`.
+        environment: Whether the secrets in environment variables are for this site.
     """
 
     site: SiteEntry
     save: bool = False
     demo: bool = False
+    environment: bool = True
 
     @contextlib.contextmanager
     def arguments(self) -> Iterator[dict[str, Any]]:
         """Yield the keyword arguments of `Client` and `AsyncClient`. The demo site runs inside."""
         if not self.demo:
-            yield client_arguments(self.site)
+            yield client_arguments(self.site, environment=self.environment)
             return
         from ..server import LocalSite
 

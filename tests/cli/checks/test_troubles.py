@@ -17,9 +17,8 @@ from chatgpt4online import Message
 from chatgpt4online.cli import main
 from chatgpt4online.server import LocalSite
 
-from .checks import HOURS, shop, write
-from .commands import COMMAND
-from .loopback import (
+from ...commands import COMMAND
+from ...loopback import (
     WAIT_LIMIT,
     Connection,
     LoopbackServer,
@@ -27,6 +26,7 @@ from .loopback import (
     ai_site,
     stall,
 )
+from .checking import HOURS, shop, write
 
 
 def test_an_error_of_the_site(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -161,7 +161,7 @@ def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
 
 
 def test_the_example_of_the_docs() -> None:
-    docs = (Path(__file__).parent.parent / "docs" / "command.rst").read_text(encoding="utf-8")
+    docs = (Path(__file__).parents[3] / "docs" / "command.rst").read_text(encoding="utf-8")
     example = re.search(r"\.\. code-block:: toml\n\n((?:    .*\n|\n)+)", docs)
     assert example is not None
     hours, stock = parse_cases(example[1], "cases.toml")

@@ -9,7 +9,7 @@ from typing import Any
 
 import requests
 
-from ..loopback import (
+from ...loopback import (
     Connection,
     Handler,
     Received,
@@ -17,7 +17,7 @@ from ..loopback import (
     response,
     send,
 )
-from ..recordings import Recording
+from ...recordings import Recording
 
 LONG_PROMPT = "one two three four five six seven eight nine ten eleven twelve"
 PAGE = '<!DOCTYPE html><html><link rel="https://api.w.org/" href="/wp-json/"></html>'

@@ -9,7 +9,7 @@ import pytest
 
 from chatgpt4online.server import LocalSite
 
-from ..loopback import (
+from ...loopback import (
     CHUNKED,
     FRAMINGS,
     Connection,

@@ -17,8 +17,7 @@ from chatgpt4online import Message
 from chatgpt4online.cli import main
 from chatgpt4online.server import LocalSite
 
-from .checks import HOURS, PRICES, Bot, shop, write
-from .loopback import (
+from ...loopback import (
     CHUNKED,
     WAIT_LIMIT,
     Connection,
@@ -28,6 +27,7 @@ from .loopback import (
     chunk,
     end,
 )
+from .checking import HOURS, PRICES, Bot, shop, write
 
 
 def now_and_then(every: int) -> Bot:
@@ -64,7 +64,7 @@ def test_the_example_of_the_docs(tmp_path: Path, capsys: pytest.CaptureFixture[s
         else:
             yield '{"item": "red shirt"}' if "JSON" in messages[-1].content else "Not on Monday."
 
-    docs = (Path(__file__).parent.parent / "docs" / "command.rst").read_text(encoding="utf-8")
+    docs = (Path(__file__).parents[3] / "docs" / "command.rst").read_text(encoding="utf-8")
     blocks = re.search(r"code-block:: toml\n((?:    .*\n|\n)+)::\n((?:    .*\n|\n)+)", docs)
     assert blocks is not None
     command, _, shown = textwrap.dedent(blocks[2]).strip().partition("\n")
@@ -246,3 +246,18 @@ def test_json_is_asked_of_the_whole_reply(tmp_path: Path) -> None:
         for expected, code in (("{ open = true }", 0), ("{ open = false }", 1)):
             cases = write(tmp_path, f'[[case]]\nname = "a"\nprompt = "A"\njson = {expected}')
             assert main(["check", "--site", site.url, cases]) == code
+
+
+def test_a_password_in_the_environment_is_not_for_the_second_site(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with LocalSite(bot=shop(), users={"ann": "abcd 1234"}) as first, LocalSite() as second:
+        config = f'[sites.a]\nurl = "{first.url}"\nuser = "ann"\n'
+        config += f'[sites.b]\nurl = "{second.url}"\nuser = "ann"\n'
+        (tmp_path / "config.toml").write_text(config)
+        monkeypatch.setenv("CHATGPT4ONLINE_PASSWORD", "abcd 1234")
+        cases = write(tmp_path, HOURS)
+        assert main(["check", "--site", "a", cases]) == 0
+        assert main(["check", "--site", "a", "--against", "b", cases]) == 2
+        assert f"No secret of ann at {second.url} is given" in capsys.readouterr().err
+        assert not second.app.submissions

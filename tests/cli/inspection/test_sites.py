@@ -9,7 +9,7 @@ import pytest
 from chatgpt4online.protocol.site import Era
 from chatgpt4online.server import LocalSite
 
-from ..loopback import (
+from ...loopback import (
     HELLO_SITE,
     Connection,
     LoopbackServer,

@@ -10,9 +10,9 @@ import pytest
 from chatgpt4online.cli import main
 from chatgpt4online.server import LocalSite
 
-from ..clients.known_secrets import COOKIE, NONCE, PASSWORD, PROMPT, assert_no_secrets, echo
-from ..clients.known_secrets import site_with_secrets as secret_site
-from ..loopback import (
+from ...clients.known_secrets import COOKIE, NONCE, PASSWORD, PROMPT, assert_no_secrets, echo
+from ...clients.known_secrets import site_with_secrets as secret_site
+from ...loopback import (
     CERTIFICATE,
     HELLO_SITE,
     Connection,
@@ -129,5 +129,5 @@ def test_the_example_in_the_docs(
     with LocalSite() as site, LoopbackServer(buffering_proxy(site.url, "Server: nginx")) as proxy:
         assert main(["inspect", proxy.url, "--prompt", LONG_PROMPT]) == 1
         out = capsys.readouterr().out.replace(proxy.url, "https://example.com")
-    docs = (Path(__file__).parents[2] / "docs" / "command.rst").read_text(encoding="utf-8")
+    docs = (Path(__file__).parents[3] / "docs" / "command.rst").read_text(encoding="utf-8")
     assert "".join(f"    {line}".rstrip() + "\n" for line in out.splitlines()) in docs
