@@ -23,6 +23,7 @@ DONE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 
 COMMANDS = {
     "ask": ("ask", "Ask one question and print the reply as it arrives."),
+    "batch": ("batch", "Ask many questions and write the replies to a file."),
 }
 """The module of each command, and what it does in one line."""
 
