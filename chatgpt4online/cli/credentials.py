@@ -9,12 +9,10 @@ from importlib.util import find_spec
 
 from ..errors import UsageError
 from ..protocol.address import origin
+from ..settings import PASSWORD_VARIABLE, TOKEN_VARIABLE
 
 SERVICE = "chatgpt4online"
 """The name under which a keyring keeps the secrets."""
-
-PASSWORD_VARIABLE = "CHATGPT4ONLINE_PASSWORD"
-TOKEN_VARIABLE = "CHATGPT4ONLINE_TOKEN"
 
 
 def read_password(site: str, user: str) -> str:
