@@ -130,6 +130,8 @@ def run(
     """Do what `batch` does, each call within what `slot` returns."""
     if not isinstance(concurrency, int) or concurrency < 1:
         raise UsageError("concurrency must be an integer, at least 1.")
+    if isinstance(prompts, str | Mapping):
+        raise UsageError("Pass a list of prompts, or another iterable, rather than one prompt.")
     workers = Workers(client, options, slot)
     ahead = _AHEAD * concurrency if ordered else None
     results = _as_they_come(workers, prompts, concurrency, Pace(per_minute), ahead)

@@ -9,6 +9,7 @@ again gets a line in the side file first, and then loses its line in the replies
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import os
 import re
@@ -83,7 +84,7 @@ class BatchFiles:
         self._done = RowSet()
         # The checksum of each row that was sent before, at its number; 0 for the others.
         self._checks = array("I")
-        mode = "a+b" if resume else "x+b"
+        mode = "a+" if resume else "x+"
         with contextlib.ExitStack() as opened:
             self._replies = opened.enter_context(_open(path, mode))
             self._side = opened.enter_context(_open(path + _SIDE_SUFFIX, mode))
@@ -159,13 +160,13 @@ class BatchFiles:
             self._rewrite(_line_at(old, offset) for offset in offsets if offset >= 0)
 
     def _read_side(self) -> None:
-        self._side.seek(0)
-        for line in self._side:
-            found = _STARTED.fullmatch(line)
-            if not found:
-                raise UsageError(f"{self._side.name} is not what this command has written.")
-            sent = 0 if found[2] == b"again" else int(found[2], 16)
-            _put(self._checks, int(found[1]), sent, 0)
+        with open(self._side.name, "rb") as side:
+            for line in side:
+                found = _STARTED.fullmatch(line)
+                if not found:
+                    raise UsageError(f"{side.name} is not what this command has written.")
+                sent = 0 if found[2] == b"again" else int(found[2], 16)
+                _put(self._checks, int(found[1]), sent, 0)
 
     def _repeat(self, repeated: RowSet) -> None:
         """Let rows be sent again. If this is interrupted, they are as they were."""
@@ -198,10 +199,10 @@ class BatchFiles:
                 yield Line(offset, number, outcome, data)
                 offset += len(data)
 
-    def _write(self, file: IO[bytes], data: bytes) -> None:
+    def _write(self, file: io.FileIO, data: bytes) -> None:
         try:
-            file.write(data)
-            file.flush()
+            while data:
+                data = data[file.write(data) :]
         except OSError as error:
             raise _not_written(file.name, error) from error
 
@@ -216,14 +217,14 @@ class BatchFiles:
             shutil.copymode(self._path, new)
             self._replies.close()
             os.replace(new, self._path)
-            self._replies = open(self._path, "a+b")  # noqa: SIM115 - __exit__ closes it
+            self._replies = _open(str(self._path), "a+")
         except OSError as error:
             raise _not_written(str(new), error) from error
 
 
-def _open(path: str, mode: str) -> IO[bytes]:
+def _open(path: str, mode: str) -> io.FileIO:
     try:
-        return open(path, mode)
+        return io.FileIO(path, mode)  # without a buffer, so nothing is left if a write fails
     except FileExistsError:
         raise UsageError(
             f"{path} exists. Go on with it (--resume), or choose another output."
@@ -236,7 +237,7 @@ def _not_written(path: str, error: OSError) -> click.ClickException:
     return click.ClickException(f"Cannot write {path}: {error.strerror}.")
 
 
-def _lock(file: IO[bytes]) -> None:
+def _lock(file: io.FileIO) -> None:
     """Keep other processes from going on with the same batch, where the system can."""
     if sys.platform == "win32":
         return
@@ -248,7 +249,7 @@ def _lock(file: IO[bytes]) -> None:
         raise UsageError(f"Another process is at work on this batch ({file.name}).") from None
 
 
-def _cut(file: IO[bytes]) -> int:
+def _cut(file: io.FileIO) -> int:
     """Remove the beginning of a line at the end of a file; return the size that is left."""
     size = end = file.seek(0, os.SEEK_END)
     while end:

@@ -124,4 +124,4 @@ def _read_csv(file: TextIO) -> Iterator[dict[str, str]]:
             # Only these two: a column such as "model" can be about anything.
             yield {name: record[name] for name in (_COLUMN, "id") if record.get(name)}
     except csv.Error as error:
-        raise UsageError(f"The CSV is broken at line {reader.line_num}: {error}.") from error
+        raise UsageError(f"The CSV is broken after line {reader.line_num}: {error}.") from error
