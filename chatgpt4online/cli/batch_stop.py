@@ -12,15 +12,15 @@ from types import FrameType
 
 from .output import is_terminal
 
-_INTERRUPTED = 130
 _SHOW_CURSOR = b"\x1b[?25h"
 
 
 class Stop:
-    """Whether to send no more rows, and why.
+    """Whether to send no more rows.
 
     Attributes:
         requested: Whether to send no more.
+        interrupted: Whether that is because of Ctrl-C.
         in_flight: How many calls are in flight.
     """
 
@@ -33,7 +33,8 @@ class Stop:
         """Handle Ctrl-C: stop; if that was asked before, or nothing is in flight, end at once."""
         if self.interrupted:
             _tell(_SHOW_CURSOR if is_terminal(sys.stderr) else b"")
-            os._exit(_INTERRUPTED)  # the threads may be waiting for the site
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+            signal.raise_signal(signal.SIGINT)  # the threads may be waiting for the site
         if not self.in_flight:
             raise KeyboardInterrupt
         self.requested = self.interrupted = True
