@@ -225,7 +225,8 @@ def test_another_input_is_refused(
 def test_lines_that_were_cut_off(
     files: Batch, site: LocalSite, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    files.input.write_text("One\nTwo\nThree\nFour\n")
+    files.input = files.input.with_suffix(".jsonl")
+    files.input.write_text('"One"\n{"prompt": "Two", "id": 2}\n"Three"\n"Four"\n')
     assert files.run(site.url, "--ordered") == 0
     one, two, *_ = files.output.read_bytes().splitlines(keepends=True)
     files.output.write_bytes(one + two[:-30])
@@ -233,7 +234,7 @@ def test_lines_that_were_cut_off(
     assert files.run(site.url, "--resume") == 1
     assert files.outcomes() == {1: "replied", 2: "unknown", 3: "replied", 4: "replied"}
     (unknown,) = (row for row in files.rows() if row["row"] == 2)
-    assert unknown["error"]["type"] == INTERRUPTED
+    assert (unknown["id"], unknown["error"]["type"]) == (2, INTERRUPTED)
     assert "4 questions: 3 replied, 1 unknown." in capsys.readouterr().err
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -14,13 +15,15 @@ from ..config import RetryPolicy
 from ..errors import ChatError, QueryRejected, UsageError
 from .batch_files import FAILED, REPLIED, UNKNOWN, BatchFiles
 from .batch_progress import Show, progress_bar
-from .batch_rows import STDIN, InputRow, find_format, opened_input, read_rows
+from .batch_rows import InputRow, find_format, opened_input, read_rows
 from .batch_stop import Stop, stop_on_ctrl_c
 from .output import warn
 from .parameters import chat_options
 from .target import Target, target_options
 
 _INTERRUPTED = 130
+_ROW = "its row"
+"""The key, which is not sent, under which a prompt has its `InputRow`."""
 _LONGEST_WAIT = 3600.0
 """Seconds that the site may ask to wait."""
 _MOST_FAILURES = 25
@@ -126,11 +129,11 @@ class _Run:
         for row in rows:
             if self._stop.requested:
                 return
-            if self._replies.is_done(row):
+            if self._replies.settle(row):
                 continue
             self._stop.in_flight += 1
             self._replies.start(row)
-            content = {**row.content, "row": row.number}
+            content = {**row.content, _ROW: row}
             if row.problem is None:
                 yield content
             else:
@@ -159,8 +162,8 @@ class _Run:
         return int(self._stop.requested or counts[REPLIED] < counts.total())
 
     def _finish(self, result: BatchResult) -> None:
-        row: Any = result.row
-        self._replies.finish(row["row"], row.get("id"), result.as_dict())
+        content: Any = result.row
+        self._replies.finish(content[_ROW], result.as_dict())
         self._stop.in_flight -= 1
         self._show(self._replies.counts)
 
@@ -183,7 +186,7 @@ def _summary(counts: Counter[str]) -> str:
 
 
 def _count_rows(questions: str, format: str) -> int | None:
-    if questions == STDIN:
-        return None
+    if not os.path.isfile(questions):
+        return None  # it can be read only once
     with opened_input(questions) as file:
-        return sum(1 for _ in read_rows(file, format))
+        return sum(1 for _ in read_rows(file, "csv" if format == "csv" else "lines"))

@@ -82,6 +82,7 @@ class BatchFiles:
         self.counts: Counter[str] = Counter()
         self._path = Path(path)
         self._done = RowSet()
+        self._lost = RowSet()
         # The checksum of each row that was sent before, at its number; 0 for the others.
         self._checks = array("I")
         mode = "a+" if resume else "x+"
@@ -98,8 +99,8 @@ class BatchFiles:
         self._replies.close()
         self._opened.close()
 
-    def is_done(self, row: InputRow) -> bool:
-        """Return whether a row was done before.
+    def settle(self, row: InputRow) -> bool:
+        """Return whether a row was sent before. If it has no line yet, it gets one now.
 
         Raises:
             UsageError: Another row was sent under its number.
@@ -110,20 +111,22 @@ class BatchFiles:
                 f"Row {row.number} of the input is not the row that was sent. Restore the input, "
                 "or start anew with another output."
             )
-        return row.number in self._done
+        if row.number in self._lost:
+            self.finish(row, {"outcome": UNKNOWN, "error": _LOST})
+        return row.number in self._lost or row.number in self._done
 
     def start(self, row: InputRow) -> None:
         """Note that a row is about to be sent."""
         self._write(self._side, b"%d %08x\n" % (row.number, row.check))
 
-    def finish(self, number: int, id: object, answer: Mapping[str, Any]) -> None:
+    def finish(self, row: InputRow, answer: Mapping[str, Any]) -> None:
         """Write what became of a row."""
-        named = {} if id is None else {"id": id}
-        self._write(self._replies, _encode({"row": number, **named, **answer}))
+        named = {"id": row.content["id"]} if row.content.get("id") is not None else {}
+        self._write(self._replies, _encode({"row": row.number, **named, **answer}))
         self.counts[answer["outcome"]] += 1
 
     def resume(self, again: Collection[str]) -> None:
-        """Find out what was done before, and mark the rows whose outcome is unknown.
+        """Find out what was done before.
 
         Args:
             again: The outcomes of the rows that are to be sent again.
@@ -144,12 +147,10 @@ class BatchFiles:
             else:
                 self._done.add(line.number)
                 self.counts[line.outcome] += 1
-        lost = RowSet()
         for number, sent in enumerate(self._checks):
             if sent and number not in self._done and number not in repeated:
-                (repeated if UNKNOWN in again else lost).add(number)
+                (repeated if UNKNOWN in again else self._lost).add(number)
         self._repeat(repeated)
-        self._mark(lost)
 
     def sort(self) -> None:
         """Put the replies in the order of the input."""
@@ -175,12 +176,6 @@ class BatchFiles:
             self._write(self._side, b"".join(b"%d again\n" % number for number in numbers))
             lines = self._lines()
             self._rewrite(line.data for line in lines if line.number not in repeated)
-
-    def _mark(self, lost: RowSet) -> None:
-        for number in range(len(self._checks)):
-            if number in lost:
-                self._done.add(number)
-                self.finish(number, None, {"outcome": UNKNOWN, "error": _LOST})
 
     def _lines(self) -> Iterator[Line]:
         offset = 0

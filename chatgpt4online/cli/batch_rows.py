@@ -15,7 +15,6 @@ from typing import Any, TextIO
 
 from ..errors import UsageError
 
-STDIN = "-"
 _BY_SUFFIX = {".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv"}
 _COLUMN = "prompt"
 
@@ -58,7 +57,7 @@ def opened_input(path: str) -> Iterator[TextIO]:
     options: dict[str, Any] = {
         "encoding": "utf-8-sig", "errors": "surrogateescape", "newline": "",
     }  # fmt: skip
-    if path == STDIN:
+    if path == "-":
         if isinstance(sys.stdin, io.TextIOWrapper):
             sys.stdin.reconfigure(**options)
         yield sys.stdin or io.StringIO()
