@@ -116,8 +116,8 @@ class BatchFiles:
         return row.number in self._lost or row.number in self._done
 
     def start(self, row: InputRow) -> None:
-        """Note that a row is about to be sent."""
-        self._write(self._side, b"%d %08x\n" % (row.number, row.check))
+        """Note that a row is about to be sent. Not even a power failure makes that undone."""
+        self._write(self._side, b"%d %08x\n" % (row.number, row.check), sync=True)
 
     def finish(self, row: InputRow, answer: Mapping[str, Any]) -> None:
         """Write what became of a row."""
@@ -194,10 +194,12 @@ class BatchFiles:
                 yield Line(offset, number, outcome, data)
                 offset += len(data)
 
-    def _write(self, file: io.FileIO, data: bytes) -> None:
+    def _write(self, file: io.FileIO, data: bytes, *, sync: bool = False) -> None:
         try:
             while data:
                 data = data[file.write(data) :]
+            if sync:
+                os.fsync(file.fileno())
         except OSError as error:
             raise _not_written(file.name, error) from error
 
