@@ -39,7 +39,7 @@ class BatchResult:
     """
 
     index: int
-    row: Row = field(repr=False)
+    row: Row = field(repr=False, hash=False)
     reply: Reply | None = field(default=None, repr=False)
     error: ChatError | None = None
 
@@ -96,8 +96,8 @@ def batch(
 
     Prompts are taken one by one, in the thread that iterates over the results and only when they
     can be sent, so they can come from a generator of any length. To stop early, close the
-    generator, or leave the loop: no more prompts are sent, and calls in flight are given up, which
-    takes until the site sends its next bytes.
+    generator: no more prompts are sent, and calls in flight are given up, which takes until the
+    site sends its next bytes, or until a wait before a retry is over.
 
     Args:
         client: The client to send with.

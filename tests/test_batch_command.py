@@ -176,6 +176,8 @@ def test_inputs_that_cannot_be_read(
         files.input.write_bytes(content)
     assert files.run("http://127.0.0.1:1") == 2
     assert complaint in capsys.readouterr().err
+    assert not files.output.exists()
+    assert not files.side.exists()
 
 
 def test_an_output_is_not_overwritten(

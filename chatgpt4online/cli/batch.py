@@ -49,7 +49,10 @@ _MOST_FAILURES = 25
     help="How many questions to ask at the same time. Default: 2.",
 )
 @click.option(
-    "--per-minute", type=float, metavar="N", help="The most questions to ask in a minute."
+    "--per-minute",
+    type=click.FloatRange(0, min_open=True),
+    metavar="N",
+    help="The most questions to ask in a minute.",
 )
 @click.option(
     "--retries",

@@ -95,7 +95,12 @@ class BatchFiles:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *exc_info: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *exc_info: object) -> None:
+        """Close the files; remove them if nothing came of it, so that it can be begun again."""
+        paths = (self._replies.name, self._side.name)
+        if kind is not None and not any(map(os.path.getsize, paths)):
+            for path in paths:
+                os.remove(path)
         self._replies.close()
         self._opened.close()
 
