@@ -195,6 +195,10 @@ def test_an_output_is_not_overwritten(
     files.side.write_text("mine\n")
     assert files.run(site.url, "--resume") == 2
     assert f"{files.side} is not what this command has written" in capsys.readouterr().err
+    files.output.unlink()
+    assert files.run(site.url) == 2
+    assert f"{files.side} exists" in capsys.readouterr().err
+    assert not files.output.exists()
     files.output = files.output.parent / "missing" / "replies.jsonl"
     assert files.run(site.url) == 1
     assert f"Cannot write {files.output}: No such file" in capsys.readouterr().err
@@ -238,6 +242,15 @@ def test_lines_that_were_cut_off(
     (unknown,) = (row for row in files.rows() if row["row"] == 2)
     assert (unknown["id"], unknown["error"]["type"]) == (2, INTERRUPTED)
     assert "4 questions: 3 replied, 1 unknown." in capsys.readouterr().err
+
+
+def test_a_first_line_that_was_cut_off(files: Batch, site: LocalSite) -> None:
+    """A row is sent once its line in the side file is complete."""
+    files.input.write_text("One\n")
+    files.output.write_text('{"row": 1')
+    files.side.write_text("1 0bad")
+    assert files.run(site.url, "--resume") == 0
+    assert files.outcomes() == {1: "replied"}
 
 
 def test_asking_again(files: Batch) -> None:

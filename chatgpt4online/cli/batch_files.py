@@ -85,10 +85,13 @@ class BatchFiles:
         self._lost = RowSet()
         # The checksum of each row that was sent before, at its number; 0 for the others.
         self._checks = array("I")
-        mode = "a+" if resume else "x+"
+        paths = (path, path + _SIDE_SUFFIX)
+        for existing in filter(os.path.exists, () if resume else paths):
+            raise UsageError(
+                f"{existing} exists. Go on with it (--resume), or choose another output."
+            )
         with contextlib.ExitStack() as opened:
-            self._replies = opened.enter_context(_open(path, mode))
-            self._side = opened.enter_context(_open(path + _SIDE_SUFFIX, mode))
+            self._replies, self._side = (opened.enter_context(_open(name)) for name in paths)
             _lock(self._side)
             self._opened = opened.pop_all()
 
@@ -139,7 +142,8 @@ class BatchFiles:
         Raises:
             UsageError: The files are not those of a batch.
         """
-        if _cut(self._replies) and not _cut(self._side):
+        replies, side = _cut(self._replies), _cut(self._side)
+        if replies and not side:
             raise UsageError(
                 f"{self._side.name} is empty, so it is not known which rows were sent. Start anew "
                 "with another output."
@@ -219,18 +223,14 @@ class BatchFiles:
             shutil.copymode(self._path, new)
             self._replies.close()
             os.replace(new, self._path)
-            self._replies = _open(str(self._path), "a+")
+            self._replies = _open(str(self._path))
         except OSError as error:
             raise _not_written(str(new), error) from error
 
 
-def _open(path: str, mode: str) -> io.FileIO:
+def _open(path: str) -> io.FileIO:
     try:
-        return io.FileIO(path, mode)  # without a buffer, so nothing is left if a write fails
-    except FileExistsError:
-        raise UsageError(
-            f"{path} exists. Go on with it (--resume), or choose another output."
-        ) from None
+        return io.FileIO(path, "a+")  # without a buffer, so nothing is left if a write fails
     except OSError as error:
         raise _not_written(path, error) from error
 
