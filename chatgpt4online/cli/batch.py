@@ -13,10 +13,10 @@ import click
 from ..batches import BatchResult, batch
 from ..config import RetryPolicy
 from ..errors import ChatError, QueryRejected, UsageError
-from .batch_files import FAILED, REPLIED, UNKNOWN, BatchFiles
-from .batch_progress import Show, progress_bar
-from .batch_rows import InputRow, find_format, opened_input, read_rows
-from .batch_stop import Stop, stop_on_ctrl_c
+from .batching.files import FAILED, REPLIED, UNKNOWN, BatchFiles
+from .batching.progress import Show, progress_bar
+from .batching.rows import InputRow, find_format, opened_input, read_rows
+from .batching.stop import Stop, stop_on_ctrl_c
 from .output import warn
 from .parameters import chat_options
 from .target import Target, target_options

@@ -22,12 +22,12 @@ import pytest
 
 from chatgpt4online import Message
 from chatgpt4online.cli import main
-from chatgpt4online.cli.batch_files import BatchFiles
+from chatgpt4online.cli.batching.files import BatchFiles
 from chatgpt4online.server import LocalSite
 from chatgpt4online.server.bots import offline_bot
 
-from .commands import COMMAND
-from .loopback import (
+from ..commands import COMMAND
+from ..loopback import (
     CHUNKED,
     HELLO,
     WAIT_LIMIT,
@@ -476,7 +476,7 @@ def read_terminal(descriptor: int) -> bytes:
 
 
 def test_the_examples_of_the_docs(site: LocalSite, tmp_path: Path) -> None:
-    docs = (Path(__file__).parent.parent / "docs" / "command.rst").read_text(encoding="utf-8")
+    docs = (Path(__file__).parents[2] / "docs" / "command.rst").read_text(encoding="utf-8")
     section = docs[docs.index("\nbatch\n-----\n") :]
     blocks = re.findall(r"\.\. code-block:: console\n\n((?:    .*\n)+)", section)
     program = shlex.join(COMMAND)

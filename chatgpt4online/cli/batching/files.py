@@ -23,8 +23,8 @@ from typing import IO, Any, NamedTuple, Self
 
 import click
 
-from ..errors import UsageError
-from .batch_rows import InputRow
+from ...errors import UsageError
+from .rows import InputRow
 
 REPLIED, FAILED, UNKNOWN = "replied", "failed", "unknown"
 _SIDE_SUFFIX = ".started"

@@ -7,8 +7,8 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 
-from .batch_files import FAILED, UNKNOWN
-from .output import is_terminal
+from ..output import is_terminal
+from .files import FAILED, UNKNOWN
 
 Show = Callable[[Counter[str]], None]
 """Shows how many rows have which outcome."""

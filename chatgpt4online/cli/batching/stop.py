@@ -10,7 +10,7 @@ import threading
 from collections.abc import Iterator
 from types import FrameType
 
-from .output import is_terminal
+from ..output import is_terminal
 
 _SHOW_CURSOR = b"\x1b[?25h"
 
