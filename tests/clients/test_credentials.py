@@ -170,6 +170,7 @@ def test_no_prompt_is_sent_until_the_user_is_verified(driver: Driver) -> None:
             return
         checks.append(request)
         if len(checks) == 1:
+            connection.send(response(b"{}")[:-1])  # it breaks off
             connection.close()
         elif len(checks) == 2:
             connection.send(response(b"{}", 429))
@@ -204,7 +205,7 @@ def test_a_site_that_echoes_the_credentials_as_its_code(driver: Driver) -> None:
         if "users/me" not in request.target:
             HELLO_SITE(connection, request)
             return
-        code = f"bad {request.headers['Authorization']} " + "x" * 1000
+        code = f"bad {request.headers['authorization']} " + "x" * 1000
         connection.send(response(json.dumps({"code": code, "message": "no"}).encode(), 401))
 
     with LoopbackServer(handle) as server, driver.client(server.url, auth=ANN) as client:

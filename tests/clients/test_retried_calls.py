@@ -333,6 +333,7 @@ def test_calls_wait_although_they_are_not_retried(driver: Driver) -> None:
             client.generate("Hi")
         with pytest.raises(RateLimited, match="has asked to wait") as caught:
             client.generate("Hi", timeout=1)
+        assert caught.value.retry_after is not None
         assert 0 < caught.value.retry_after <= 20
         with pytest.raises(RateLimited):
             client.with_options(retry=RetryPolicy(max_retry_after=1)).generate("Hi")
