@@ -77,9 +77,9 @@ def command(
             era=_ERAS[era],
             api_key=os.environ.get(KEY_VARIABLE) or None,
         )
+        _log_access()
         await serve(server, _announce)
 
-    _log_access()
     asyncio.run(run())
 
 

@@ -47,7 +47,7 @@ class SiteApp:
     """The web application of the local site.
 
     Attributes:
-        submissions: Request bodies of the accepted prompts. Only the last 10,000 are kept.
+        submissions: Request bodies of the accepted prompts. Only the last ones are kept.
         access: Access control.
         files: The uploaded files.
     """
@@ -65,8 +65,9 @@ class SiteApp:
         approval: str | None,
         max_prompts: int | None,
         masked_errors: bool,
+        max_submissions: int = _MAX_SUBMISSIONS,
     ) -> None:
-        self.submissions: deque[dict[str, Any]] = deque(maxlen=_MAX_SUBMISSIONS)
+        self.submissions: deque[dict[str, Any]] = deque(maxlen=max_submissions)
         self.access = access
         self.files = FileStore()
         self._discussions = DiscussionStore()

@@ -159,6 +159,7 @@ def _make_app(source: Source, host: str, era: Era, api_key: str | None) -> web.A
         approval=None,
         max_prompts=None,
         masked_errors=False,
+        max_submissions=0,
     )
     site.add_routes(app)
     return app

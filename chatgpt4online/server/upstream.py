@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 _NO_KEY = "none"
 """For servers that need no key; the openai package wants one."""
 _LONGEST_MESSAGE = 500
+_LONGEST_SILENCE = 600.0
+_LONGEST_CONNECT = 30.0
+"""Seconds. The package's own five are too few for hundreds of connections at once."""
 
 
 class UpstreamSource:
@@ -56,7 +59,12 @@ class UpstreamSource:
         self._model = model
         base = url if urlsplit(url).path.strip("/") else f"{url.rstrip('/')}/v1"
         # A prompt is sent once: whoever asks decides whether to ask again.
-        self._client = openai.AsyncOpenAI(base_url=base, api_key=api_key or _NO_KEY, max_retries=0)
+        self._client = openai.AsyncOpenAI(
+            base_url=base,
+            api_key=api_key or _NO_KEY,
+            max_retries=0,
+            timeout=openai.Timeout(_LONGEST_SILENCE, connect=_LONGEST_CONNECT),
+        )
 
     async def bots(self) -> Sequence[str]:
         """Return the id of the only chatbot."""

@@ -227,7 +227,7 @@ def failing_bot(messages: Sequence[Message]) -> Iterator[str]:
 def test_a_site_that_is_not_there(dead_port: int) -> None:
     for source in (site, upstream):
         with running(source(f"http://127.0.0.1:{dead_port}")) as front, Client(front) as asking:
-            with pytest.raises(errors.ReplyError, match="Connection refused"):
+            with pytest.raises(errors.ReplyError, match=r"Connection (refused|error)"):
                 asking.generate("Hi")
 
 
