@@ -24,7 +24,7 @@ PAGE = (ROOT / "docs" / "serve.rst").read_text(encoding="utf-8")
 ADDRESS = "http://127.0.0.1:8000"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def url() -> Iterator[str]:
     with running() as url:
         yield url
