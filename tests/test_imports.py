@@ -28,7 +28,7 @@ LAYERS = [
     {"network", "transport_errors", "uploads", "logs", "retries"},
     {"settings", "reply_stream", "conversation"},
     {"sync", "aio"},
-    {"onecall", "provider", "server", "g4f_provider"},
+    {"onecall", "batches", "dask", "provider", "server", "g4f_provider"},
     {"cli"},
     {"llm_plugin"},
     {"__main__", "__init__"},
@@ -285,7 +285,7 @@ def test_help_shows_the_public_names() -> None:
     assert set(data) <= {*ALIASES, "__all__"}
     functions = re.findall(r"^    (?:async )?(\w+)\(", sections["FUNCTIONS"], re.MULTILINE)
     assert {name for name in functions if not name.startswith("__")} == {
-        "agenerate", "astream", "fold_prompt", "generate", "stream",
+        "agenerate", "astream", "batch", "fold_prompt", "generate", "stream",
     }  # fmt: skip
     assert "_MODULES" not in text
     assert "import_module" not in text
