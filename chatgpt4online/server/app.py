@@ -20,7 +20,7 @@ from ..protocol.discovery import NAMESPACE
 from ..protocol.session import START_SESSION, USERS_ME
 from ..protocol.site import DEFAULT_BOT, Era
 from .access import AccessControl
-from .replies import fail, read_reply, stream_reply
+from .replies import end, fail, read_reply, stream_reply
 from .responses import (
     MASKED,
     REJECTED,
@@ -222,21 +222,22 @@ class SiteApp:
         """Have the source reply, into a stream if there is one."""
         conversation = self._conversation(body, str(body["newMessage"]))
         new_nonce = self.access.renewed_nonce(request)
-        response: web.StreamResponse
         async with contextlib.aclosing(self._source.reply(_question(body, conversation))) as events:
-            if stream is not None:
-                response = stream
-                result = await stream_reply(request, stream, events, new_nonce, self._pace)
-            else:
+            if stream is None:
                 result = await read_reply(events)
-                response = web.json_response(reply(result, new_nonce))
+            else:
+                result = await stream_reply(request, stream, events, self._pace)
+        # A reply that the client has seen complete is not lost, whatever happens next.
         self._keep(body, conversation, result.text)
         user = self.access.user(request)
         if user is not None:
             messages = [{"role": item.role, "content": item.content} for item in conversation]
             messages.append({"role": "assistant", "content": result.text})
             self._discussions.save(user, body, messages)
-        return response
+        if stream is None:
+            return web.json_response(reply(result, new_nonce))
+        await end(stream, result, new_nonce)
+        return stream
 
     def _conversation(self, body: dict[str, Any], message: str) -> list[Message]:
         """Return what the bot gets: what the site has kept goes before what the client sends."""

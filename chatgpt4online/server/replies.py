@@ -45,10 +45,9 @@ async def stream_reply(
     request: web.Request,
     response: web.StreamResponse,
     events: AsyncIterator[Event],
-    new_nonce: str | None,
     pace: float,
 ) -> Reply:
-    """Send the events of a reply as they come, and return the reply.
+    """Send the events of a reply as they come, but not its end, and return the reply.
 
     Nothing is sent before the first event, so that an error before it can have its own status.
     """
@@ -58,7 +57,6 @@ async def stream_reply(
             await begin(request, response)
         match item:
             case EndEvent(result):
-                await _send(response, event("end", json.dumps(reply(result, new_nonce))))
                 return result
             case ActivityEvent():
                 await _send(response, _activity(item))
@@ -67,6 +65,11 @@ async def stream_reply(
                 await _send(response, event("live", item.text))
                 await asyncio.sleep(pace)
     raise IncompleteReply("The reply ended without its end.", partial_text="".join(pieces))
+
+
+async def end(response: web.StreamResponse, result: Reply, new_nonce: str | None) -> None:
+    """Send the end of a stream."""
+    await _send(response, event("end", json.dumps(reply(result, new_nonce))))
 
 
 async def begin(request: web.Request, response: web.StreamResponse) -> None:
