@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import json
 import sys
@@ -12,6 +11,7 @@ from typing import Any
 
 from aiohttp import web
 
+from ..errors import ChatError, ReplyError
 from ..models import ROLES, Message
 from ..protocol import discussions as discussion_routes
 from ..protocol import files, public_api
@@ -20,30 +20,25 @@ from ..protocol.discovery import NAMESPACE
 from ..protocol.session import START_SESSION, USERS_ME
 from ..protocol.site import DEFAULT_BOT, Era
 from .access import AccessControl
-from .bots import Bot
+from .replies import end, fail, read_reply, stream_reply
 from .responses import (
+    MASKED,
     REJECTED,
     approval_request,
     error,
     event,
     failure,
     internal_error,
-    internal_error_event,
     over_limit,
     page,
     reply,
     success,
 )
+from .sources import SHORTCUT, Question, Source
 from .stores import DiscussionStore, FileStore
 
 _MAX_SUBMISSIONS = 10_000
 _MAX_KEPT = 1_000
-_SHORTCUT_LABEL = "Tell me more"
-_SHORTCUT_ID = "tell-me-more"
-_SHORTCUT = {
-    "type": "message",
-    "data": {"label": _SHORTCUT_LABEL, "variant": "info", "shortcutId": _SHORTCUT_ID},
-}
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -52,7 +47,7 @@ class SiteApp:
     """The web application of the local site.
 
     Attributes:
-        submissions: Request bodies of the accepted prompts. Only the last 10,000 are kept.
+        submissions: Request bodies of the accepted prompts. Only the last ones are kept.
         access: Access control.
         files: The uploaded files.
     """
@@ -60,7 +55,7 @@ class SiteApp:
     def __init__(
         self,
         *,
-        bot: Bot,
+        source: Source,
         era: Era,
         access: AccessControl,
         pace: float,
@@ -70,12 +65,13 @@ class SiteApp:
         approval: str | None,
         max_prompts: int | None,
         masked_errors: bool,
+        max_submissions: int = _MAX_SUBMISSIONS,
     ) -> None:
-        self.submissions: deque[dict[str, Any]] = deque(maxlen=_MAX_SUBMISSIONS)
+        self.submissions: deque[dict[str, Any]] = deque(maxlen=max_submissions)
         self.access = access
         self.files = FileStore()
         self._discussions = DiscussionStore()
-        self._bot = bot
+        self._source = source
         self._era = era
         self._pace = pace
         self._max_length = max_length
@@ -107,16 +103,20 @@ class SiteApp:
         return self.access.sessions_opened
 
     def web_app(self) -> web.Application:
-        """Return the aiohttp application."""
+        """Return the aiohttp application of a site that has nothing else."""
         # Uploads may have any size: their contents are discarded.
         app = web.Application(client_max_size=sys.maxsize)
+        self.add_routes(app)
+        return app
+
+    def add_routes(self, app: web.Application) -> None:
+        """Add the routes of the site to an application."""
         for prefix in ("/wp-json", "/index.php/wp-json"):
             app.router.add_route("*", prefix + "{name:(/.*)?}", self._rest)
         app.router.add_get("/chat/", self._page)
         app.router.add_route("*", "/", self._home)
         app.router.add_route("*", "/{name:.*}", self._not_found)
         app.on_response_prepare.append(self._add_headers)
-        return app
 
     async def _add_headers(self, request: web.Request, response: web.StreamResponse) -> None:
         response.headers["Link"] = f'<http://{request.host}/wp-json/>; rel="https://api.w.org/"'
@@ -177,22 +177,22 @@ class SiteApp:
             return error(400, "rest_invalid_json", "Invalid JSON body passed.")
         prompt = body.get("newMessage")
         if body.get("shortcutId"):
-            if body["shortcutId"] != _SHORTCUT_ID:
+            if body["shortcutId"] != SHORTCUT.shortcut_id:
                 return failure(400, "Invalid or expired shortcut.")
-            prompt = body["newMessage"] = _SHORTCUT_LABEL
+            prompt = body["newMessage"] = SHORTCUT.label
         if not self._knows_bot(body) or not (prompt or _file_ids(body)):
             return failure(403, REJECTED)
         if len(str(prompt)) > self._max_length:
             if self._masked_errors:
-                return internal_error(stream=bool(body.get("stream")))
+                return internal_error(MASKED, stream=bool(body.get("stream")))
             return web.Response(text=event("error", REJECTED), content_type="application/json")
         if self._prompts_left == 0:
-            return over_limit(stream=bool(body.get("stream")))
+            return over_limit("Come back tomorrow.", stream=bool(body.get("stream")))
         if self._prompts_left is not None:
             self._prompts_left -= 1
         self.submissions.append(body)
         if self._approval is not None and self._approval not in body.get("wpToolsAllowed", ()):
-            return approval_request(self._approval, stream=bool(body.get("stream")))
+            return approval_request(self._approval, {"ID": 7}, stream=bool(body.get("stream")))
         return await self._reply(request, body)
 
     def _knows_bot(self, body: dict[str, Any]) -> bool:
@@ -207,58 +207,37 @@ class SiteApp:
             stream = web.StreamResponse(headers={"Cache-Control": "no-cache"})
         try:
             return await self._complete(request, body, stream)
-        except Exception:
-            if not self._masked_errors:
+        except Exception as error:
+            if self._masked_errors:
+                problem: ChatError = ReplyError(MASKED)
+            elif isinstance(error, ChatError):
+                problem = error
+            else:
                 raise
-        if stream is None:
-            return internal_error(stream=False)
-        await stream.write(internal_error_event().encode())
-        return stream
+        return await fail(request, stream, problem)
 
     async def _complete(
         self, request: web.Request, body: dict[str, Any], stream: web.StreamResponse | None
     ) -> web.StreamResponse:
-        """Have the bot reply, into a stream if there is one."""
+        """Have the source reply, into a stream if there is one."""
         conversation = self._conversation(body, str(body["newMessage"]))
         new_nonce = self.access.renewed_nonce(request)
-        response: web.StreamResponse
-        if stream is not None:
-            response = stream
-            text = await self._stream(request, stream, conversation, new_nonce)
-        else:
-            text = "".join(self._bot(conversation))
-            response = web.json_response(reply(text, new_nonce, [_SHORTCUT]))
-        self._keep(body, conversation, text)
+        async with contextlib.aclosing(self._source.reply(_question(body, conversation))) as events:
+            if stream is None:
+                result = await read_reply(events)
+            else:
+                result = await stream_reply(request, stream, events, self._pace)
+        # A reply that the client has seen complete is not lost, whatever happens next.
+        self._keep(body, conversation, result.text)
         user = self.access.user(request)
         if user is not None:
             messages = [{"role": item.role, "content": item.content} for item in conversation]
-            messages.append({"role": "assistant", "content": text})
+            messages.append({"role": "assistant", "content": result.text})
             self._discussions.save(user, body, messages)
-        return response
-
-    async def _stream(
-        self,
-        request: web.Request,
-        response: web.StreamResponse,
-        conversation: Sequence[Message],
-        new_nonce: str | None,
-    ) -> str:
-        async def send(data: str) -> None:
-            with contextlib.suppress(ConnectionError):  # PHP goes on after the client has left
-                await response.write(data.encode())
-
-        response.content_type = "text/event-stream"
-        response.charset = "UTF-8"
-        await response.prepare(request)
-        await send(event("live", "Starting stream...", subtype="status", visibility="collapsed"))
-        sent = []
-        for piece in self._bot(conversation):
-            sent.append(piece)
-            await send(event("live", piece))
-            await asyncio.sleep(self._pace)
-        text = "".join(sent)
-        await send(event("end", json.dumps(reply(text, new_nonce, [_SHORTCUT]))))
-        return text
+        if stream is None:
+            return web.json_response(reply(result, new_nonce))
+        await end(stream, result, new_nonce)
+        return stream
 
     def _conversation(self, body: dict[str, Any], message: str) -> list[Message]:
         """Return what the bot gets: what the site has kept goes before what the client sends."""
@@ -271,7 +250,7 @@ class SiteApp:
             if len(self._kept) > _MAX_KEPT:
                 del self._kept[next(iter(self._kept))]
 
-    async def _query(self, request: web.Request) -> web.Response:
+    async def _query(self, request: web.Request) -> web.StreamResponse:
         body = await request.json()
         message = str(body.get("message") or "")
         if not message:
@@ -280,7 +259,13 @@ class SiteApp:
             return failure(500, REJECTED)
         self.submissions.append(body)
         conversation = self._conversation(body, message)
-        text = "".join(self._bot(conversation))
+        try:
+            async with contextlib.aclosing(
+                self._source.reply(_question(body, conversation))
+            ) as events:
+                text = (await read_reply(events)).text
+        except ChatError as error:
+            return await fail(request, None, error)
         self._keep(body, conversation, text)
         return success(data=text, extra={"actions": [], "chatId": body.get("chatId")})
 
@@ -290,6 +275,17 @@ class SiteApp:
     async def _check_auth(self, request: web.Request) -> web.Response:
         user = self.access.user(request)
         return success(data={"type": "user" if user else "token", "value": user or "admin"})
+
+
+def _question(body: dict[str, Any], conversation: Sequence[Message]) -> Question:
+    temperature, max_tokens = body.get("temperature"), body.get("maxTokens")
+    return Question(
+        messages=conversation,
+        bot=str(body.get("botId") or body.get("customId") or DEFAULT_BOT),
+        chat_id=str(body["chatId"]) if body.get("chatId") else None,
+        temperature=temperature if isinstance(temperature, int | float) else None,
+        max_tokens=max_tokens if isinstance(max_tokens, int) else None,
+    )
 
 
 def _file_ids(body: dict[str, Any]) -> list[Any]:
