@@ -7,12 +7,12 @@ import contextlib
 import json
 import sys
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any
 
 from aiohttp import web
 
-from ..models import ROLES, Message
+from ..models import Message
 from ..protocol import discussions as discussion_routes
 from ..protocol import files, public_api
 from ..protocol.chat import SUBMIT
@@ -21,6 +21,8 @@ from ..protocol.session import START_SESSION, USERS_ME
 from ..protocol.site import DEFAULT_BOT, Era
 from .access import AccessControl
 from .bots import Bot
+from .discussions import DiscussionStore, read_messages
+from .files import FileStore
 from .responses import (
     REJECTED,
     approval_request,
@@ -34,10 +36,9 @@ from .responses import (
     reply,
     success,
 )
-from .stores import DiscussionStore, FileStore
+from .storage import Storage
 
 _MAX_SUBMISSIONS = 10_000
-_MAX_KEPT = 1_000
 _SHORTCUT_LABEL = "Tell me more"
 _SHORTCUT_ID = "tell-me-more"
 _SHORTCUT = {
@@ -63,6 +64,8 @@ class SiteApp:
         bot: Bot,
         era: Era,
         access: AccessControl,
+        storage: Storage,
+        clock: Callable[[], float],
         pace: float,
         max_length: int,
         uploads: int,
@@ -73,23 +76,27 @@ class SiteApp:
     ) -> None:
         self.submissions: deque[dict[str, Any]] = deque(maxlen=_MAX_SUBMISSIONS)
         self.access = access
-        self.files = FileStore()
-        self._discussions = DiscussionStore()
+        self.files = FileStore(storage)
+        self._storage = storage
+        self._discussions = DiscussionStore(storage, clock)
         self._bot = bot
         self._era = era
         self._pace = pace
         self._max_length = max_length
         self._uploads = uploads
         self._keeps = discussions
-        self._kept: dict[str, list[Message]] = {}
         self._approval = approval
         self._prompts_left = max_prompts
         self._masked_errors = masked_errors
         self._nonce_routes: dict[str, Handler] = {SUBMIT: self._submit}
         if discussions:
-            self._nonce_routes[discussion_routes.LIST] = self._for_user(self._discussions.list)
-            self._nonce_routes[discussion_routes.EDIT] = self._for_user(self._discussions.edit)
-            self._nonce_routes[discussion_routes.DELETE] = self._for_user(self._discussions.delete)
+            self._nonce_routes |= {
+                discussion_routes.LIST: self._for_user(self._discussions.list),
+                discussion_routes.GET: self._for_user(self._discussions.get),
+                discussion_routes.EDIT: self._for_user(self._discussions.edit),
+                discussion_routes.TRUNCATE: self._for_user(self._discussions.truncate),
+                discussion_routes.DELETE: self._for_user(self._discussions.delete),
+            }
         if uploads:
             self._nonce_routes[files.UPLOAD] = self.files.upload
             self._nonce_routes[files.LIST] = self.files.list
@@ -108,15 +115,22 @@ class SiteApp:
 
     def web_app(self) -> web.Application:
         """Return the aiohttp application."""
-        # Uploads may have any size: their contents are discarded.
+        # Uploads may have any size.
         app = web.Application(client_max_size=sys.maxsize)
         for prefix in ("/wp-json", "/index.php/wp-json"):
             app.router.add_route("*", prefix + "{name:(/.*)?}", self._rest)
         app.router.add_get("/chat/", self._page)
+        app.router.add_get("/wp-content/uploads/{file_id}", self._file)
         app.router.add_route("*", "/", self._home)
         app.router.add_route("*", "/{name:.*}", self._not_found)
         app.on_response_prepare.append(self._add_headers)
+        app.cleanup_ctx.append(self._open_storage)
         return app
+
+    async def _open_storage(self, app: web.Application) -> AsyncIterator[None]:
+        with self._storage:
+            await self.files.load()
+            yield
 
     async def _add_headers(self, request: web.Request, response: web.StreamResponse) -> None:
         response.headers["Link"] = f'<http://{request.host}/wp-json/>; rel="https://api.w.org/"'
@@ -132,6 +146,10 @@ class SiteApp:
     async def _page(self, request: web.Request) -> web.Response:
         root = f"http://{request.host}/wp-json"
         return page(root, self.access.page_nonce(), self._max_length, self._uploads)
+
+    async def _file(self, request: web.Request) -> web.StreamResponse:
+        contents = self.files.contents(request.match_info["file_id"])
+        return await self._not_found(request) if contents is None else contents
 
     async def _not_found(self, request: web.Request) -> web.Response:
         text = "<!doctype html><html><title>Page not found</title></html>"
@@ -219,57 +237,50 @@ class SiteApp:
         self, request: web.Request, body: dict[str, Any], stream: web.StreamResponse | None
     ) -> web.StreamResponse:
         """Have the bot reply, into a stream if there is one."""
-        conversation = self._conversation(body, str(body["newMessage"]))
-        new_nonce = self.access.renewed_nonce(request)
-        response: web.StreamResponse
-        if stream is not None:
-            response = stream
-            text = await self._stream(request, stream, conversation, new_nonce)
-        else:
-            text = "".join(self._bot(conversation))
-            response = web.json_response(reply(text, new_nonce, [_SHORTCUT]))
-        self._keep(body, conversation, text)
         user = self.access.user(request)
-        if user is not None:
-            messages = [{"role": item.role, "content": item.content} for item in conversation]
-            messages.append({"role": "assistant", "content": text})
-            self._discussions.save(user, body, messages)
-        return response
+        conversation = await self._conversation(user, body, str(body["newMessage"]))
+        new_nonce = self.access.renewed_nonce(request)
+        if stream is None:
+            text = "".join(self._bot(conversation))
+        else:
+            text = await self._stream(request, stream, conversation)
+        # A reply that the client has seen complete is not lost, whatever happens next.
+        await self._keep(user, body, conversation, text)
+        answer = reply(text, new_nonce, [_SHORTCUT])
+        if stream is None:
+            return web.json_response(answer)
+        await _send(stream, event("end", json.dumps(answer)))
+        return stream
 
     async def _stream(
-        self,
-        request: web.Request,
-        response: web.StreamResponse,
-        conversation: Sequence[Message],
-        new_nonce: str | None,
+        self, request: web.Request, response: web.StreamResponse, conversation: Sequence[Message]
     ) -> str:
-        async def send(data: str) -> None:
-            with contextlib.suppress(ConnectionError):  # PHP goes on after the client has left
-                await response.write(data.encode())
-
+        """Send the pieces of the bot's reply and return its text."""
         response.content_type = "text/event-stream"
         response.charset = "UTF-8"
         await response.prepare(request)
-        await send(event("live", "Starting stream...", subtype="status", visibility="collapsed"))
+        status = event("live", "Starting stream...", subtype="status", visibility="collapsed")
+        await _send(response, status)
         sent = []
         for piece in self._bot(conversation):
             sent.append(piece)
-            await send(event("live", piece))
+            await _send(response, event("live", piece))
             await asyncio.sleep(self._pace)
-        text = "".join(sent)
-        await send(event("end", json.dumps(reply(text, new_nonce, [_SHORTCUT]))))
-        return text
+        return "".join(sent)
 
-    def _conversation(self, body: dict[str, Any], message: str) -> list[Message]:
+    async def _conversation(
+        self, user: str | None, body: dict[str, Any], message: str
+    ) -> list[Message]:
         """Return what the bot gets: what the site has kept goes before what the client sends."""
-        kept = self._kept.get(str(body.get("chatId")))
-        return [*(_history(body) if kept is None else kept), Message("user", message)]
+        kept = await self._discussions.messages(user, body.get("chatId")) if self._keeps else None
+        before = read_messages(body.get("messages")) if kept is None else kept
+        return [*before, Message("user", message)]
 
-    def _keep(self, body: dict[str, Any], conversation: list[Message], text: str) -> None:
-        if self._keeps and body.get("chatId"):
-            self._kept[str(body["chatId"])] = [*conversation, Message("assistant", text)]
-            if len(self._kept) > _MAX_KEPT:
-                del self._kept[next(iter(self._kept))]
+    async def _keep(
+        self, user: str | None, body: dict[str, Any], conversation: list[Message], text: str
+    ) -> None:
+        if self._keeps:
+            await self._discussions.add_turn(user, body, conversation, text)
 
     async def _query(self, request: web.Request) -> web.Response:
         body = await request.json()
@@ -279,9 +290,10 @@ class SiteApp:
         if len(message) > self._max_length:
             return failure(500, REJECTED)
         self.submissions.append(body)
-        conversation = self._conversation(body, message)
+        user = self.access.user(request)
+        conversation = await self._conversation(user, body, message)
         text = "".join(self._bot(conversation))
-        self._keep(body, conversation, text)
+        await self._keep(user, body, conversation, text)
         return success(data=text, extra={"actions": [], "chatId": body.get("chatId")})
 
     async def _list_chatbots(self, request: web.Request) -> web.Response:
@@ -297,10 +309,6 @@ def _file_ids(body: dict[str, Any]) -> list[Any]:
     return [item for item in ids if item]
 
 
-def _history(body: dict[str, Any]) -> list[Message]:
-    history = body.get("messages")
-    return [
-        Message(item["role"], str(item.get("content", "")))
-        for item in (history if isinstance(history, list) else [])
-        if isinstance(item, dict) and item.get("role") in ROLES
-    ]
+async def _send(response: web.StreamResponse, data: str) -> None:
+    with contextlib.suppress(ConnectionError):  # PHP goes on after the client has left
+        await response.write(data.encode())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -10,10 +11,12 @@ from typing import Self
 
 from aiohttp import web
 
+from ..errors import UsageError
 from ..protocol.site import Era
 from .access import AccessControl
 from .app import SiteApp
 from .bots import Bot, offline_bot
+from .storage import Storage
 
 
 class LocalSite:
@@ -34,11 +37,17 @@ class LocalSite:
             is too long, as from version 3.7 of the plugin on.
         users: Application passwords by user name. Default: no users.
         token: Token of the public API. Default: none, the API is disabled.
-        clock: Returns the seconds since 1970. Nonces expire by it.
+        data: Folder for discussions and files, which the next site on it goes on with. Default:
+            discussions are kept in memory, and the contents of files are discarded.
+        clock: Returns the seconds since 1970. Nonces expire by it, and discussions are dated by
+            it.
 
     Attributes:
         url: Address of the site. Empty unless the site is running.
         app: The web application, which records what it receives.
+
+    Raises:
+        UsageError: The folder cannot be used, or another process is using it. Raised at the start.
     """
 
     def __init__(
@@ -56,6 +65,7 @@ class LocalSite:
         masked_errors: bool = False,
         users: Mapping[str, str] | None = None,
         token: str | None = None,
+        data: str | os.PathLike[str] | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.url = ""
@@ -63,6 +73,8 @@ class LocalSite:
             bot=bot,
             era=era,
             access=AccessControl(era, users or {}, token, clock),
+            storage=Storage(data),
+            clock=clock,
             pace=pace,
             max_length=max_length,
             uploads=max_uploads if uploads else 0,
@@ -114,7 +126,7 @@ class LocalSite:
         self._stop = asyncio.Event()
         try:
             await self.__aenter__()
-        except OSError as error:
+        except (OSError, UsageError) as error:
             self._error = error
             return
         finally:
