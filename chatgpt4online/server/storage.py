@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import TracebackType
 from typing import Self, TypeVar
 
 from ..errors import UsageError
@@ -48,8 +48,8 @@ class Storage:
 
     def __init__(self, data: str | os.PathLike[str] | None = None) -> None:
         self._data = None if data is None else Path(data)
-        self._turn = threading.Lock()
-        self._connections: list[sqlite3.Connection] = []
+        self._one_at_a_time = threading.Lock()
+        self._resources = contextlib.ExitStack()
 
     @property
     def is_lasting(self) -> bool:
@@ -70,8 +70,8 @@ class Storage:
         return await asyncio.to_thread(self._commit, job)  # a disk can be slow
 
     def _commit(self, job: Callable[[sqlite3.Connection], T]) -> T:
-        with self._turn, self._connections[-1] as connection:
-            return job(connection)
+        with self._one_at_a_time, self._database:
+            return job(self._database)
 
     def __enter__(self) -> Self:
         """Open the folder.
@@ -80,45 +80,39 @@ class Storage:
             UsageError: It cannot be used, or another process is using it.
         """
         try:
-            self._open()
+            self._database = self._resources.enter_context(_opened(self._data))
         except (OSError, sqlite3.Error) as error:
-            self._close()
-            if isinstance(error, sqlite3.Error) and error.sqlite_errorcode == sqlite3.SQLITE_BUSY:
+            if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY:
                 raise UsageError(f"{self._data} is in use by another process.") from error
             raise UsageError(f"Cannot keep data in {self._data}: {error}.") from error
         return self
 
-    def _open(self) -> None:
-        if self._data is None:
-            self._connect(":memory:")
+    def __exit__(self, *exc_info: object) -> None:
+        with self._one_at_a_time:
+            self._resources.close()
+
+
+@contextlib.contextmanager
+def _opened(folder: Path | None) -> Iterator[sqlite3.Connection]:
+    """Open the database in a folder that is not in use, or one in memory."""
+    with contextlib.ExitStack() as stack:
+        if folder is None:
+            database = stack.enter_context(_connect(":memory:"))
         else:
-            self._data.mkdir(mode=0o700, parents=True, exist_ok=True)
-            (self._data / _FILES).mkdir(mode=0o700, exist_ok=True)
-            # The system ends the lock with the process, however it ends.
-            lock = self._connect(self._data / _LOCK)
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            (folder / _FILES).mkdir(exist_ok=True)
+            lock = stack.enter_context(_connect(folder / _LOCK, timeout=0))
             lock.execute("PRAGMA journal_mode = OFF")
-            lock.execute("BEGIN IMMEDIATE")
-            database = self._connect(self._data / _DATABASE)
+            lock.execute("BEGIN IMMEDIATE")  # ends with the process, however that ends
+            database = stack.enter_context(_connect(folder / _DATABASE))
             database.execute("PRAGMA journal_mode = WAL")
-            # NORMAL would do if only the process can die. FULL keeps turns through a power cut
-            # too, and costs a fraction of a millisecond each.
+            # NORMAL would do for a process that is killed. FULL keeps turns through a power cut
+            # too, and costs a fraction of a millisecond for each.
             database.execute("PRAGMA synchronous = FULL")
-        self._connections[-1].executescript(_SCHEMA)
+        database.executescript(_SCHEMA)
+        yield database
 
-    def _connect(self, path: str | Path) -> sqlite3.Connection:
-        connection = sqlite3.connect(path, timeout=0, check_same_thread=False)
-        self._connections.append(connection)
-        return connection
 
-    def _close(self) -> None:
-        with self._turn:
-            while self._connections:
-                self._connections.pop().close()
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._close()
+def _connect(path: str | Path, timeout: float = 5) -> contextlib.closing[sqlite3.Connection]:
+    # The threads that use a connection take turns.
+    return contextlib.closing(sqlite3.connect(path, timeout=timeout, check_same_thread=False))
