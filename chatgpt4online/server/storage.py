@@ -39,7 +39,7 @@ CREATE TABLE IF NOT EXISTS files (
 class Storage:
     """An SQLite database and a folder with the contents of files; a context manager.
 
-    Only one process at a time can use a folder.
+    Only one process at a time can use a folder, and only its user can read what is there.
 
     Args:
         data: The folder, which is created if it does not exist. Default: all is in memory, and
@@ -100,10 +100,11 @@ def _opened(folder: Path | None) -> Iterator[sqlite3.Connection]:
             database = stack.enter_context(_connect(":memory:"))
         else:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            (folder / _FILES).mkdir(exist_ok=True)
+            (folder / _FILES).mkdir(mode=0o700, exist_ok=True)
             lock = stack.enter_context(_connect(folder / _LOCK, timeout=0))
             lock.execute("PRAGMA journal_mode = OFF")
             lock.execute("BEGIN IMMEDIATE")  # ends with the process, however that ends
+            (folder / _DATABASE).touch(mode=0o600)
             database = stack.enter_context(_connect(folder / _DATABASE))
             database.execute("PRAGMA journal_mode = WAL")
             # NORMAL would do for a process that is killed. FULL keeps turns through a power cut

@@ -44,7 +44,7 @@ def test_a_second_process_is_refused(tmp_path: Path) -> None:
             assert second.process.returncode == 1
         with Client(first.url) as client:
             assert client.generate("Hi").text == "You said: Hi (1 word)"
-    with SiteProcess(tmp_path) as third:  # the lock has ended with its process
+    with LocalSite(data=tmp_path) as third:  # the lock has ended with its process
         assert third.url
 
 

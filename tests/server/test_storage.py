@@ -13,6 +13,7 @@ import requests
 
 from chatgpt4online import (
     ChatError,
+    Client,
     IncompleteReply,
     Message,
     ReplyError,
@@ -296,6 +297,8 @@ def test_turns_of_one_discussion_at_the_same_time() -> None:
 def test_memory_holds_the_last_1000_discussions(lasts: bool, tmp_path: Path) -> None:
     async def run() -> list[bool]:
         with Storage(tmp_path if lasts else None) as storage:
+            # A thousand turns take long on a busy disk.
+            await storage.run(lambda connection: connection.execute("PRAGMA synchronous = OFF"))
             store = DiscussionStore(storage, lambda: 0.0)
             for chat_id in (*range(1000), 0, 1000):
                 await store.add_turn(None, {"chatId": f"c{chat_id}"}, [Message("user", "")], "")
@@ -321,6 +324,20 @@ def test_a_folder_that_is_in_use(tmp_path: Path, driver: Driver) -> None:
     asyncio.run(run())
     with LocalSite(data=tmp_path) as site, driver.client(site.url) as client:
         assert "message 3 of" in client.conversation("chat-1").generate("two").text
+
+
+def test_only_the_user_can_read_the_folder(tmp_path: Path) -> None:
+    (tmp_path / "old").mkdir(mode=0o755)
+    for name in ("old", "new"):
+        with LocalSite(data=tmp_path / name) as site, Client(site.url) as client:
+            client.generate("Hi")
+            modes = {
+                path.name: oct(path.stat().st_mode & 0o777)
+                for path in tmp_path.glob(f"{name}/s*3*")
+            }
+            assert modes == {f"site.sqlite3{end}": "0o600" for end in ("", "-wal", "-shm")}
+            assert (tmp_path / name / "files").stat().st_mode & 0o777 == 0o700
+    assert (tmp_path / "new").stat().st_mode & 0o777 == 0o700
 
 
 def test_a_folder_that_cannot_be_used(tmp_path: Path) -> None:
