@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import json
 import sys
@@ -12,6 +11,7 @@ from typing import Any
 
 from aiohttp import web
 
+from ..errors import ChatError, ReplyError
 from ..models import Message
 from ..protocol import discussions as discussion_routes
 from ..protocol import files, public_api
@@ -20,31 +20,26 @@ from ..protocol.discovery import NAMESPACE
 from ..protocol.session import START_SESSION, USERS_ME
 from ..protocol.site import DEFAULT_BOT, Era
 from .access import AccessControl
-from .bots import Bot
 from .discussions import DiscussionStore, read_messages
 from .files import FileStore
+from .replies import fail, read_reply, send, stream_reply
 from .responses import (
+    MASKED,
     REJECTED,
     approval_request,
     error,
     event,
     failure,
     internal_error,
-    internal_error_event,
     over_limit,
     page,
     reply,
     success,
 )
+from .sources import SHORTCUT, Question, Source
 from .storage import Storage
 
 _MAX_SUBMISSIONS = 10_000
-_SHORTCUT_LABEL = "Tell me more"
-_SHORTCUT_ID = "tell-me-more"
-_SHORTCUT = {
-    "type": "message",
-    "data": {"label": _SHORTCUT_LABEL, "variant": "info", "shortcutId": _SHORTCUT_ID},
-}
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -61,7 +56,7 @@ class SiteApp:
     def __init__(
         self,
         *,
-        bot: Bot,
+        source: Source,
         era: Era,
         access: AccessControl,
         storage: Storage,
@@ -79,7 +74,7 @@ class SiteApp:
         self.files = FileStore(storage)
         self._storage = storage
         self._discussions = DiscussionStore(storage, clock)
-        self._bot = bot
+        self._source = source
         self._era = era
         self._pace = pace
         self._max_length = max_length
@@ -114,9 +109,14 @@ class SiteApp:
         return self.access.sessions_opened
 
     def web_app(self) -> web.Application:
-        """Return the aiohttp application."""
+        """Return the aiohttp application of a site that has nothing else."""
         # Uploads may have any size.
         app = web.Application(client_max_size=sys.maxsize)
+        self.add_routes(app)
+        return app
+
+    def add_routes(self, app: web.Application) -> None:
+        """Add the routes of the site to an application."""
         for prefix in ("/wp-json", "/index.php/wp-json"):
             app.router.add_route("*", prefix + "{name:(/.*)?}", self._rest)
         app.router.add_get("/chat/", self._page)
@@ -125,7 +125,6 @@ class SiteApp:
         app.router.add_route("*", "/{name:.*}", self._not_found)
         app.on_response_prepare.append(self._add_headers)
         app.cleanup_ctx.append(self._open_storage)
-        return app
 
     async def _open_storage(self, app: web.Application) -> AsyncIterator[None]:
         with self._storage:
@@ -195,22 +194,22 @@ class SiteApp:
             return error(400, "rest_invalid_json", "Invalid JSON body passed.")
         prompt = body.get("newMessage")
         if body.get("shortcutId"):
-            if body["shortcutId"] != _SHORTCUT_ID:
+            if body["shortcutId"] != SHORTCUT.shortcut_id:
                 return failure(400, "Invalid or expired shortcut.")
-            prompt = body["newMessage"] = _SHORTCUT_LABEL
+            prompt = body["newMessage"] = SHORTCUT.label
         if not self._knows_bot(body) or not (prompt or _file_ids(body)):
             return failure(403, REJECTED)
         if len(str(prompt)) > self._max_length:
             if self._masked_errors:
-                return internal_error(stream=bool(body.get("stream")))
+                return internal_error(MASKED, stream=bool(body.get("stream")))
             return web.Response(text=event("error", REJECTED), content_type="application/json")
         if self._prompts_left == 0:
-            return over_limit(stream=bool(body.get("stream")))
+            return over_limit("Come back tomorrow.", stream=bool(body.get("stream")))
         if self._prompts_left is not None:
             self._prompts_left -= 1
         self.submissions.append(body)
         if self._approval is not None and self._approval not in body.get("wpToolsAllowed", ()):
-            return approval_request(self._approval, stream=bool(body.get("stream")))
+            return approval_request(self._approval, {"ID": 7}, stream=bool(body.get("stream")))
         return await self._reply(request, body)
 
     def _knows_bot(self, body: dict[str, Any]) -> bool:
@@ -225,48 +224,34 @@ class SiteApp:
             stream = web.StreamResponse(headers={"Cache-Control": "no-cache"})
         try:
             return await self._complete(request, body, stream)
-        except Exception:
-            if not self._masked_errors:
+        except Exception as error:
+            if self._masked_errors:
+                problem: ChatError = ReplyError(MASKED)
+            elif isinstance(error, ChatError):
+                problem = error
+            else:
                 raise
-        if stream is None:
-            return internal_error(stream=False)
-        await stream.write(internal_error_event().encode())
-        return stream
+        return await fail(request, stream, problem)
 
     async def _complete(
         self, request: web.Request, body: dict[str, Any], stream: web.StreamResponse | None
     ) -> web.StreamResponse:
-        """Have the bot reply, into a stream if there is one."""
+        """Have the source reply, into a stream if there is one."""
         user = self.access.user(request)
         conversation = await self._conversation(user, body, str(body["newMessage"]))
         new_nonce = self.access.renewed_nonce(request)
-        if stream is None:
-            text = "".join(self._bot(conversation))
-        else:
-            text = await self._stream(request, stream, conversation)
+        async with contextlib.aclosing(self._source.reply(_question(body, conversation))) as events:
+            if stream is None:
+                result = await read_reply(events)
+            else:
+                result = await stream_reply(request, stream, events, self._pace)
         # A reply that the client has seen complete is not lost, whatever happens next.
-        await self._keep(user, body, conversation, text)
-        answer = reply(text, new_nonce, [_SHORTCUT])
+        await self._keep(user, body, conversation, result.text)
+        answer = reply(result, new_nonce)
         if stream is None:
             return web.json_response(answer)
-        await _send(stream, event("end", json.dumps(answer)))
+        await send(stream, event("end", json.dumps(answer)))
         return stream
-
-    async def _stream(
-        self, request: web.Request, response: web.StreamResponse, conversation: Sequence[Message]
-    ) -> str:
-        """Send the pieces of the bot's reply and return its text."""
-        response.content_type = "text/event-stream"
-        response.charset = "UTF-8"
-        await response.prepare(request)
-        status = event("live", "Starting stream...", subtype="status", visibility="collapsed")
-        await _send(response, status)
-        sent = []
-        for piece in self._bot(conversation):
-            sent.append(piece)
-            await _send(response, event("live", piece))
-            await asyncio.sleep(self._pace)
-        return "".join(sent)
 
     async def _conversation(
         self, user: str | None, body: dict[str, Any], message: str
@@ -282,7 +267,7 @@ class SiteApp:
         if self._keeps:
             await self._discussions.add_turn(user, body, conversation, text)
 
-    async def _query(self, request: web.Request) -> web.Response:
+    async def _query(self, request: web.Request) -> web.StreamResponse:
         body = await request.json()
         message = str(body.get("message") or "")
         if not message:
@@ -292,7 +277,13 @@ class SiteApp:
         self.submissions.append(body)
         user = self.access.user(request)
         conversation = await self._conversation(user, body, message)
-        text = "".join(self._bot(conversation))
+        try:
+            async with contextlib.aclosing(
+                self._source.reply(_question(body, conversation))
+            ) as events:
+                text = (await read_reply(events)).text
+        except ChatError as error:
+            return await fail(request, None, error)
         await self._keep(user, body, conversation, text)
         return success(data=text, extra={"actions": [], "chatId": body.get("chatId")})
 
@@ -304,11 +295,17 @@ class SiteApp:
         return success(data={"type": "user" if user else "token", "value": user or "admin"})
 
 
+def _question(body: dict[str, Any], conversation: Sequence[Message]) -> Question:
+    temperature, max_tokens = body.get("temperature"), body.get("maxTokens")
+    return Question(
+        messages=conversation,
+        bot=str(body.get("botId") or body.get("customId") or DEFAULT_BOT),
+        chat_id=str(body["chatId"]) if body.get("chatId") else None,
+        temperature=temperature if isinstance(temperature, int | float) else None,
+        max_tokens=max_tokens if isinstance(max_tokens, int) else None,
+    )
+
+
 def _file_ids(body: dict[str, Any]) -> list[Any]:
     ids = [body.get("newFileId"), body.get("newImageId"), *(body.get("newFileIds") or [])]
     return [item for item in ids if item]
-
-
-async def _send(response: web.StreamResponse, data: str) -> None:
-    with contextlib.suppress(ConnectionError):  # PHP goes on after the client has left
-        await response.write(data.encode())

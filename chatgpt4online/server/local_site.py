@@ -16,6 +16,7 @@ from ..protocol.site import Era
 from .access import AccessControl
 from .app import SiteApp
 from .bots import Bot, offline_bot
+from .sources import BotSource
 from .storage import Storage
 
 
@@ -70,7 +71,7 @@ class LocalSite:
     ) -> None:
         self.url = ""
         self.app = SiteApp(
-            bot=bot,
+            source=BotSource(bot),
             era=era,
             access=AccessControl(era, users or {}, token, clock),
             storage=Storage(data),

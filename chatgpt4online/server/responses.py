@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import html
 import json
+import math
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from aiohttp import web
 
+from ..models import Extra, Reply
 from ..protocol.site import DEFAULT_BOT
 
 REJECTED = "Sorry, your query has been rejected."
@@ -41,31 +44,38 @@ def event(kind: str, data: str, **fields: Any) -> str:
     return f"data: {json.dumps({'type': kind, 'data': data, **fields})}\n\n"
 
 
-def over_limit(*, stream: bool) -> web.Response:
-    """Return the plugin's response if the usage limit is reached."""
-    text = "Come back tomorrow."  # the owner's own words
+def too_many_requests(message: str, retry_after: float | None) -> web.Response:
+    """Return the response of something in front of the plugin that limits the rate of requests."""
+    response = error(429, "too_many_requests", message)
+    if retry_after is not None:
+        response.headers["Retry-After"] = str(math.ceil(retry_after))
+    return response
+
+
+def over_limit(message: str, *, stream: bool) -> web.Response:
+    """Return the plugin's response if the usage limit is reached, in the owner's own words."""
     if stream:
-        return _events(event("error", text, overLimit=True))
-    body = {"success": False, "message": text, "overLimit": True}
+        return _events(error_event(message, over_limit=True))
+    body = {"success": False, "message": message, "overLimit": True}
     return web.json_response(body, status=429)
 
 
-def internal_error_event() -> str:
+def error_event(message: str, *, over_limit: bool = False) -> str:
     """Return the event that ends a stream if anything went wrong."""
-    return event("error", MASKED, overLimit=False)
+    return event("error", message, overLimit=over_limit)
 
 
-def internal_error(*, stream: bool) -> web.Response:
-    """Return the plugin's response to a guest if anything went wrong."""
+def internal_error(message: str, *, stream: bool) -> web.Response:
+    """Return the plugin's response if anything went wrong."""
     if stream:
-        return _events(internal_error_event())
-    body = {"success": False, "message": MASKED, "overLimit": False}
+        return _events(error_event(message))
+    body = {"success": False, "message": message, "overLimit": False}
     return web.json_response(body, status=500)
 
 
-def approval_request(tool: str, *, stream: bool) -> web.Response:
+def approval_request(tool: str, arguments: Mapping[str, Any], *, stream: bool) -> web.Response:
     """Return the plugin's response if a tool needs an approval."""
-    approval = {"tool": tool, "args": {"ID": 7}}
+    approval = {"tool": tool, "args": arguments}
     body = {"success": True, "reply": "", "usage": [], "approval": approval}
     if not stream:
         return web.json_response(body)
@@ -78,15 +88,22 @@ def _events(*events: str) -> web.Response:
     return web.Response(text="".join(events), content_type="text/event-stream")
 
 
-def reply(text: str, new_nonce: str | None, shortcuts: list[Any]) -> dict[str, Any]:
+def reply(result: Reply, new_nonce: str | None) -> dict[str, Any]:
     """Return the plugin's reply to a prompt, with the next nonce if there is one."""
-    tokens = len(text.split())
-    fields = {
-        "success": True, "reply": text, "images": None, "actions": [], "shortcuts": shortcuts,
-        "blocks": [], "responseId": f"local-{secrets.token_hex(6)}",
-        "usage": {"prompt_tokens": 0, "completion_tokens": tokens, "total_tokens": tokens},
+    fields: dict[str, Any] = {
+        "success": True, "reply": result.text, "images": list(result.images) or None,
+        "actions": _extras(result.actions), "shortcuts": _extras(result.shortcuts),
+        "blocks": _extras(result.blocks),
+        "responseId": result.response_id or f"local-{secrets.token_hex(6)}",
     }  # fmt: skip
+    if result.usage is not None:
+        counts = asdict(result.usage)
+        fields["usage"] = {**counts.pop("raw"), **counts}
     return {**fields, "new_token": new_nonce} if new_nonce else fields
+
+
+def _extras(extras: Sequence[Extra]) -> list[dict[str, Any]]:
+    return [asdict(item) for item in extras]
 
 
 def page(root: str, nonce: str | None, max_length: int, uploads: int) -> web.Response:

@@ -16,7 +16,7 @@ from chatgpt4online.protocol.site import Era
 from chatgpt4online.server import LocalSite
 from chatgpt4online.server.nonces import HALF_LIFE
 
-from .drivers import NO_BACKOFF, Driver
+from ..drivers import NO_BACKOFF, Driver
 
 SUBMIT = "/wp-json/mwai-ui/v1/chats/submit"
 START = "/wp-json/mwai/v1/start_session"
