@@ -129,7 +129,7 @@ class FileStore:
 
 
 async def _receive(request: web.Request, path: Path | None) -> dict[str, Any]:
-    """Return the fields of a form, and write the contents of its file if there is a path."""
+    """Return what a form says of its file, whose contents are written if there is a path."""
     fields: dict[str, Any] = {}
     async for part in await request.multipart():
         assert isinstance(part, BodyPartReader)
@@ -137,8 +137,8 @@ async def _receive(request: web.Request, path: Path | None) -> dict[str, Any]:
             fields["size"] = await _copy(part, path)
             fields["filename"] = part.filename
             fields["type"] = part.headers.get("Content-Type")
-        elif part.name:
-            fields[part.name] = await part.text()
+        elif part.name == "purpose":
+            fields["purpose"] = await part.text()
     return fields
 
 

@@ -242,6 +242,18 @@ def test_only_files_are_served(name: str, tmp_path: Path) -> None:
         assert session.send(request).status_code == 404
 
 
+def test_an_upload_cannot_choose_its_id(tmp_path: Path) -> None:
+    with LocalSite(data=tmp_path) as site, requests.Session() as session:
+        start = session.post(site.url + "/wp-json/mwai/v1/start_session").json()
+        session.headers["X-WP-Nonce"] = start["restNonce"]
+        fields = {"purpose": "test", "id": "../site.sqlite3", "url": "x", "type": "a\r\nb: c"}
+        url = site.url + "/wp-json/mwai-ui/v1/files/upload"
+        stored = session.post(url, data=fields, files={"file": b"x"}).json()["data"]
+        assert list(site.app.files.uploads) == [stored["id"]]
+        assert session.get(stored["url"]).content == b"x"
+        assert session.get(site.url + "/wp-content/uploads/..%2Fsite.sqlite3").status_code == 404
+
+
 def test_a_refused_file_is_not_kept(tmp_path: Path, driver: Driver) -> None:
     with LocalSite(data=tmp_path) as site, driver.client(site.url) as client:
         with pytest.raises(ReplyError, match="Invalid file type"):
