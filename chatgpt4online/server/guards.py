@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import hmac
 import ipaddress
 from urllib.parse import urlsplit
@@ -95,11 +94,11 @@ def _is_named(given: str, host: str) -> bool:
 def _given_key(header: str) -> bytes:
     scheme, _, value = header.partition(" ")
     if scheme.lower() == "bearer":
-        return value.strip().encode()
+        return value.strip().encode(errors="surrogateescape")
     if scheme.lower() != "basic":
         return b""
     try:
         user, _, password = base64.b64decode(value, validate=True).partition(b":")
-    except binascii.Error:
+    except ValueError:
         return b""
     return password if user == API_USER.encode() else b""

@@ -32,7 +32,7 @@ class Nonces:
         """Return whether a nonce is in its first or second half-life: 1, 2, or 0 if invalid."""
         for age in (1, 2):
             if hmac.compare_digest(
-                nonce.encode(), self._hash(session, self._tick() + 1 - age).encode()
+                nonce.encode(errors="replace"), self._hash(session, self._tick() + 1 - age).encode()
             ):
                 return age
         return 0

@@ -10,7 +10,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from ..errors import ChatError, IncompleteReply
-from ..models import EndEvent, Event, Message, Reply, TextEvent
+from ..models import ActivityEvent, EndEvent, Event, Message, Reply, TextEvent
 from ..protocol.site import DEFAULT_BOT
 from .chains import Chains
 from .openai_answers import (
@@ -131,12 +131,13 @@ class OpenAIDialect:
         sent: list[str] = []
         reply: Reply | None = None
         async for event in events:
+            if isinstance(event, ActivityEvent):
+                continue
             if not sent:
                 yield answer.chunk({"role": "assistant", "content": ""})
-            text = ""
             if isinstance(event, TextEvent):
                 text = stop.feed(event.text)
-            elif isinstance(event, EndEvent):
+            else:
                 reply = event.reply
                 text = stop.rest() + pictures(reply)
             if text:

@@ -20,6 +20,7 @@ from ..errors import (
 )
 from ..models import ActivityEvent, EndEvent, Event, Reply
 from .responses import (
+    approval_event,
     approval_request,
     error_event,
     event,
@@ -92,7 +93,9 @@ async def fail(
         return internal_error(message, stream=False)
     if not begun:
         await begin(request, stream)
-    if not isinstance(error, IncompleteReply):
+    if isinstance(error, ApprovalRequired):
+        await _send(stream, approval_event(error.tool, error.arguments))
+    elif not isinstance(error, IncompleteReply):
         limit_reached = isinstance(error, LimitReached)
         await send(stream, error_event(message, over_limit=limit_reached))
     elif request.transport is not None:

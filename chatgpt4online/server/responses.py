@@ -76,12 +76,20 @@ def internal_error(message: str, *, stream: bool) -> web.Response:
 def approval_request(tool: str, arguments: Mapping[str, Any], *, stream: bool) -> web.Response:
     """Return the plugin's response if a tool needs an approval."""
     approval = {"tool": tool, "args": arguments}
-    body = {"success": True, "reply": "", "usage": [], "approval": approval}
     if not stream:
-        return web.json_response(body)
+        return web.json_response(_waiting(approval))
     text = f"Waiting for your approval to run {tool}..."
     request = event("live", text, subtype="approval_request", metadata=approval)
-    return _events(request, event("end", json.dumps(body)))
+    return _events(request, approval_event(tool, arguments))
+
+
+def approval_event(tool: str, arguments: Mapping[str, Any]) -> str:
+    """Return the event that ends a stream if a tool needs an approval."""
+    return event("end", json.dumps(_waiting({"tool": tool, "args": arguments})))
+
+
+def _waiting(approval: Mapping[str, Any]) -> dict[str, Any]:
+    return {"success": True, "reply": "", "usage": [], "approval": approval}
 
 
 def _events(*events: str) -> web.Response:

@@ -15,6 +15,7 @@ from aiohttp.abc import AbstractAccessLogger
 
 from ..errors import UsageError
 from ..protocol.site import Era
+from ..transport_errors import reason_of
 from .access import AccessControl
 from .app import SiteApp
 from .guards import (
@@ -89,8 +90,9 @@ class Server:
             await web.TCPSite(self._runner, self._host, self._port, backlog=_BACKLOG).start()
         except OSError as error:
             await self.__aexit__()
-            reason = error.strerror or error
-            raise UsageError(f"Cannot listen on {self._host}:{self._port}: {reason}.") from error
+            raise UsageError(
+                f"Cannot listen on {self._host}:{self._port}: {reason_of(error)}."
+            ) from error
         host, port = self._runner.addresses[0][:2]
         self.url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
         return self

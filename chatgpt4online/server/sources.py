@@ -77,7 +77,7 @@ class BotSource:
     async def reply(self, question: Question) -> AsyncGenerator[Event, None]:
         """Yield what the function yields, and count its words as tokens."""
         pieces = []
-        for piece in self._bot(question.messages):
+        for piece in self._bot([*question.messages]):
             pieces.append(piece)
             yield TextEvent(piece)
         text = "".join(pieces)

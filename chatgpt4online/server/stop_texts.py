@@ -22,10 +22,12 @@ class StopTexts:
     def feed(self, piece: str) -> str:
         """Take a piece of the reply, and return what can be passed on."""
         text = self._held + piece
-        places = [place for stop in self._texts if (place := text.find(stop)) >= 0]
+        places = {stop: place for stop in self._texts if (place := text.find(stop)) >= 0}
         if places:
             self.found, self._held = True, ""
-            return text[: min(places)]
+            # The first to be complete, as if the text had come character by character.
+            _, start = min((start + len(stop), start) for stop, start in places.items())
+            return text[:start]
         size = max((_overlap(text, stop) for stop in self._texts), default=0)
         self._held = text[len(text) - size :]
         return text[: len(text) - size]

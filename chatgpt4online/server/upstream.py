@@ -22,6 +22,7 @@ from ..errors import (
 )
 from ..models import EndEvent, Event, Reply, TextEvent, Usage
 from ..protocol.site import DEFAULT_BOT
+from ..transport_errors import reason_of
 from .sources import Question
 
 if TYPE_CHECKING:
@@ -69,17 +70,18 @@ class UpstreamSource:
         """
         import openai
 
-        answer = _Answer()
+        answer, begun = _Answer(), False
         try:
             async with await self._client.chat.completions.create(
                 stream=True, **self._request(question)
             ) as chunks:
+                begun = True
                 async for chunk in chunks:
                     text = answer.add(chunk)
                     if text:
                         yield TextEvent(text)
         except openai.APIError as error:
-            raise explain(error, answer.text, begun=answer.begun) from error
+            raise explain(error, answer.text, begun=begun) from error
         except ValueError as error:  # not JSON
             raise ProtocolError(
                 "The upstream server sent something else than a reply.", partial_text=answer.text
@@ -105,7 +107,6 @@ class _Answer:
     """What has come of a reply."""
 
     def __init__(self) -> None:
-        self.begun = False
         self._pieces: list[str] = []
         self._usage: CompletionUsage | None = None
         self._finish_reason: str | None = None
@@ -116,7 +117,6 @@ class _Answer:
 
     def add(self, chunk: Any) -> str:
         """Take a chunk, and return its text. Servers leave out what the types promise."""
-        self.begun = True
         self._usage = chunk.usage or self._usage
         text = ""
         for choice in chunk.choices or ():
@@ -152,7 +152,7 @@ def explain(error: openai.APIError, partial_text: str, *, begun: bool) -> ChatEr
             return _broken_off(partial_text)
         if isinstance(error, openai.APITimeoutError):
             return ChatTimeout("The upstream server did not answer in time.")
-        return ConnectError(f"No answer from the upstream server: {error.__cause__ or error}.")
+        return ConnectError(f"No answer from the upstream server: {reason_of(error)}.")
     if error.code == "incomplete_reply":
         return _broken_off(partial_text)
     said = error.message[:_LONGEST_MESSAGE]
