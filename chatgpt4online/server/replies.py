@@ -94,7 +94,7 @@ async def fail(
     if not begun:
         await begin(request, stream)
     if isinstance(error, ApprovalRequired):
-        await _send(stream, approval_event(error.tool, error.arguments))
+        await send(stream, approval_event(error.tool, error.arguments))
     elif not isinstance(error, IncompleteReply):
         limit_reached = isinstance(error, LimitReached)
         await send(stream, error_event(message, over_limit=limit_reached))
