@@ -21,6 +21,7 @@ from ..protocol.session import START_SESSION, USERS_ME
 from ..protocol.site import DEFAULT_BOT, Era
 from .access import AccessControl
 from .bots import Bot
+from .chat_page import add_chat_page
 from .responses import (
     REJECTED,
     approval_request,
@@ -113,6 +114,7 @@ class SiteApp:
         for prefix in ("/wp-json", "/index.php/wp-json"):
             app.router.add_route("*", prefix + "{name:(/.*)?}", self._rest)
         app.router.add_get("/chat/", self._page)
+        add_chat_page(app)
         app.router.add_route("*", "/", self._home)
         app.router.add_route("*", "/{name:.*}", self._not_found)
         app.on_response_prepare.append(self._add_headers)

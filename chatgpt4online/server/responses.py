@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import html
 import json
 import secrets
-from collections.abc import Mapping
 from typing import Any
 
 from aiohttp import web
 
 from ..protocol.site import DEFAULT_BOT
+from .chat_page import chat_page
 
 REJECTED = "Sorry, your query has been rejected."
 MASKED = (
@@ -101,14 +100,4 @@ def page(root: str, nonce: str | None, max_length: int, uploads: int) -> web.Res
     }  # fmt: skip
     if uploads > 1:
         params["maxUploads"] = uploads
-    return web.Response(
-        text="<!doctype html><html><head><title>A local site</title>"
-        f'<link rel="https://api.w.org/" href="{root}/"></head><body>'
-        f"<div class='mwai-chatbot-container' data-params='{_attribute(params)}' "
-        f"data-system='{_attribute(system)}'></div></body></html>",
-        content_type="text/html",
-    )
-
-
-def _attribute(value: Mapping[str, Any]) -> str:
-    return html.escape(json.dumps(value))
+    return chat_page(root, system, params)
