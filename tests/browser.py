@@ -76,7 +76,7 @@ class Browser:
         self._cdp("Emulation.setEmulatedMedia", features=features)
         self._cdp(
             "Emulation.setDeviceMetricsOverride",
-            width=width, height=height, deviceScaleFactor=2, mobile=width < 500,
+            width=width, height=height, deviceScaleFactor=1.5, mobile=width < 500,
         )  # fmt: skip
 
     def allow_clipboard(self) -> None:
@@ -113,7 +113,7 @@ class Browser:
         from selenium.common.exceptions import TimeoutException
         from selenium.webdriver.support.wait import WebDriverWait
 
-        waiting = WebDriverWait(self._driver, WAIT_LIMIT, poll_frequency=0.02)
+        waiting = WebDriverWait(self._driver, WAIT_LIMIT, poll_frequency=0.05)
         try:
             waiting.until(lambda _: condition())
         except TimeoutException:

@@ -37,7 +37,7 @@ class LocalSite:
         clock: Returns the seconds since 1970. Nonces expire by it.
 
     Attributes:
-        url: Address of the site. Empty unless the site is running.
+        url: Address of the site, whose home page is a chat page. Empty unless the site is running.
         app: The web application, which records what it receives.
     """
 

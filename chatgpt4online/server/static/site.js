@@ -133,17 +133,17 @@ export class Site {
 async function reach(url, options) {
   try {
     return await fetch(url, options);
-  } catch (error) {
-    throw options.signal?.aborted ? error : new SiteError(LOST);
+  } catch {
+    throw new SiteError(LOST);
   }
 }
 
 /**
- * Return the error that a response means, whose body is JSON or an event.
+ * Return the error that a response means.
  * @param {Response} response
  */
 async function readFailure(response) {
-  const answer = parse((await response.text()).replace(/^data:/, ""));
+  const answer = parse(await response.text());
   const message = answer?.message ?? `The site answered with HTTP status ${response.status}.`;
   return new SiteError(String(message), answer ?? {});
 }
@@ -195,8 +195,8 @@ async function* readLines(response) {
 async function readNext(reader) {
   try {
     return await reader.read();
-  } catch (error) {
-    throw error instanceof DOMException && error.name === "AbortError" ? error : new SiteError(LOST);
+  } catch {
+    throw new SiteError(LOST);
   }
 }
 
