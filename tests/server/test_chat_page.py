@@ -72,9 +72,9 @@ def test_a_reply_is_shown_as_it_arrives(browser: Browser) -> None:
         browser.open(site.url)
         browser.expect(GREETING)
         browser.ask("Hello")
-        browser.expect("Starting stream...")
         bot.give("One **tw")
         browser.expect("One **tw")
+        assert browser.texts("summary") == ["Starting stream..."]
         assert browser.find("article.assistant[aria-busy=true]")
         assert browser.texts("form button") == ["", "Stop"]
         bot.give("o** three", None)
