@@ -99,7 +99,7 @@ export class Site {
    */
   async #openSession(signal) {
     if (this.#system.restNonce) {
-      const response = await reach(location.href, { cache: "no-store", signal });
+      const response = await reach(location.pathname, { cache: "no-store", signal });
       const page = new DOMParser().parseFromString(await response.text(), "text/html");
       return readPage(page).system.restNonce ?? "";
     }
@@ -127,12 +127,12 @@ export class Site {
 }
 
 /**
- * @param {string} url
+ * @param {string} path
  * @param {RequestInit} options
  */
-async function reach(url, options) {
+async function reach(path, options) {
   try {
-    return await fetch(url, options);
+    return await fetch(location.origin + path, options);
   } catch {
     throw new SiteError(LOST);
   }
