@@ -20,6 +20,7 @@ from ..protocol.discovery import NAMESPACE
 from ..protocol.session import START_SESSION, USERS_ME
 from ..protocol.site import DEFAULT_BOT, Era
 from .access import AccessControl
+from .chat_page import add_chat_page
 from .discussions import DiscussionStore, read_messages
 from .files import FileStore
 from .replies import end, fail, read_reply, stream_reply
@@ -122,6 +123,7 @@ class SiteApp:
             app.router.add_route("*", prefix + "{name:(/.*)?}", self._rest)
         app.router.add_get("/chat/", self._page)
         app.router.add_get("/wp-content/uploads/{file_id}", self._file)
+        add_chat_page(app)
         app.router.add_route("*", "/", self._home)
         app.router.add_route("*", "/{name:.*}", self._not_found)
         app.on_response_prepare.append(self._add_headers)

@@ -44,7 +44,7 @@ class LocalSite:
             it.
 
     Attributes:
-        url: Address of the site. Empty unless the site is running.
+        url: Address of the site, whose home page is a chat page. Empty unless the site is running.
         app: The web application, which records what it receives.
 
     Raises:
