@@ -16,6 +16,7 @@
   what both clients share. `settings` checks a client's arguments; `network` knows deadlines,
   proxies, certificates and headers.
 - `onecall`, `provider`, `cli`: on top of the clients. `server`: a local site to test against.
+- `testing`: the plugin for pytest, a scripted site, and helpers for mocks.
 - `llm_plugin`, `g4f_provider`: for llm and g4f, which import them.
 """
 

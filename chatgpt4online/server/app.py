@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from aiohttp import web
+from aiohttp.typedefs import Middleware
 
 from ..models import ROLES, Message
 from ..protocol import discussions as discussion_routes
@@ -46,6 +47,19 @@ _SHORTCUT = {
 }
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Responder = Callable[[web.Request, dict[str, Any]], Awaitable[web.StreamResponse | None]]
+"""Takes the request of an accepted prompt and its body. Returns None if the bot is to reply."""
+
+STOPPING = web.AppKey("STOPPING", asyncio.Event)
+"""Set when the site stops. It then waits for the answers that have begun."""
+
+
+async def _leave_it_to_the_bot(request: web.Request, body: dict[str, Any]) -> None:
+    return None
+
+
+async def _stop_waiting(app: web.Application) -> None:
+    app[STOPPING].set()
 
 
 class SiteApp:
@@ -55,6 +69,8 @@ class SiteApp:
         submissions: Request bodies of the accepted prompts. Only the last 10,000 are kept.
         access: Access control.
         files: The uploaded files.
+        middlewares: What handles each request first, as in `aiohttp.web`. Set it before the start.
+        respond: What may answer a prompt in place of the bot.
     """
 
     def __init__(
@@ -74,6 +90,8 @@ class SiteApp:
         self.submissions: deque[dict[str, Any]] = deque(maxlen=_MAX_SUBMISSIONS)
         self.access = access
         self.files = FileStore()
+        self.middlewares: list[Middleware] = []
+        self.respond: Responder = _leave_it_to_the_bot
         self._discussions = DiscussionStore()
         self._bot = bot
         self._era = era
@@ -109,13 +127,15 @@ class SiteApp:
     def web_app(self) -> web.Application:
         """Return the aiohttp application."""
         # Uploads may have any size: their contents are discarded.
-        app = web.Application(client_max_size=sys.maxsize)
+        app = web.Application(client_max_size=sys.maxsize, middlewares=self.middlewares)
         for prefix in ("/wp-json", "/index.php/wp-json"):
             app.router.add_route("*", prefix + "{name:(/.*)?}", self._rest)
         app.router.add_get("/chat/", self._page)
         app.router.add_route("*", "/", self._home)
         app.router.add_route("*", "/{name:.*}", self._not_found)
         app.on_response_prepare.append(self._add_headers)
+        app[STOPPING] = asyncio.Event()
+        app.on_shutdown.append(_stop_waiting)
         return app
 
     async def _add_headers(self, request: web.Request, response: web.StreamResponse) -> None:
@@ -193,6 +213,9 @@ class SiteApp:
         self.submissions.append(body)
         if self._approval is not None and self._approval not in body.get("wpToolsAllowed", ()):
             return approval_request(self._approval, stream=bool(body.get("stream")))
+        response = await self.respond(request, body)
+        if response is not None:
+            return response
         return await self._reply(request, body)
 
     def _knows_bot(self, body: dict[str, Any]) -> bool:
@@ -271,7 +294,7 @@ class SiteApp:
             if len(self._kept) > _MAX_KEPT:
                 del self._kept[next(iter(self._kept))]
 
-    async def _query(self, request: web.Request) -> web.Response:
+    async def _query(self, request: web.Request) -> web.StreamResponse:
         body = await request.json()
         message = str(body.get("message") or "")
         if not message:
@@ -279,6 +302,9 @@ class SiteApp:
         if len(message) > self._max_length:
             return failure(500, REJECTED)
         self.submissions.append(body)
+        response = await self.respond(request, body)
+        if response is not None:
+            return response
         conversation = self._conversation(body, message)
         text = "".join(self._bot(conversation))
         self._keep(body, conversation, text)
