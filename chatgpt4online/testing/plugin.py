@@ -20,7 +20,7 @@ def make_ai_engine_site(request: pytest.FixtureRequest) -> Iterator[Callable[...
 
     from .site import ScriptedSite
 
-    sites = request.node.stash.setdefault(_SITES, [])
+    sites = request.node.stash[_SITES] = []  # anew each time, for plugins that run a test again
     with ExitStack() as stack:
 
         def make(**options: Any) -> ScriptedSite:

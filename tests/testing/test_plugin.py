@@ -227,3 +227,31 @@ def test_the_plugin_loads_nothing_before_it_is_used() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
     )
     assert done.stdout.split() == ["chatgpt4online", "chatgpt4online.testing", PLUGIN]
+
+
+def test_a_test_that_runs_again_begins_anew(pytester: pytest.Pytester) -> None:
+    pytester.makeconftest(
+        """
+        from _pytest.runner import runtestprotocol
+
+        def pytest_runtest_protocol(item, nextitem):
+            for _ in range(2):
+                reports = runtestprotocol(item, nextitem=nextitem, log=False)
+            for report in reports:
+                item.ihook.pytest_runtest_logreport(report=report)
+            return True
+        """
+    )
+    result = run(
+        pytester,
+        """
+        runs = []
+
+        def test_it(ai_engine_site):
+            runs.append(1)
+            ai_engine_site.reply("One")
+            assert len(runs) == 2
+            ask(ai_engine_site)
+        """,
+    )
+    result.assert_outcomes(passed=1)
