@@ -15,8 +15,8 @@
 - `settings`, `network`, `transport_errors`, `retries`, `uploads`, `conversation`, `reply_stream`:
   what both clients share. `settings` checks a client's arguments; `network` knows deadlines,
   proxies, certificates and headers.
-- `onecall`, `provider`, `cli`: on top of the clients. `server`: a local site to test against.
-- `testing`: the plugin for pytest, a scripted site, and helpers for mocks.
+- `onecall`, `batches`, `dask`, `provider`, `cli`: on top of the clients. `server`: a local site to
+  test against. `testing`: the plugin for pytest, a scripted site, and helpers for mocks.
 - `llm_plugin`, `g4f_provider`: for llm and g4f, which import them.
 """
 
@@ -33,6 +33,7 @@ _MODULES = {
     "aio.client": ("AsyncClient",),
     "aio.conversation": ("AsyncConversation",),
     "aio.stream": ("AsyncReplyStream",),
+    "batches": ("BatchResult", "batch"),
     "config": ("Limits", "RetryPolicy", "Timeout"),
     "errors": (
         "ApprovalRequired", "AuthenticationError", "Blocked", "ChatError", "ChatTimeout",
@@ -64,6 +65,7 @@ if TYPE_CHECKING:
     from .aio.client import AsyncClient
     from .aio.conversation import AsyncConversation
     from .aio.stream import AsyncReplyStream
+    from .batches import BatchResult, batch
     from .config import Limits, RetryPolicy, Timeout
     from .errors import (
         ApprovalRequired, AuthenticationError, Blocked, ChatError, ChatTimeout, ConnectError,
@@ -89,14 +91,14 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Action", "ActivityEvent", "ApprovalRequired", "AsyncClient", "AsyncConversation",
-    "AsyncReplyStream", "AuthenticationError", "Block", "Blocked", "ChatError", "ChatTimeout",
-    "Chatbot", "Chatgpt4Online", "Client", "ConnectError", "Conversation", "Discussion", "EndEvent",
-    "Era", "Event", "FileInput", "IncompleteReply", "LimitReached", "Limits", "Message",
-    "NonceRejected", "PageBot", "Progress", "PromptInput", "PromptTooLong", "ProtocolError",
-    "QueryRejected", "RateLimited", "Reply", "ReplyError", "ReplyStream", "RetryPolicy",
-    "RouteNotFound", "Shortcut", "SiteInfo", "StatusError", "StoredFile", "TextEvent", "Timeout",
-    "TransportError", "Usage", "UsageError", "agenerate", "astream", "fold_prompt", "generate",
-    "stream",
+    "AsyncReplyStream", "AuthenticationError", "BatchResult", "Block", "Blocked", "ChatError",
+    "ChatTimeout", "Chatbot", "Chatgpt4Online", "Client", "ConnectError", "Conversation",
+    "Discussion", "EndEvent", "Era", "Event", "FileInput", "IncompleteReply", "LimitReached",
+    "Limits", "Message", "NonceRejected", "PageBot", "Progress", "PromptInput", "PromptTooLong",
+    "ProtocolError", "QueryRejected", "RateLimited", "Reply", "ReplyError", "ReplyStream",
+    "RetryPolicy", "RouteNotFound", "Shortcut", "SiteInfo", "StatusError", "StoredFile",
+    "TextEvent", "Timeout", "TransportError", "Usage", "UsageError", "agenerate", "astream",
+    "batch", "fold_prompt", "generate", "stream",
 ]
 # fmt: on
 

@@ -38,7 +38,7 @@ def stream(prompt: PromptInput, site: str | None = None, **options: Any) -> Repl
     """
     from .sync.client import Client
 
-    arguments, options = _split(options)
+    arguments, options = split_options(options)
     client = Client(site, **arguments)
     try:
         reply = client.stream(prompt, **options)
@@ -70,14 +70,14 @@ def astream(prompt: PromptInput, site: str | None = None, **options: Any) -> Asy
     """
     from .aio.client import AsyncClient
 
-    arguments, options = _split(options)
+    arguments, options = split_options(options)
     client = AsyncClient(site, **arguments)
     reply = client.stream(prompt, **options)
     reply.on_close = client.close
     return reply
 
 
-def _split(options: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+def split_options(options: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Separate the arguments of a client from the parameters of the chatbot."""
     arguments = {name: value for name, value in options.items() if name in _CLIENT_ARGUMENTS}
     return arguments, {name: value for name, value in options.items() if name not in arguments}

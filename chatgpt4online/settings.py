@@ -28,6 +28,8 @@ from .uploads import AnyFile, attach
 
 USER_AGENT = f"chatgpt4online/{__version__}"
 SITE_VARIABLE = "CHATGPT4ONLINE_SITE"
+PASSWORD_VARIABLE = "CHATGPT4ONLINE_PASSWORD"
+TOKEN_VARIABLE = "CHATGPT4ONLINE_TOKEN"
 _CREDENTIAL_HEADERS = ("authorization", "cookie")
 
 

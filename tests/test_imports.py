@@ -28,7 +28,7 @@ LAYERS = [
     {"network", "transport_errors", "uploads", "logs", "retries"},
     {"settings", "reply_stream", "conversation"},
     {"sync", "aio"},
-    {"onecall", "provider", "server", "g4f_provider"},
+    {"onecall", "batches", "dask", "provider", "server", "g4f_provider"},
     {"testing"},
     {"cli"},
     {"llm_plugin"},
@@ -286,7 +286,7 @@ def test_help_shows_the_public_names() -> None:
     assert set(data) <= {*ALIASES, "__all__"}
     functions = re.findall(r"^    (?:async )?(\w+)\(", sections["FUNCTIONS"], re.MULTILINE)
     assert {name for name in functions if not name.startswith("__")} == {
-        "agenerate", "astream", "fold_prompt", "generate", "stream",
+        "agenerate", "astream", "batch", "fold_prompt", "generate", "stream",
     }  # fmt: skip
     assert "_MODULES" not in text
     assert "import_module" not in text

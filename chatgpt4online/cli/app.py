@@ -26,6 +26,7 @@ COMMANDS = {
     "chat": ("chat", "Talk to the chatbot at a prompt."),
     "inspect": ("inspect", "Find out what keeps a site's chatbot from working."),
     "check": ("check", "Test a chatbot with the cases of a TOML file."),
+    "batch": ("batch", "Ask many questions and write the replies to a file."),
     "history": ("history", "List, show, export and delete saved conversations."),
     "config": ("config", "Name sites in a configuration file, and keep their secrets."),
     "completion": ("completion", "Print the code that completes commands in a shell."),

@@ -6,9 +6,12 @@ import contextlib
 import os
 import sys
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
-from ..uploads import AnyFile
 from .output import is_terminal
+
+if TYPE_CHECKING:
+    from ..uploads import AnyFile
 
 _LARGE = 2**20
 """Bytes."""

@@ -10,13 +10,11 @@ from typing import Any
 
 from ..errors import UsageError
 from ..protocol.address import origin
+from ..settings import PASSWORD_VARIABLE, TOKEN_VARIABLE
 from .configuration import SiteEntry
 
 SERVICE = "chatgpt4online"
 """The name under which a keyring keeps the secrets."""
-
-PASSWORD_VARIABLE = "CHATGPT4ONLINE_PASSWORD"
-TOKEN_VARIABLE = "CHATGPT4ONLINE_TOKEN"
 
 
 def client_arguments(

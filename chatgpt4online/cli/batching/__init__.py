@@ -1,0 +1,1 @@
+"""What ``batch`` is made of: its files, its progress and how it stops."""

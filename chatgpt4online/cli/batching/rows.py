@@ -1,0 +1,126 @@
+"""The rows of a batch: read one by one from JSON lines, CSV or plain lines."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import io
+import json
+import sys
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TextIO
+
+from ...errors import UsageError
+
+_BY_SUFFIX = {".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv"}
+_COLUMN = "prompt"
+
+
+@dataclass(frozen=True, slots=True)
+class InputRow:
+    """A row of the input.
+
+    Attributes:
+        number: Its number, from 1.
+        check: A checksum of the row. It is never 0.
+        content: The prompt, with what else the row has.
+        problem: Why the row cannot be sent, or None.
+    """
+
+    number: int
+    check: int
+    content: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    problem: str | None = None
+
+
+class _BadRow(Exception):
+    """A row is not what its format says."""
+
+
+def find_format(path: str, given: str | None) -> str:
+    """Return the format of the input: the given one, or what its name says."""
+    return given or _BY_SUFFIX.get(Path(path).suffix.lower(), "lines")
+
+
+@contextlib.contextmanager
+def opened_input(path: str) -> Iterator[TextIO]:
+    """Yield the input, or stdin for ``-``.
+
+    Bytes that are not UTF-8 become surrogates, so that only their rows fail.
+
+    Raises:
+        UsageError: It cannot be read.
+    """
+    options: dict[str, Any] = {
+        "encoding": "utf-8-sig", "errors": "surrogateescape", "newline": "",
+    }  # fmt: skip
+    if path == "-":
+        if isinstance(sys.stdin, io.TextIOWrapper):
+            sys.stdin.reconfigure(**options)
+        yield sys.stdin or io.StringIO()
+        return
+    try:
+        file = open(path, **options)  # noqa: SIM115 - what it raises is told apart
+    except OSError as error:
+        raise UsageError(f"Cannot read {path}: {error.strerror}.") from error
+    with file:
+        yield file
+
+
+def read_rows(file: TextIO, format: str) -> Iterator[InputRow]:
+    """Yield the rows of an input. Blank lines are not rows.
+
+    Raises:
+        UsageError: It is not CSV with a column ``prompt``.
+    """
+    if format == "csv":
+        records = _read_csv(file)
+        return _as_rows(((json.dumps(item, ensure_ascii=False), item) for item in records), dict)
+    lines = (line.strip("\r\n") for line in file)
+    read = _read_json if format == "jsonl" else _read_line
+    return _as_rows(((line, line) for line in lines if line.strip()), read)
+
+
+def _as_rows(
+    items: Iterable[tuple[str, Any]], read: Callable[[Any], Mapping[str, Any]]
+) -> Iterator[InputRow]:
+    for number, (text, item) in enumerate(items, 1):
+        check = zlib.crc32(text.encode(errors="surrogateescape")) or 1
+        try:
+            text.encode()
+            yield InputRow(number, check, read(item))
+        except UnicodeEncodeError:
+            yield InputRow(number, check, problem="The row is not UTF-8.")
+        except _BadRow as error:
+            yield InputRow(number, check, problem=str(error))
+
+
+def _read_line(line: str) -> Mapping[str, Any]:
+    return {_COLUMN: line}
+
+
+def _read_json(line: str) -> Mapping[str, Any]:
+    try:
+        value = json.loads(line)
+    except (ValueError, RecursionError):
+        raise _BadRow("The row is not valid JSON.") from None
+    if isinstance(value, str):
+        return {_COLUMN: value}
+    if isinstance(value, dict) and _COLUMN in value:
+        return value
+    raise _BadRow(f"The row is neither a string nor an object with {_COLUMN}.")
+
+
+def _read_csv(file: TextIO) -> Iterator[dict[str, str]]:
+    reader = csv.DictReader(file)
+    try:
+        if _COLUMN not in (reader.fieldnames or ()):
+            raise UsageError(f"The first line of the CSV names no column {_COLUMN}.")
+        for record in reader:
+            # Only these two: a column such as "model" can be about anything.
+            yield {name: record[name] for name in (_COLUMN, "id") if record.get(name)}
+    except csv.Error as error:
+        raise UsageError(f"The CSV is broken after line {reader.line_num}: {error}.") from error
