@@ -62,7 +62,8 @@ class RetryPolicy:
         max_backoff: Longest delay in seconds, unless the site asks for a longer one.
         max_retry_after: Longest Retry-After in seconds to wait for. If the site asks for more,
             its error is raised at once.
-        retry_if: Called with every other `ChatError`. If it returns True the prompt is sent
+        retry_if: Called with any other error, except a `UsageError` or a Retry-After longer than
+            `max_retry_after`. If it returns True the prompt is sent
             again, even though the site may already have run it. Default: none.
     """
 

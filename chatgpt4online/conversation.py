@@ -16,7 +16,7 @@ from .errors import ChatError, LimitReached, QueryRejected, UsageError
 from .models import Message, Reply, Shortcut
 from .protocol.chat import RESPONSE_ID, Turn
 from .protocol.jsontext import sendable
-from .protocol.prompt import Prompt, PromptInput, read_messages, read_prompt
+from .protocol.prompt import Prompt, PromptInput, read_history, read_prompt
 from .reply_stream import BaseReplyStream
 from .settings import Settings, new_id, shortcut_prompt
 from .uploads import AnyFile
@@ -70,7 +70,7 @@ class BaseConversation:
         self._chat_id = chat_id or new_id()
         self._kept = Kept.HISTORY if chat_id else Kept.NOTHING
         self._response_id: str | None = None  # of the last reply
-        self._entries = [Entry(item) for item in read_messages(messages)] if messages else []
+        self._entries = [Entry(item) for item in read_history(messages)]
         self._current: weakref.ref[BaseReplyStream] | None = None
         self._sending = Lock()
 
@@ -134,9 +134,17 @@ class BaseConversation:
         """Return the conversation as JSON, for `load_conversation`.
 
         It is an object with ``format`` (``chatgpt4online.conversation``), ``version`` (1),
-        ``chat_id`` and ``messages``: a list of objects with ``role`` and ``content``.
+        ``chat_id`` and ``messages``: a list of objects with ``role`` and ``content``, and with
+        ``plain`` (false) if the message had files or pressed a shortcut.
         """
-        messages = [{"role": item.role, "content": item.content} for item in self.messages]
+        messages = [
+            {
+                "role": entry.message.role,
+                "content": entry.message.content,
+                **({} if entry.plain else {"plain": False}),
+            }
+            for entry in self._entries
+        ]
         saved = {"format": FORMAT, "version": VERSION, "chat_id": self._chat_id}
         return json.dumps({**saved, "messages": messages}, ensure_ascii=False)
 
@@ -155,19 +163,23 @@ class BaseConversation:
         if not isinstance(chat_id, str) or not isinstance(messages, list):
             raise UsageError("The saved conversation is damaged.")
         loaded = cls(settings, runner, chat_id, messages)
+        loaded._entries = [
+            Entry(entry.message, plain=item.get("plain") is not False)
+            for entry, item in zip(loaded._entries, messages, strict=True)
+        ]
         loaded._kept = Kept.OTHER  # the conversation may have gone on since
         return loaded
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
         """Keep other turns out, or raise a `UsageError` if one is being sent or its reply read."""
-        busy = UsageError("The last reply is still arriving; read it to its end or close it.")
         if not self._sending.acquire(blocking=False):
-            raise busy
+            raise _busy()
         try:
             stream = self._current() if self._current is not None else None
             if stream is not None and not stream.done:
-                raise busy
+                del stream
+                raise _busy()
             yield
         finally:
             self._sending.release()
@@ -240,4 +252,9 @@ class BaseConversation:
         answer = Entry(Message("assistant", sendable(reply.text)))
         self._entries = [*before, *user, answer]
         self._kept, self._response_id = Kept.HISTORY, reply.response_id
+        self._chat_id = reply.chat_id or self._chat_id
         self._current = None
+
+
+def _busy() -> UsageError:
+    return UsageError("The last reply is still arriving; read it to its end or close it.")

@@ -23,7 +23,7 @@ class ChatError(Exception):
 
 
 class UsageError(ChatError, ValueError):
-    """The caller made a mistake, such as a wrong argument. Nothing was sent."""
+    """The caller made a mistake, such as a wrong argument. No prompt was sent."""
 
 
 class TransportError(ChatError):
@@ -149,7 +149,7 @@ class LimitReached(ReplyError):
 
 
 class ApprovalRequired(ReplyError):
-    """The chatbot wants to use a tool that needs an approval, and has stopped until then.
+    """The chatbot wants to use a tool that needs an approval, and is waiting for it.
 
     Attributes:
         tool: The name of the tool.

@@ -43,7 +43,7 @@ def log_request(request: Request, outcome: int | ChatError, started: float) -> N
 def log_retry(error: ChatError, failed: int, attempts: int, delay: float) -> None:
     """Log that a call has failed so many times, and is tried again after a delay."""
     # What a site says may repeat the prompt.
-    reason = str(error) if isinstance(error, TransportError) else type(error).__name__
+    reason = str(error).rstrip(".") if isinstance(error, TransportError) else type(error).__name__
     if isinstance(error, StatusError):
         reason += f" (HTTP {error.status})"
     logger.info("Try %d of %d failed: %s. Next try in %.1f s", failed, attempts, reason, delay)

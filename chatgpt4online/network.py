@@ -222,6 +222,8 @@ def _check_proxy(proxy: str, named_by: str) -> None:
     try:
         parts = urlsplit(proxy)
         valid = parts.scheme in _PROXY_SCHEMES and parts.hostname and parts.port != 0
+        # After a backslash, urllib3 takes a password for the name of the host.
+        valid = valid and "\\" not in proxy
     except ValueError:
         valid = None
     if not valid:

@@ -8,10 +8,13 @@ from .errors import ChatError, IncompleteReply
 from .models import ActivityEvent, EndEvent, Event, Message, Piece, Reply, TextEvent
 from .protocol.reply_reader import ReplyReader, not_complete
 
+_PRELIMINARY = ("status", "heartbeat", "start", "debug", "embeddings", "mcp_discovery")
+"""Events that come before the model's provider has taken the prompt."""
+
 
 def has_begun(pieces: Sequence[Piece]) -> bool:
-    """Return whether a reply has begun with these pieces, or the site only shows its status."""
-    return not all(isinstance(item, ActivityEvent) and item.kind == "status" for item in pieces)
+    """Return whether a reply has begun with these pieces, or the site only prepares for it."""
+    return not all(isinstance(item, ActivityEvent) and item.kind in _PRELIMINARY for item in pieces)
 
 
 class BaseReplyStream:

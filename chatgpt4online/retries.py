@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from .config import RetryPolicy
-from .errors import ChatError, StatusError
+from .errors import ChatError, RateLimited, StatusError
 from .logs import log_retry
 from .network import Deadline
 
@@ -21,22 +21,34 @@ class Pause:
     def __init__(self) -> None:
         self._end = 0.0
 
-    def begin(self, seconds: float) -> None:
-        """Have calls wait for so many seconds, unless they wait longer already."""
-        self._end = max(self._end, time.monotonic() + seconds)
+    def begin(self, error: StatusError, policy: RetryPolicy) -> None:
+        """Have calls wait for as long as the site asks, unless the policy calls that too long."""
+        seconds = _retry_after(error)
+        if seconds <= policy.max_retry_after:
+            self._end = max(self._end, time.monotonic() + seconds)
 
-    def left(self, policy: RetryPolicy) -> float:
+    def left(self, policy: RetryPolicy, deadline: Deadline) -> float:
         """Return the seconds that a call must wait.
 
         Up to `backoff` random seconds are added, so that waiting calls do not all go on at once.
+
+        Raises:
+            RateLimited: The policy, or the deadline, does not let the call wait that long.
         """
         left = self._end - time.monotonic()
-        return left + random.uniform(0, policy.backoff) if left > 0 else 0.0
+        if left <= 0:
+            return 0.0
+        longest = deadline.cap(policy.max_retry_after)
+        if longest is not None and left > longest:
+            raise RateLimited(
+                f"The site has asked to wait, {left:.0f} seconds from now. Nothing was sent.",
+                status=429, retry_after=left, retryable=True,
+            )  # fmt: skip
+        wait = left + random.uniform(0, policy.backoff)
+        return deadline.cap(wait) or wait
 
 
-def retry_options(
-    policy: RetryPolicy, first: ChatError, deadline: Deadline, pause: Pause
-) -> dict[str, Any]:
+def retry_options(policy: RetryPolicy, first: ChatError, deadline: Deadline) -> dict[str, Any]:
     """Return the arguments for tenacity's `Retrying` and `AsyncRetrying`.
 
     `first` is the error of the first attempt, about which the policy was asked already. No retry
@@ -52,7 +64,6 @@ def retry_options(
 
     def before_sleep(state: RetryCallState) -> None:
         error = _error_of(state)
-        pause.begin(_retry_after(error))
         log_retry(error, state.attempt_number, policy.attempts, state.upcoming_sleep)
 
     stop: Any = tenacity.stop_after_attempt(policy.attempts)

@@ -109,7 +109,7 @@ class Settings:
     def second_try(self, turn: Turn, error: ReplyError) -> Flow[Turn]:
         """Return the flow that returns the turn to send after a refusal, or raises the error."""
         message = message_for(self.site, turn) if self.uses_api else turn.prompt.new_message
-        return second_try(self.site, turn, message, error)
+        return second_try(self.site, turn, message, error, new_id())
 
 
 def chat_parameters(

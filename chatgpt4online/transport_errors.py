@@ -94,6 +94,8 @@ def certificate_error(url: str, error: BaseException, *, proxy: bool = False) ->
     """Return the error for a rejected TLS certificate: the site's, or that of the proxy."""
     reason = reason_of(error)
     advice = f"The {'proxy' if proxy else 'site'}'s owner has to fix this."
+    if "not yet valid" in reason:
+        advice = "Check the clock of this machine."
     if "self-signed" in reason or "unable to get" in reason:
         advice = "If it was issued by a private authority, pass its certificates as verify."
     whose = "the proxy" if proxy else origin(url)

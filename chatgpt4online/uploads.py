@@ -7,7 +7,7 @@ import io
 import mimetypes
 import os
 import secrets
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import BinaryIO
 
 from .errors import UsageError
@@ -98,7 +98,9 @@ class LocalFile:
 
 def attach(files: Sequence[AnyFile]) -> tuple[Attachment, ...]:
     """Return the attachments for files. All of them are checked before any is uploaded."""
-    if isinstance(files, str | bytes):
+    if isinstance(files, str | bytes | os.PathLike) or not isinstance(files, Iterable):
+        raise UsageError("files must be a list, even for a single file.")
+    if hasattr(files, "read"):  # an open file, which would be taken apart into lines
         raise UsageError("files must be a list, even for a single file.")
     return tuple(
         Attachment(stored=file)

@@ -6,7 +6,7 @@ import pytest
 import tenacity
 
 from chatgpt4online import RetryPolicy, Timeout
-from chatgpt4online.errors import Blocked, ChatError, ConnectError, ReplyError
+from chatgpt4online.errors import Blocked, ChatError, ConnectError, RateLimited, ReplyError
 from chatgpt4online.network import Deadline
 from chatgpt4online.retries import Pause, retry_options
 
@@ -31,7 +31,7 @@ def waits_of(
             raise remaining.pop(0)
 
     retrying = tenacity.Retrying(
-        **retry_options(policy, errors[0], Deadline(Timeout(total=seconds_left)), Pause()),
+        **retry_options(policy, errors[0], Deadline(Timeout(total=seconds_left))),
         sleep=waits.append,
     )
     try:
@@ -89,12 +89,19 @@ def test_retry_if() -> None:
 def test_a_pause(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 100.0
     monkeypatch.setattr("time.monotonic", lambda: now)
-    pause, policy = Pause(), RetryPolicy(backoff=0)
-    assert pause.left(policy) == 0
-    pause.begin(10)
-    pause.begin(5)
+    pause, policy, deadline = Pause(), RetryPolicy(backoff=0), Deadline(Timeout())
+    assert pause.left(policy, deadline) == 0
+    pause.begin(RateLimited(retry_after=10), policy)
+    pause.begin(RateLimited(retry_after=5), policy)
+    pause.begin(RateLimited(retry_after=61), policy)  # longer than the policy waits
+    pause.begin(RateLimited(), policy)
     now = 104.0
-    assert pause.left(policy) == 6
-    assert 6 <= pause.left(RetryPolicy(backoff=2)) <= 8
+    assert pause.left(policy, deadline) == 6
+    assert 6 <= pause.left(RetryPolicy(backoff=2), deadline) <= 8
+    assert pause.left(RetryPolicy(backoff=2), Deadline(Timeout(total=6.5))) <= 6.5
+    for impatient, end in ((RetryPolicy(max_retry_after=5), None), (policy, 5)):
+        with pytest.raises(RateLimited, match="6 seconds from now") as caught:
+            pause.left(impatient, Deadline(Timeout(total=end)))
+        assert caught.value.retry_after == 6
     now = 111.0
-    assert pause.left(RetryPolicy(backoff=2)) == 0
+    assert pause.left(RetryPolicy(backoff=2), deadline) == 0

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 import aiohttp
 
-from ..errors import ChatError, ReplyError, TransportError
+from ..errors import ChatError, ProtocolError, ReplyError, StatusError, TransportError
 from ..logs import log_request, warn_of_hidden_user
 from ..network import Deadline, Network, merge_headers
 from ..protocol.chat import Turn
@@ -20,7 +20,7 @@ from ..protocol.http import OPEN_SESSION, Flow, Request, Response
 from ..protocol.session import open_session
 from ..protocol.site import Site
 from ..retries import Pause, count_tries, retry_options
-from ..settings import Settings
+from ..settings import Settings, new_id
 from ..transport_errors import client_closed
 from .stream import AsyncReplyStream, Opened, read_beginning
 from .transport import Transport
@@ -56,26 +56,27 @@ class Runner:
         except ReplyError as error:
             refusal = error
         try:
-            turn = await self.run(lambda: settings.second_try(turn, refusal), settings, deadline)
-        except TransportError:
+            turn = await self._run_once(settings.second_try(turn, refusal), settings, deadline)
+        except (TransportError, ProtocolError):
             raise refusal from None
         return await self._open(turn, settings, deadline)
 
     async def _open(self, turn: Turn, settings: Settings, deadline: Deadline) -> Opened:
         async def attempt() -> Opened:
-            reader, response = await self._run_once(settings.chat(turn), settings, deadline)
-            return reader, response.stream, await read_beginning(reader, response.stream)
+            nonlocal turn
+            try:
+                reader, response = await self._run_once(settings.chat(turn), settings, deadline)
+                return reader, response.stream, await read_beginning(reader, response.stream)
+            except ChatError as error:
+                if not error.retryable:  # the site may have run it, and keep it by its chat_id
+                    turn = turn.branch(new_id())
+                raise
 
         return await self._with_retries(attempt, settings, deadline)
 
-    async def run(
-        self,
-        make_flow: Callable[[], Flow[T]],
-        settings: Settings,
-        deadline: Deadline | None = None,
-    ) -> T:
-        """Run a flow, and a new one for each retry. Default: the deadline of the settings."""
-        deadline = deadline or Deadline(settings.timeout)
+    async def run(self, make_flow: Callable[[], Flow[T]], settings: Settings) -> T:
+        """Run a flow, and a new one for each retry."""
+        deadline = Deadline(settings.timeout)
         return await self._with_retries(
             lambda: self._run_once(make_flow(), settings, deadline), settings, deadline
         )
@@ -108,7 +109,7 @@ class Runner:
                 raise failed.pop()
             return await self._try(attempt, settings, deadline)
 
-        options = retry_options(settings.retry, first, deadline, self._pause)
+        options = retry_options(settings.retry, first, deadline)
         retrying = AsyncRetrying(sleep=self._sleep, **options)
         try:
             return await retrying(next_attempt)
@@ -125,11 +126,14 @@ class Runner:
     async def _try(
         self, attempt: Callable[[], Awaitable[T]], settings: Settings, deadline: Deadline
     ) -> T:
-        wait = self._pause.left(settings.retry)
+        wait = self._pause.left(settings.retry, deadline)
         if wait:
-            await self._sleep(deadline.cap(wait) or wait)
-            deadline.left()  # raises if no time is left
-        return await attempt()
+            await self._sleep(wait)
+        try:
+            return await attempt()
+        except StatusError as error:
+            self._pause.begin(error, settings.retry)
+            raise
 
     async def _run_once(self, flow: Flow[T], settings: Settings, deadline: Deadline) -> T:
         response = None

@@ -14,6 +14,8 @@ from ..errors import UsageError
 
 _REST_ROUTE = re.compile(r"(?<![^&])rest_route=[^&]*")
 _API_LINK = r"""(?i)<([^<>]*)>\s*;[^<]*?rel\s*=\s*["']?https://api\.w\.org/"""
+_LONGEST_LABEL = 63
+"""Characters of a part of a host name."""
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -35,7 +37,12 @@ def parse_address(site: str) -> Address:
     site = site.strip()
     try:
         url = urlsplit(site)
-        valid = url.scheme in _DEFAULT_PORTS and url.hostname and url.port != 0
+        labels = (url.hostname or "").removesuffix(".").split(".")
+        valid = (
+            url.scheme in _DEFAULT_PORTS
+            and all(0 < len(label) <= _LONGEST_LABEL for label in labels)
+            and url.port != 0
+        )
     except ValueError:
         valid = False
     if not valid:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ..errors import AuthenticationError, ChatError, NonceRejected, StatusError
+from ..errors import AuthenticationError, ChatError, NonceRejected, RouteNotFound, StatusError
 from .address import route
 from .answers import read_failure
 from .http import ACCEPT_JSON, OPEN_SESSION, SEND_JSON, Flow, Form, Request, Response
@@ -83,15 +83,22 @@ def call(
 ) -> Flow[dict[str, Any]]:
     """Call a route that needs a nonce, and return the plugin's answer object."""
     data = body if isinstance(body, Form) else encode_json(body)
-    _, response = yield from send_with_nonce(
-        site,
-        name,
-        headers,
-        lambda _: data,
-        repeatable=repeatable,
-        may_be_forbidden=may_be_forbidden,
-    )
-    return read_answer(site, response)
+    try:
+        _, response = yield from send_with_nonce(
+            site,
+            name,
+            headers,
+            lambda _: data,
+            repeatable=repeatable,
+            may_be_forbidden=may_be_forbidden,
+        )
+        return read_answer(site, response)
+    except RouteNotFound as error:
+        raise RouteNotFound(
+            f"The site has no route {name}: its owner has switched this feature off, or its plugin "
+            "is too old for it.",
+            status=error.status, code=error.code, message=error.message,
+        ) from error  # fmt: skip
 
 
 def call_public_api(

@@ -64,6 +64,10 @@ class Turn:
     greet: bool = False
     continued: bool = False
 
+    def branch(self, chat_id: str) -> Turn:
+        """Return the same turn with another id, for a site that may have kept a part of it."""
+        return replace(self, chat_id=chat_id, continued=False)
+
 
 def read_parameters(params: Mapping[str, Any] | None, **named: Any) -> dict[str, Any]:
     """Return the parameters of a chatbot, by the plugin's own names, without those that are None.
@@ -148,17 +152,18 @@ def check_turn(site: Site, turn: Turn, message: str) -> Flow[None]:
         )
 
 
-def second_try(site: Site, turn: Turn, message: str, error: ReplyError) -> Flow[Turn]:
+def second_try(site: Site, turn: Turn, message: str, error: ReplyError, chat_id: str) -> Flow[Turn]:
     """Return the turn to send after a refusal, or raise what it means.
 
-    A response id that the model's provider has forgotten is left out; the site has not run the
-    turn. Sites do not say that a message is too long, and new ones give no reason at all, so the
-    page is read to find out.
+    A response id that the model's provider has forgotten is left out, and the site's own with the
+    old `chat_id`; the site has not run the turn. Sites do not say that a message is too long, and
+    new ones give no reason at all, so the page is read to find out.
     """
-    parameters = dict(turn.parameters)
-    if parameters.pop(RESPONSE_ID, None) is not None and _FORGOTTEN in error.message:
-        return replace(turn, parameters=parameters)
-    if len(message) <= _USUAL_INPUT_LIMIT or isinstance(error, LimitReached):
+    if _FORGOTTEN in error.message and (turn.continued or RESPONSE_ID in turn.parameters):
+        others = {name: value for name, value in turn.parameters.items() if name != RESPONSE_ID}
+        return replace(turn.branch(chat_id), parameters=others)
+    is_short = len(message) <= _USUAL_INPUT_LIMIT and not isinstance(error, QueryRejected)
+    if is_short or isinstance(error, LimitReached | PromptTooLong):
         raise error
     if site.page is None:
         with contextlib.suppress(ChatError):
@@ -166,7 +171,7 @@ def second_try(site: Site, turn: Turn, message: str, error: ReplyError) -> Flow[
     bot = _bot_on_page(site, turn.bot)
     if bot is not None and bot.input_limit is not None:
         _check_length(bot, turn, message, error)
-    elif isinstance(error, QueryRejected):
+    elif isinstance(error, QueryRejected) and len(message) > _USUAL_INPUT_LIMIT:
         hint = f"The message has {len(message)} characters; most sites accept {_USUAL_INPUT_LIMIT}."
         add_hint(error, hint)
     raise error
@@ -191,13 +196,18 @@ def _check_length(
 
 def _page_needed() -> UsageError:
     return UsageError(
-        "The site may accept one file per message only, and its page does not show this chatbot. "
-        "Pass the URL of the page that shows it as the site, or send the files one by one."
+        "The site may accept one file per message only, and its page cannot be read or does not "
+        "show this chatbot. Pass the URL of the page that shows it as the site, or send the files "
+        "one by one."
     )
 
 
 def _bot_on_page(site: Site, bot: Bot) -> PageBot | None:
-    return site.page.find(bot) if site.page is not None else None
+    if site.page is None:
+        return None
+    # What is read later must not change the chatbot.
+    is_default = bot == Bot() and not site.is_bot_page
+    return site.page.find(Bot(DEFAULT_BOT) if is_default else bot)
 
 
 def _bot_fields(on_page: PageBot | None, bot: Bot) -> dict[str, Any]:

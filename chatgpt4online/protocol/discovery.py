@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..errors import AuthenticationError, Blocked, ProtocolError, StatusError
+from ..errors import AuthenticationError, ProtocolError, StatusError
 from .address import route
 from .answers import read_failure
 from .http import ACCEPT_JSON, Flow, Request, Response
@@ -39,9 +39,11 @@ def discover(site: Site) -> Flow[SiteInfo]:
     if site.session is None:
         try:
             yield from open_session(site)
-        except (AuthenticationError, Blocked):
+        except AuthenticationError:
             raise
         except StatusError as error:  # the page may tell what the REST API does not
+            if error.status in (429, 503):
+                raise
             closed = error
     page = site.page or (yield from read_site_page(site))
     root, era = site.root or page.root, site.era

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,20 +27,28 @@ class Prompt:
 def read_prompt(prompt: PromptInput, *, with_files: bool = False) -> Prompt:
     """Split a prompt into the new message and the history before it.
 
-    A string that goes with files may be empty. Raises a UsageError if a message is invalid, or
+    A message that goes with files may be empty. Raises a UsageError if a message is invalid, or
     the last one is not the user's.
     """
     if with_files and prompt == "":
         return Prompt("")
-    messages = read_messages(prompt)
+    messages = read_messages(prompt, may_be_empty=[len(prompt) - 1] if with_files else ())
     last = messages[-1]
     if last.role != "user":
         raise UsageError(f"The last message has role {last.role!r}; it must be the user's message.")
     return Prompt(last.content, messages[:-1])
 
 
-def read_messages(prompt: PromptInput) -> tuple[Message, ...]:
-    """Return a prompt as messages, or raise a UsageError. Errors number messages from 0."""
+def read_history(messages: PromptInput) -> tuple[Message, ...]:
+    """Return messages that a site keeps, if any. One that had files may be empty."""
+    return read_messages(messages, may_be_empty=range(len(messages))) if messages else ()
+
+
+def read_messages(prompt: PromptInput, *, may_be_empty: Container[int] = ()) -> tuple[Message, ...]:
+    """Return a prompt as messages, or raise a UsageError.
+
+    Errors number messages from 0. Those with the numbers `may_be_empty` can have no text.
+    """
     if isinstance(prompt, str):
         return (_checked(Message("user", prompt), "The prompt"),)
     if not isinstance(prompt, Sequence) or isinstance(prompt, bytes | bytearray):
@@ -49,12 +57,15 @@ def read_messages(prompt: PromptInput) -> tuple[Message, ...]:
         )
     if not prompt:
         raise UsageError("The list of messages is empty; it must end with the user's message.")
-    return tuple(_read_message(item, f"Message {index}") for index, item in enumerate(prompt))
+    return tuple(
+        _read_message(item, f"Message {index}", may_be_empty=index in may_be_empty)
+        for index, item in enumerate(prompt)
+    )
 
 
-def _read_message(item: object, where: str) -> Message:
+def _read_message(item: object, where: str, *, may_be_empty: bool) -> Message:
     if isinstance(item, Message):
-        return _checked(item, where)
+        return _checked(item, where, may_be_empty=may_be_empty)
     if not isinstance(item, Mapping):
         raise UsageError(
             f"{where} must be a Message or a dict with role and content, not {type(item).__name__}."
@@ -63,7 +74,8 @@ def _read_message(item: object, where: str) -> Message:
     if missing:
         raise UsageError(f"{where} has no {' and no '.join(missing)}.")
     role = read_role(item["role"], where)
-    return _checked(Message(role, _join_parts(item["content"], where)), where)
+    message = Message(role, _join_parts(item["content"], where))
+    return _checked(message, where, may_be_empty=may_be_empty)
 
 
 def _join_parts(content: object, where: str) -> Any:
@@ -80,11 +92,12 @@ def _join_parts(content: object, where: str) -> Any:
     return "".join(texts)
 
 
-def _checked(message: Message, where: str) -> Message:
+def _checked(message: Message, where: str, *, may_be_empty: bool = False) -> Message:
     role, content = message.role, message.content
     if not isinstance(content, str):
         raise UsageError(f"{where} must have a string or a list of text parts as its content.")
-    if role != "assistant" and not content.strip():  # a reply can consist of images alone
+    # A reply can consist of images alone.
+    if not (may_be_empty or role == "assistant" or content.strip()):
         raise UsageError(f"{where} is empty.")
     if _SURROGATE.search(content):
         raise UsageError(f"{where} contains a lone surrogate, half of a character.")

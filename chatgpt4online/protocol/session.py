@@ -29,33 +29,35 @@ _WRONG_CREDENTIALS = ("incorrect_password", "invalid_username", "invalid_email")
 
 def open_session(site: Site) -> Flow[None]:
     """Find the REST root and a nonce, and verify the user. What is learned is kept in `site`."""
-    yield from _open(site)
-    assert site.session is not None and site.root is not None
+    session, era = yield from _find_session(site)
+    assert site.root is not None
     if site.user is User.UNVERIFIED:
-        try:
-            site.user = yield from _verify_user(site, site.root)
-        except ChatError:
-            site.drop_session(site.session)
-            raise
+        site.user = yield from _verify_user(site, site.root, era)
+    site.open(session, era)  # only now, so that no prompt is sent for a user who is not verified
 
 
-def _verify_user(site: Site, root: str) -> Flow[User]:
+def _verify_user(site: Site, root: str, era: Era) -> Flow[User]:
     """Ask who is signed in, because WordPress serves a wrong password as a guest.
 
-    Some security plugins hide this route. The user is then taken for verified, but it is known
-    that nobody has.
+    Some security plugins hide this route. The user then counts as verified, although nothing has
+    been checked.
     """
-    if site.era is Era.PAGE_NONCE:
+    if era is Era.PAGE_NONCE:
         raise AuthenticationError(
             "Versions 2.0.0 to 2.4.3 of the plugin let only guests chat, because the nonce on "
             "their page is a guest's. Update the plugin, or chat without auth."
         )
-    _, response = yield from _send("GET", route(root, USERS_ME), ACCEPT_JSON, None, USERS_ME)
+    try:
+        _, response = yield from _send("GET", route(root, USERS_ME), ACCEPT_JSON, None, USERS_ME)
+    except StatusError:  # it is redirected elsewhere
+        return User.HIDDEN
     answer = find_object(response.text)
     if response.ok and answer is not None and "id" in answer:
         return User.VERIFIED
     code = read_field(answer or {}, "code", str, None)
     if response.status == 401 or code in _WRONG_CREDENTIALS:
+        failure = read_failure(site, response)
+        code = failure.code if isinstance(failure, StatusError) else None  # without secrets
         said = f"HTTP {response.status}, {code}" if code else f"HTTP {response.status}"
         raise AuthenticationError(
             f"The site does not accept the user name and application password ({said}). Check "
@@ -63,13 +65,13 @@ def _verify_user(site: Site, root: str) -> Flow[User]:
             "WordPress sees it.",
             status=response.status, code=code,
         )  # fmt: skip
-    if response.status >= 500:
+    if response.status == 429 or response.status >= 500:
         raise _opening_error(site, response)
     return User.HIDDEN
 
 
-def _open(site: Site) -> Flow[None]:
-    """Open a session, whatever the plugin's version.
+def _find_session(site: Site) -> Flow[tuple[Session, Era]]:
+    """Return a session, whatever the plugin's version.
 
     start_session is tried first, which plugins from 2.4.4 on answer. Those from 2.0.0 to 2.4.3
     have a nonce on the page instead, and older ones need none.
@@ -81,20 +83,19 @@ def _open(site: Site) -> Flow[None]:
             session = yield from _start_session(site, tried_root)
             has_rest_api = True
             if session is not None:
-                site.open(session, Era.START_SESSION)
-                return
+                return session, Era.START_SESSION
     page = yield from read_site_page(site)
     if page.session is not None:
         if not has_rest_api:
             site.root = page.root or site.root or origin(site.page_url) + "/wp-json/"
-        site.open(page.session, Era.PAGE_NONCE)
-    elif has_rest_api:
-        site.open(Session(), Era.NO_NONCE)
-    elif page.root is None or page.root == tried_root:
+        return page.session, Era.PAGE_NONCE
+    if has_rest_api:
+        return Session(), Era.NO_NONCE
+    if page.root is None or page.root == tried_root:
         raise route_not_found()
-    else:  # the page names a root that was not tried yet
-        session = yield from _start_session(site, page.root)
-        site.open(session or Session(), Era.START_SESSION if session else Era.NO_NONCE)
+    # The page names a root that was not tried yet.
+    session = yield from _start_session(site, page.root)
+    return session or Session(), Era.START_SESSION if session else Era.NO_NONCE
 
 
 def find_root(site: Site) -> Flow[str]:

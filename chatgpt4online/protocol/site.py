@@ -57,7 +57,7 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class Bot:
-    """The chatbot to talk to. With neither id: the first on the page, or the site's default.
+    """The chatbot to talk to. With neither id: the first on the user's page, or the site's default.
 
     `custom_id` is the id of a chatbot that is defined on its page.
     """
@@ -71,6 +71,8 @@ class Site:
 
     Attributes:
         page_url: The page to read when a page is needed.
+        is_bot_page: Whether the user gave the address of a page, whose first chatbot is meant if
+            no id is given.
         root: The REST root; None while it is unknown.
         era: How it lets guests in; None while it is unknown.
         page: The page's contents; None while it is unread.
@@ -88,6 +90,7 @@ class Site:
         user: User = User.GUEST,
     ) -> None:
         self.page_url, self.root = address
+        self.is_bot_page = address.root is None
         self.era: Era | None = None
         self.page: Page | None = None
         self.session: Session | None = None

@@ -38,8 +38,8 @@ class Client(SiteRoutes):
     Args:
         site: The site's home page, its REST root, or the page that shows the chatbot. Default:
             the environment variable CHATGPT4ONLINE_SITE.
-        bot_id: The id of the chatbot. Default: the first on the page if `site` is a page with
-            chatbots, otherwise the site's default chatbot.
+        bot_id: The id of the chatbot. Default: the first on the page if `site` is a chatbot's page;
+            for a home page or a REST root, the site's default chatbot.
         custom_id: The id of a chatbot that is defined on its page. Default: none.
         auth: A WordPress user name and one of the user's application passwords, to chat as that
             user. Default: chat as a guest.

@@ -13,7 +13,7 @@ from ..protocol import public_api
 from ..protocol.discussions import Discussion
 from ..protocol.files import NO_PURPOSE
 from ..protocol.http import Flow
-from ..protocol.prompt import PromptInput, read_messages
+from ..protocol.prompt import PromptInput, read_history
 from ..protocol.public_api import Chatbot
 from ..settings import Settings, chat_parameters
 from ..uploads import FileInput, LocalFile, Progress
@@ -121,13 +121,13 @@ class SiteRoutes:
 
         Args:
             chat_id: The id of the discussion.
-            messages: All messages that it shall have, oldest first.
+            messages: The messages to keep, oldest first.
 
         Raises:
             UsageError: A message is invalid.
             ChatError: The call failed; `StatusError` if there is no such discussion.
         """
-        bot, kept = self._settings.bot, read_messages(messages)
+        bot, kept = self._settings.bot, read_history(messages)
         self._run(lambda: discussion_routes.truncate_discussion(self._site, bot, chat_id, kept))
 
     def rename_discussion(self, chat_id: str, title: str) -> None:

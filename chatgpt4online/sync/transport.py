@@ -281,13 +281,12 @@ class ResponseStream:
         """Read the rest of the body for a moment, so that the connection can be reused."""
         sock = self._socket()
         if sock is not None:
-            timeout, end = sock.gettimeout(), time.monotonic() + DRAIN_SECONDS
-            # After an error the connection is dropped, with the timeout that it has by then.
+            end = time.monotonic() + DRAIN_SECONDS
+            # urllib3 sets the timeout anew when the connection is used again.
             with self._read_lock, contextlib.suppress(*_ERRORS):
                 while (left := end - time.monotonic()) > 0:
                     sock.settimeout(left)
                     if not self._read():
-                        sock.settimeout(timeout)
                         break
         self.close()
 

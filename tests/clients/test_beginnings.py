@@ -98,7 +98,7 @@ def test_message_that_is_too_long_is_refused_by_stream(driver: Driver) -> None:
     ids=["recorded", "after a status", "JSON", "JSON with status 200"],
 )
 def test_forgotten_response_id(refusal: bytes, driver: Driver) -> None:
-    """The turn is sent once more without the id; everything else is the same."""
+    """The turn is sent once more without the id, and without what the site has kept."""
 
     def submit(connection: Connection, request: Received) -> None:
         number = len(server.prompts)
@@ -117,6 +117,10 @@ def test_forgotten_response_id(refusal: bytes, driver: Driver) -> None:
         assert chat.generate("three").text == "reply 4"
         _, second, third, fourth = (prompt.json for prompt in server.prompts)
         assert second.pop("previousResponseId") == "resp_1"
+        assert third.pop("chatId") != second.pop("chatId")
+        for body in (second, third):
+            for message in body["messages"]:
+                del message["id"]  # which begins with the chatId
         assert third == second
         assert fourth["previousResponseId"] == "resp_3"
         assert len(chat.messages) == 6

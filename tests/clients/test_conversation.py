@@ -353,3 +353,13 @@ def test_trim_during_a_turn(driver: Driver) -> None:
             with pytest.raises(UsageError, match="still arriving"):
                 chat.trim(messages=0)
         chat.trim(messages=0)
+
+
+def test_a_dropped_stream_frees_the_conversation_even_after_an_error(site: LocalSite) -> None:
+    with Client(site.url) as client:
+        chat = client.conversation()
+        stream = chat.stream("One")
+        with pytest.raises(UsageError, match="still arriving"):
+            chat.generate("Two")
+        del stream
+        assert chat.generate("Three").text

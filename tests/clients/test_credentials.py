@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from chatgpt4online import Era, RetryPolicy
-from chatgpt4online.errors import AuthenticationError, ConnectError, UsageError
+from chatgpt4online.errors import (
+    AuthenticationError,
+    ConnectError,
+    RateLimited,
+    TransportError,
+    UsageError,
+)
 from chatgpt4online.server import LocalSite
 
 from ..drivers import Driver
@@ -151,3 +158,59 @@ def test_credentials_are_not_sent_to_a_remote_proxy(driver: Driver) -> None:
         with driver.client(site, auth=ANN, proxy=proxy, retry=RetryPolicy(attempts=1)) as client:
             with pytest.raises(UsageError if refused else ConnectError):
                 client.generate("Hi")
+
+
+def test_no_prompt_is_sent_until_the_user_is_verified(driver: Driver) -> None:
+    """The check fails at first, which must not be taken for an answer."""
+    checks = []
+
+    def handle(connection: Connection, request: Received) -> None:
+        if "users/me" not in request.target:
+            HELLO_SITE(connection, request)
+            return
+        checks.append(request)
+        if len(checks) == 1:
+            connection.send(response(b"{}")[:-1])  # it breaks off
+            connection.close()
+        elif len(checks) == 2:
+            connection.send(response(b"{}", 429))
+        else:
+            body = b'{"code":"rest_not_logged_in","message":"x"}'
+            connection.send(response(body, 401))
+
+    with (
+        LoopbackServer(handle) as server,
+        driver.client(server.url, auth=ANN, retry=RetryPolicy(attempts=1)) as client,
+    ):
+        for expected in (TransportError, RateLimited, AuthenticationError):
+            with pytest.raises(expected):
+                client.generate("Hi")
+        assert not server.prompts
+
+
+@pytest.mark.parametrize("where", ["/elsewhere", "https://sso.example/"])
+def test_a_route_that_is_redirected_is_hidden(where: str, driver: Driver) -> None:
+    def handle(connection: Connection, request: Received) -> None:
+        if "users/me" not in request.target:
+            HELLO_SITE(connection, request)
+        else:
+            connection.send(response(b"", 302, f"Location: {where}"))
+
+    with LoopbackServer(handle) as server, driver.client(server.url, auth=ANN) as client:
+        assert client.generate("Hi").text == "Hello"
+
+
+def test_a_site_that_echoes_the_credentials_as_its_code(driver: Driver) -> None:
+    def handle(connection: Connection, request: Received) -> None:
+        if "users/me" not in request.target:
+            HELLO_SITE(connection, request)
+            return
+        code = f"bad {request.headers['authorization']} " + "x" * 1000
+        connection.send(response(json.dumps({"code": code, "message": "no"}).encode(), 401))
+
+    with LoopbackServer(handle) as server, driver.client(server.url, auth=ANN) as client:
+        with pytest.raises(AuthenticationError) as caught:
+            client.generate("Hi")
+        encoded = base64.b64encode(":".join(ANN).encode()).decode()
+        assert encoded not in str(caught.value) + str(caught.value.code)
+        assert len(str(caught.value)) < 1000

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import html
+import json
+
 import pytest
 
 from chatgpt4online import Era, PromptTooLong, RouteNotFound, SiteInfo, StatusError
 from chatgpt4online.server import LocalSite
 
 from ..drivers import Driver
-from ..loopback import Connection, Handler, LoopbackServer, Received, response
+from ..loopback import HELLO_SITE, Connection, Handler, LoopbackServer, Received, response
 from ..recordings import Recording
 
 
@@ -115,3 +118,40 @@ def test_discovered_limit_is_checked(driver: Driver) -> None:
             client.generate("123456")
     assert (caught.value.length, caught.value.limit) == (6, 5)
     assert len(site.app.submissions) == 1
+
+
+@pytest.mark.parametrize(("address", "chosen"), [("/", "default"), ("/chat/", "shop")])
+def test_what_is_read_later_does_not_change_the_chatbot(
+    address: str, chosen: str, driver: Driver
+) -> None:
+    shown = html.escape(json.dumps({"botId": "shop"}))
+    page = (
+        f"<html><link rel='https://api.w.org/' href='/wp-json/'><div data-system='{shown}' "
+        "data-params='{}'></div></html>"
+    )
+
+    def handle(connection: Connection, request: Received) -> None:
+        if request.method == "GET":
+            connection.send(response(page, 200, "Content-Type: text/html"))
+        else:
+            HELLO_SITE(connection, request)
+
+    with LoopbackServer(handle) as server, driver.client(server.url + address) as client:
+        client.generate("Hi")
+        client.discover()
+        client.generate("Hi")
+        assert [prompt.json["botId"] for prompt in server.prompts] == [chosen, chosen]
+
+
+def test_rest_api_closed_with_a_web_page(driver: Driver) -> None:
+    recorded = recorded_site("3.6.2", "chunked")
+
+    def handle(connection: Connection, request: Received) -> None:
+        if request.method == "POST":
+            connection.send(response("<html>Forbidden</html>", 403))
+        else:
+            recorded(connection, request)
+
+    with LoopbackServer(handle) as server, driver.client(server.url + "/chat/") as client:
+        info = client.discover()
+        assert (info.era, len(info.bots)) == (None, 1)

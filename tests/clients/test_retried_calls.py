@@ -15,6 +15,8 @@ from chatgpt4online.errors import (
     ConnectError,
     IncompleteReply,
     NonceRejected,
+    QueryRejected,
+    RateLimited,
     ReplyError,
     RouteNotFound,
     StatusError,
@@ -278,3 +280,61 @@ def test_renewed_nonce_is_rejected_too(driver: Driver) -> None:
             client.generate("Hi")
         assert "n000000001" not in str(caught.value)
         assert len(server.prompts) == 2
+
+
+def test_no_retry_of_why_a_message_was_refused(driver: Driver) -> None:
+    """The page is read for that. It is not tried again with the prompt's policy."""
+    refusal = b'data: {"type":"error","data":"Sorry, your query has been rejected."}\n\n'
+
+    def handle(connection: Connection, request: Received) -> None:
+        if request.method == "GET":
+            connection.send(response("<html></html>"))
+        else:
+            ai_site(send(response(refusal)))(connection, request)
+
+    policy = RetryPolicy(attempts=2, backoff=0, retry_if=lambda error: True)
+    with LoopbackServer(handle) as server, driver.client(server.url, retry=policy) as client:
+        with pytest.raises(QueryRejected) as caught:
+            client.generate("x" * 600)
+        assert str(caught.value).count("most sites accept 512") == 1
+        assert len(server.prompts) == 2
+        assert [request.method for request in server.requests].count("GET") == 1
+
+
+def test_a_repeat_gets_a_chat_id_of_its_own(driver: Driver) -> None:
+    """The site may have run the first prompt, and keep it under its chat_id."""
+
+    def submit(connection: Connection, request: Received) -> None:
+        if len(server.prompts) == 2:
+            connection.close()
+        else:
+            connection.send(CHUNKED + chunk(end(f"reply {len(server.prompts)}")) + chunk(b""))
+
+    policy = RetryPolicy(attempts=2, backoff=0, retry_if=lambda error: True)
+    with (
+        LoopbackServer(ai_site(submit)) as server,
+        driver.client(server.url, retry=policy) as client,
+    ):
+        chat = client.conversation()
+        for text in ("one", "two", "three"):
+            chat.generate(text)
+        first, lost, again, last = (prompt.json["chatId"] for prompt in server.prompts)
+        assert first == lost != again == last == chat.chat_id
+
+
+def test_calls_wait_although_they_are_not_retried(driver: Driver) -> None:
+    policy = RetryPolicy(attempts=1, max_retry_after=30)
+    busy = send(response("<html>busy</html>", 503, "Retry-After: 20"))
+    with (
+        LoopbackServer(ai_site(busy)) as server,
+        driver.client(server.url, retry=policy) as client,
+    ):
+        with pytest.raises(Blocked):
+            client.generate("Hi")
+        with pytest.raises(RateLimited, match="has asked to wait") as caught:
+            client.generate("Hi", timeout=1)
+        assert caught.value.retry_after is not None
+        assert 0 < caught.value.retry_after <= 20
+        with pytest.raises(RateLimited):
+            client.with_options(retry=RetryPolicy(max_retry_after=1)).generate("Hi")
+        assert len(server.prompts) == 1

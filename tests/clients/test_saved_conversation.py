@@ -105,3 +105,18 @@ def test_save_reply_with_images_or_unpaired_surrogate(text: str, driver: Driver)
         assert loaded.messages == chat.messages
         assert loaded.generate("more").images
         assert len(server.prompts[-1].json["messages"]) == 4
+
+
+def test_a_message_with_files_is_not_regenerated_after_loading(
+    site: LocalSite, driver: Driver
+) -> None:
+    """The saved conversation has no files, so its message would be sent without them."""
+    with driver.client(site.url) as client:
+        chat = client.conversation()
+        chat.generate("Look", files=[b"x"])
+        saved = chat.to_json()
+        assert json.loads(saved)["messages"][0]["plain"] is False
+        with pytest.raises(UsageError, match="files or shortcuts"):
+            client.load_conversation(saved).regenerate()
+        chat.generate("And now?")
+        client.load_conversation(chat.to_json()).regenerate()

@@ -18,6 +18,7 @@ from chatgpt4online import (
     ChatError,
     NonceRejected,
     QueryRejected,
+    StoredFile,
     Timeout,
     TransportError,
     UsageError,
@@ -278,7 +279,9 @@ def test_file_is_closed_before_the_stream_is_used(site: LocalSite, picture: Path
     asyncio.run(main())
 
 
-@pytest.mark.parametrize("files", ["dot.png", b"bytes"])
+@pytest.mark.parametrize(
+    "files", ["dot.png", b"bytes", Path("dot.png"), io.BytesIO(b"x"), StoredFile("f"), None]
+)
 def test_files_must_be_a_list(files: Any, driver: Driver) -> None:
     with driver.client("http://127.0.0.1:1") as client:
         with pytest.raises(UsageError, match="must be a list"):

@@ -226,7 +226,7 @@ def test_page_is_read_before_several_files_are_sent() -> None:
     ("page", "text"),
     [
         (recorded("2.6.5/close-delimited/page"), "accepts one file per message"),
-        (PLAIN_PAGE, "its page does not show this chatbot"),
+        (PLAIN_PAGE, "does not show this chatbot"),
         (HTML_PAGE, "Pass the URL of the page"),
         (Response(404, {}, HTML_PAGE.body), "Pass the URL of the page"),
         (Response(403, {}, HTML_PAGE.body), "Pass the URL of the page"),

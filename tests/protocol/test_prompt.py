@@ -8,7 +8,7 @@ import pytest
 
 from chatgpt4online.errors import UsageError
 from chatgpt4online.models import Message
-from chatgpt4online.protocol.prompt import Prompt, fold_prompt, read_prompt
+from chatgpt4online.protocol.prompt import Prompt, fold_prompt, read_history, read_prompt
 
 USER = {"role": "user", "content": "Hi"}
 CONVERSATION: list[Any] = [
@@ -126,3 +126,17 @@ def test_string_with_files_may_be_empty() -> None:
     assert read_prompt("Hi", with_files=True) == Prompt("Hi", ())
     with pytest.raises(UsageError):
         read_prompt([], with_files=True)
+
+
+def test_a_history_may_be_empty_or_have_messages_without_text() -> None:
+    assert read_history([]) == ()
+    assert read_history([Message("user", "")]) == (Message("user", ""),)
+    with pytest.raises(UsageError, match="Message 0 has no content"):
+        read_history([{"role": "user"}])
+
+
+def test_the_last_message_may_be_empty_if_it_has_files() -> None:
+    prompt = read_prompt([Message("user", "a"), Message("user", "")], with_files=True)
+    assert prompt == Prompt("", (Message("user", "a"),))
+    with pytest.raises(UsageError, match="Message 0 is empty"):
+        read_prompt([Message("user", ""), Message("user", "")], with_files=True)

@@ -31,8 +31,14 @@ def refusal_of(response: Response) -> ReplyError:
 def test_forgotten_response_id_is_left_out() -> None:
     turn = new_turn(parameters={"previousResponseId": "resp_1", "model": "m"})
     script = Script(opened_site())
-    second = script.run(second_try(script.site, turn, "Hi", refusal_of(FORGOTTEN)))
-    assert second == replace(turn, parameters={"model": "m"})
+    second = script.run(second_try(script.site, turn, "Hi", refusal_of(FORGOTTEN), "new"))
+    assert second == replace(turn, chat_id="new", parameters={"model": "m"})
+
+
+def test_an_id_that_the_site_kept_is_left_behind() -> None:
+    turn, script = replace(new_turn(), continued=True), Script(opened_site())
+    second = script.run(second_try(script.site, turn, "Hi", refusal_of(FORGOTTEN), "new"))
+    assert second == replace(turn, chat_id="new", continued=False)
 
 
 @pytest.mark.parametrize(
@@ -41,9 +47,10 @@ def test_forgotten_response_id_is_left_out() -> None:
     ids=["no id", "another error"],
 )
 def test_other_refusals_are_final(parameters: dict[str, Any], refusal: Response) -> None:
-    script, error = Script(opened_site()), refusal_of(refusal)
+    pages = [HTML_PAGE] if refusal is BANNED else []  # it may have been too long for this site
+    script, error = Script(opened_site(), *pages), refusal_of(refusal)
     with pytest.raises(ReplyError) as caught:
-        script.run(second_try(script.site, new_turn(parameters=parameters), "Hi", error))
+        script.run(second_try(script.site, new_turn(parameters=parameters), "Hi", error, "new"))
     assert caught.value is error
 
 
@@ -52,7 +59,7 @@ def test_page_tells_why_a_long_message_was_refused(refusal: Response) -> None:
     script, error = Script(opened_site(), PAGE), refusal_of(refusal)
     for _ in range(2):
         with pytest.raises(PromptTooLong, match=r"has 513 characters; .* accepts 512") as caught:
-            script.run(second_try(script.site, new_turn(), "x" * 513, error))
+            script.run(second_try(script.site, new_turn(), "x" * 513, error, "new"))
         assert (caught.value.length, caught.value.limit) == (513, 512)
         assert caught.value.message == error.message
         assert caught.value.__cause__ is error
@@ -65,7 +72,8 @@ HIGHER_LIMIT = replace(PAGE, body=PAGE.body.replace(b"Length&quot;:512", b"Lengt
 @pytest.mark.parametrize(
     ("refusal", "length", "pages", "hinted"),
     [
-        (REJECTED, 512, [], False),
+        (REJECTED, 512, [HIGHER_LIMIT], False),
+        (NO_REASON, 512, [], False),
         (OVER_LIMIT, 513, [], False),
         (BANNED, 513, [HIGHER_LIMIT], False),
         (NO_REASON, 513, [HIGHER_LIMIT], False),
@@ -79,7 +87,7 @@ def test_length_of_a_message_is_not_blamed_without_knowing(
 ) -> None:
     script, error = Script(opened_site(), *pages), refusal_of(refusal)
     with pytest.raises(ReplyError) as caught:
-        script.run(second_try(script.site, new_turn(), "x" * length, error))
+        script.run(second_try(script.site, new_turn(), "x" * length, error, "new"))
     assert caught.value is error
     hint = "The message has 513 characters; most sites accept 512."
     assert (hint in str(error)) is hinted

@@ -63,14 +63,20 @@ def test_wrong_credentials(answer: Response) -> None:
     assert (site.session, site.user) == (None, User.UNVERIFIED)
 
 
-@pytest.mark.parametrize("answer", [NOT_FOUND, REFUSED, HTML_PAGE, Response(200, {}, b"{}")])
+REDIRECTED = Response(302, {"location": "https://sso.example/"}, b"")
+
+
+@pytest.mark.parametrize(
+    "answer", [NOT_FOUND, REFUSED, HTML_PAGE, REDIRECTED, Response(200, {}, b"{}")]
+)
 def test_a_site_that_hides_its_users(answer: Response) -> None:
     assert sign_in(OPENED, answer).user is User.HIDDEN
 
 
-def test_a_check_that_fails() -> None:
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_check_that_fails(status: int) -> None:
     with pytest.raises(Blocked):
-        sign_in(OPENED, Response(503, {}, HTML))
+        sign_in(OPENED, Response(status, {}, HTML))
 
 
 def test_users_of_plugins_with_nonces_on_the_page() -> None:
