@@ -46,7 +46,7 @@ class UpstreamSource:
         api_key: The key of the API. Default: none.
 
     Raises:
-        UsageError: The openai package is missing.
+        UsageError: It is no URL, or the openai package is missing.
     """
 
     def __init__(self, url: str, model: str, api_key: str | None = None) -> None:
@@ -56,9 +56,12 @@ class UpstreamSource:
             raise UsageError(
                 'An upstream needs another package: pip install "chatgpt4online[serve]"'
             ) from error
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise UsageError("The upstream must be a URL, such as http://localhost:11434.")
         self._model = model
         self._secrets = (api_key,) if api_key else ()
-        base = url if urlsplit(url).path.strip("/") else f"{url.rstrip('/')}/v1"
+        base = url if parts.path.strip("/") else f"{url.rstrip('/')}/v1"
         # A prompt is sent once: whoever asks decides whether to ask again.
         self._client = openai.AsyncOpenAI(
             base_url=base,

@@ -62,7 +62,7 @@ def test_the_chatbots_on_a_page() -> None:
         with Client(url, "shop") as asking:
             asking.generate("Hi")
     asked = [(item.json["botId"], item.json["customId"]) for item in server.prompts]
-    assert [name or own for name, own in asked] == ["own", "shop", "shop", "shop"]
+    assert [name or own for name, own in asked] == ["own", "shop", "default", "shop"]
 
 
 def test_images_follow_the_text() -> None:
