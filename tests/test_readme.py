@@ -83,6 +83,8 @@ PRINTED = {
             "POST /wp-json/mwai/v1/start_session 200\n"
             "POST /wp-json/mwai-ui/v1/chats/submit 200\nYou said: Hello there (2 words)\n",
             "You wrote 11 characters.\n",
+            "1 You said: Hello there (2 words)\n"
+            "2 You said: Hello there (2 words, message 3 of this conversation)\n",
             "Hello!\n",
             "You said: Привет! Как дела? (3 words)\n",
         ],

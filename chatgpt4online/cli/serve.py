@@ -44,6 +44,12 @@ _ERAS = {"1.x": Era.NO_NONCE, "2.x": Era.PAGE_NONCE, "3.x": Era.START_SESSION}
 @click.option("--site", metavar="NAME|URL", help="Replies come from an AI Engine site.")
 @click.option("-b", "--bot", metavar="ID", help="The site's chatbot. Default: all on its page.")
 @click.option(
+    "--data",
+    type=click.Path(file_okay=False),
+    metavar="DIR",
+    help="Keep discussions in this folder. Default: in memory.",
+)
+@click.option(
     "--rate",
     type=click.IntRange(min=1),
     metavar="NUMBER",
@@ -57,6 +63,7 @@ def command(
     model: str | None,
     site: str | None,
     bot: str | None,
+    data: str | None,
     rate: int | None,
 ) -> None:
     """Serve a chatbot on this machine, as AI Engine and OpenAI do.
@@ -76,6 +83,7 @@ def command(
             port=port,
             era=_ERAS[era],
             api_key=os.environ.get(KEY_VARIABLE) or None,
+            data=data,
         )
         _log_access()
         await serve(server, _announce)

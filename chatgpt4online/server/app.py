@@ -6,13 +6,13 @@ import contextlib
 import json
 import sys
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any
 
 from aiohttp import web
 
 from ..errors import ChatError, ReplyError
-from ..models import ROLES, Message
+from ..models import Message
 from ..protocol import discussions as discussion_routes
 from ..protocol import files, public_api
 from ..protocol.chat import SUBMIT
@@ -20,6 +20,9 @@ from ..protocol.discovery import NAMESPACE
 from ..protocol.session import START_SESSION, USERS_ME
 from ..protocol.site import DEFAULT_BOT, Era
 from .access import AccessControl
+from .chat_page import add_chat_page
+from .discussions import DiscussionStore, read_messages
+from .files import FileStore
 from .replies import end, fail, read_reply, stream_reply
 from .responses import (
     MASKED,
@@ -35,10 +38,9 @@ from .responses import (
     success,
 )
 from .sources import SHORTCUT, Question, Source
-from .stores import DiscussionStore, FileStore
+from .storage import Storage
 
 _MAX_SUBMISSIONS = 10_000
-_MAX_KEPT = 1_000
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -58,6 +60,8 @@ class SiteApp:
         source: Source,
         era: Era,
         access: AccessControl,
+        storage: Storage,
+        clock: Callable[[], float],
         pace: float,
         max_length: int,
         uploads: int,
@@ -69,23 +73,27 @@ class SiteApp:
     ) -> None:
         self.submissions: deque[dict[str, Any]] = deque(maxlen=max_submissions)
         self.access = access
-        self.files = FileStore()
-        self._discussions = DiscussionStore()
+        self.files = FileStore(storage)
+        self._storage = storage
+        self._discussions = DiscussionStore(storage, clock)
         self._source = source
         self._era = era
         self._pace = pace
         self._max_length = max_length
         self._uploads = uploads
         self._keeps = discussions
-        self._kept: dict[str, list[Message]] = {}
         self._approval = approval
         self._prompts_left = max_prompts
         self._masked_errors = masked_errors
         self._nonce_routes: dict[str, Handler] = {SUBMIT: self._submit}
         if discussions:
-            self._nonce_routes[discussion_routes.LIST] = self._for_user(self._discussions.list)
-            self._nonce_routes[discussion_routes.EDIT] = self._for_user(self._discussions.edit)
-            self._nonce_routes[discussion_routes.DELETE] = self._for_user(self._discussions.delete)
+            self._nonce_routes |= {
+                discussion_routes.LIST: self._for_user(self._discussions.list),
+                discussion_routes.GET: self._for_user(self._discussions.get),
+                discussion_routes.EDIT: self._for_user(self._discussions.edit),
+                discussion_routes.TRUNCATE: self._for_user(self._discussions.truncate),
+                discussion_routes.DELETE: self._for_user(self._discussions.delete),
+            }
         if uploads:
             self._nonce_routes[files.UPLOAD] = self.files.upload
             self._nonce_routes[files.LIST] = self.files.list
@@ -104,7 +112,7 @@ class SiteApp:
 
     def web_app(self) -> web.Application:
         """Return the aiohttp application of a site that has nothing else."""
-        # Uploads may have any size: their contents are discarded.
+        # Uploads may have any size.
         app = web.Application(client_max_size=sys.maxsize)
         self.add_routes(app)
         return app
@@ -114,9 +122,17 @@ class SiteApp:
         for prefix in ("/wp-json", "/index.php/wp-json"):
             app.router.add_route("*", prefix + "{name:(/.*)?}", self._rest)
         app.router.add_get("/chat/", self._page)
+        app.router.add_get("/wp-content/uploads/{file_id}", self._file)
+        add_chat_page(app)
         app.router.add_route("*", "/", self._home)
         app.router.add_route("*", "/{name:.*}", self._not_found)
         app.on_response_prepare.append(self._add_headers)
+        app.cleanup_ctx.append(self._open_storage)
+
+    async def _open_storage(self, app: web.Application) -> AsyncIterator[None]:
+        with self._storage:
+            await self.files.load()
+            yield
 
     async def _add_headers(self, request: web.Request, response: web.StreamResponse) -> None:
         response.headers["Link"] = f'<http://{request.host}/wp-json/>; rel="https://api.w.org/"'
@@ -132,6 +148,10 @@ class SiteApp:
     async def _page(self, request: web.Request) -> web.Response:
         root = f"http://{request.host}/wp-json"
         return page(root, self.access.page_nonce(), self._max_length, self._uploads)
+
+    async def _file(self, request: web.Request) -> web.StreamResponse:
+        contents = self.files.contents(request.match_info["file_id"])
+        return await self._not_found(request) if contents is None else contents
 
     async def _not_found(self, request: web.Request) -> web.Response:
         text = "<!doctype html><html><title>Page not found</title></html>"
@@ -220,7 +240,8 @@ class SiteApp:
         self, request: web.Request, body: dict[str, Any], stream: web.StreamResponse | None
     ) -> web.StreamResponse:
         """Have the source reply, into a stream if there is one."""
-        conversation = self._conversation(body, str(body["newMessage"]))
+        user = self.access.user(request)
+        conversation = await self._conversation(user, body, str(body["newMessage"]))
         new_nonce = self.access.renewed_nonce(request)
         async with contextlib.aclosing(self._source.reply(_question(body, conversation))) as events:
             if stream is None:
@@ -228,27 +249,25 @@ class SiteApp:
             else:
                 result = await stream_reply(request, stream, events, self._pace)
         # A reply that the client has seen complete is not lost, whatever happens next.
-        self._keep(body, conversation, result.text)
-        user = self.access.user(request)
-        if user is not None:
-            messages = [{"role": item.role, "content": item.content} for item in conversation]
-            messages.append({"role": "assistant", "content": result.text})
-            self._discussions.save(user, body, messages)
+        await self._keep(user, body, conversation, result.text)
         if stream is None:
             return web.json_response(reply(result, new_nonce))
         await end(stream, result, new_nonce)
         return stream
 
-    def _conversation(self, body: dict[str, Any], message: str) -> list[Message]:
+    async def _conversation(
+        self, user: str | None, body: dict[str, Any], message: str
+    ) -> list[Message]:
         """Return what the bot gets: what the site has kept goes before what the client sends."""
-        kept = self._kept.get(str(body.get("chatId")))
-        return [*(_history(body) if kept is None else kept), Message("user", message)]
+        kept = await self._discussions.messages(user, body.get("chatId")) if self._keeps else None
+        before = read_messages(body.get("messages")) if kept is None else kept
+        return [*before, Message("user", message)]
 
-    def _keep(self, body: dict[str, Any], conversation: list[Message], text: str) -> None:
-        if self._keeps and body.get("chatId"):
-            self._kept[str(body["chatId"])] = [*conversation, Message("assistant", text)]
-            if len(self._kept) > _MAX_KEPT:
-                del self._kept[next(iter(self._kept))]
+    async def _keep(
+        self, user: str | None, body: dict[str, Any], conversation: list[Message], text: str
+    ) -> None:
+        if self._keeps:
+            await self._discussions.add_turn(user, body, conversation, text)
 
     async def _query(self, request: web.Request) -> web.StreamResponse:
         body = await request.json()
@@ -258,7 +277,8 @@ class SiteApp:
         if len(message) > self._max_length:
             return failure(500, REJECTED)
         self.submissions.append(body)
-        conversation = self._conversation(body, message)
+        user = self.access.user(request)
+        conversation = await self._conversation(user, body, message)
         try:
             async with contextlib.aclosing(
                 self._source.reply(_question(body, conversation))
@@ -266,7 +286,7 @@ class SiteApp:
                 text = (await read_reply(events)).text
         except ChatError as error:
             return await fail(request, None, error)
-        self._keep(body, conversation, text)
+        await self._keep(user, body, conversation, text)
         return success(data=text, extra={"actions": [], "chatId": body.get("chatId")})
 
     async def _list_chatbots(self, request: web.Request) -> web.Response:
@@ -291,12 +311,3 @@ def _question(body: dict[str, Any], conversation: Sequence[Message]) -> Question
 def _file_ids(body: dict[str, Any]) -> list[Any]:
     ids = [body.get("newFileId"), body.get("newImageId"), *(body.get("newFileIds") or [])]
     return [item for item in ids if item]
-
-
-def _history(body: dict[str, Any]) -> list[Message]:
-    history = body.get("messages")
-    return [
-        Message(item["role"], str(item.get("content", "")))
-        for item in (history if isinstance(history, list) else [])
-        if isinstance(item, dict) and item.get("role") in ROLES
-    ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -10,11 +11,13 @@ from typing import Self
 
 from aiohttp import web
 
+from ..errors import UsageError
 from ..protocol.site import Era
 from .access import AccessControl
 from .app import SiteApp
 from .bots import Bot, offline_bot
 from .sources import BotSource
+from .storage import Storage
 
 
 class LocalSite:
@@ -35,11 +38,17 @@ class LocalSite:
             is too long, as from version 3.7 of the plugin on.
         users: Application passwords by user name. Default: no users.
         token: Token of the public API. Default: none, the API is disabled.
-        clock: Returns the seconds since 1970. Nonces expire by it.
+        data: Folder for discussions and files, which the next site on it goes on with. Default:
+            discussions are kept in memory, and the contents of files are discarded.
+        clock: Returns the seconds since 1970. Nonces expire by it, and discussions are dated by
+            it.
 
     Attributes:
-        url: Address of the site. Empty unless the site is running.
+        url: Address of the site, whose home page is a chat page. Empty unless the site is running.
         app: The web application, which records what it receives.
+
+    Raises:
+        UsageError: The folder cannot be used, or another process is using it. Raised at the start.
     """
 
     def __init__(
@@ -57,6 +66,7 @@ class LocalSite:
         masked_errors: bool = False,
         users: Mapping[str, str] | None = None,
         token: str | None = None,
+        data: str | os.PathLike[str] | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.url = ""
@@ -64,6 +74,8 @@ class LocalSite:
             source=BotSource(bot),
             era=era,
             access=AccessControl(era, users or {}, token, clock),
+            storage=Storage(data),
+            clock=clock,
             pace=pace,
             max_length=max_length,
             uploads=max_uploads if uploads else 0,
@@ -115,7 +127,7 @@ class LocalSite:
         self._stop = asyncio.Event()
         try:
             await self.__aenter__()
-        except OSError as error:
+        except (OSError, UsageError) as error:
             self._error = error
             return
         finally:

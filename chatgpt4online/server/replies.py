@@ -59,17 +59,17 @@ async def stream_reply(
             case EndEvent(result):
                 return result
             case ActivityEvent():
-                await _send(response, _activity(item))
+                await send(response, _activity(item))
             case _:
                 pieces.append(item.text)
-                await _send(response, event("live", item.text))
+                await send(response, event("live", item.text))
                 await asyncio.sleep(pace)
     raise IncompleteReply("The reply ended without its end.", partial_text="".join(pieces))
 
 
 async def end(response: web.StreamResponse, result: Reply, new_nonce: str | None) -> None:
     """Send the end of a stream."""
-    await _send(response, event("end", json.dumps(reply(result, new_nonce))))
+    await send(response, event("end", json.dumps(reply(result, new_nonce))))
 
 
 async def begin(request: web.Request, response: web.StreamResponse) -> None:
@@ -78,7 +78,7 @@ async def begin(request: web.Request, response: web.StreamResponse) -> None:
     response.charset = "UTF-8"
     await response.prepare(request)
     starting = event("live", "Starting stream...", subtype="status", visibility="collapsed")
-    await _send(response, starting)
+    await send(response, starting)
 
 
 async def fail(
@@ -101,16 +101,17 @@ async def fail(
     if not begun:
         await begin(request, stream)
     if isinstance(error, ApprovalRequired):
-        await _send(stream, approval_event(error.tool, error.arguments))
+        await send(stream, approval_event(error.tool, error.arguments))
     elif not isinstance(error, IncompleteReply):
         limit_reached = isinstance(error, LimitReached)
-        await _send(stream, error_event(message, over_limit=limit_reached))
+        await send(stream, error_event(message, over_limit=limit_reached))
     elif request.transport is not None:
         request.transport.close()
     return stream
 
 
-async def _send(response: web.StreamResponse, data: str) -> None:
+async def send(response: web.StreamResponse, data: str) -> None:
+    """Send a part of a stream, to whoever is still there."""
     with contextlib.suppress(ConnectionError):  # PHP goes on after the client has left
         await response.write(data.encode())
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import json
 import math
 import secrets
@@ -14,6 +13,7 @@ from aiohttp import web
 
 from ..models import Extra, Reply
 from ..protocol.site import DEFAULT_BOT
+from .chat_page import chat_page
 
 REJECTED = "Sorry, your query has been rejected."
 MASKED = (
@@ -126,14 +126,4 @@ def page(root: str, nonce: str | None, max_length: int, uploads: int) -> web.Res
     }  # fmt: skip
     if uploads > 1:
         params["maxUploads"] = uploads
-    return web.Response(
-        text="<!doctype html><html><head><title>A local site</title>"
-        f'<link rel="https://api.w.org/" href="{root}/"></head><body>'
-        f"<div class='mwai-chatbot-container' data-params='{_attribute(params)}' "
-        f"data-system='{_attribute(system)}'></div></body></html>",
-        content_type="text/html",
-    )
-
-
-def _attribute(value: Mapping[str, Any]) -> str:
-    return html.escape(json.dumps(value))
+    return chat_page(root, system, params)

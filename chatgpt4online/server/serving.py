@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -29,6 +30,7 @@ from .guards import (
 )
 from .openai_dialect import OpenAIDialect
 from .sources import Source
+from .storage import Storage
 
 ACCESS_LOG = logging.getLogger("chatgpt4online.access")
 LONGEST_MESSAGE = 100_000
@@ -47,13 +49,15 @@ class Server:
         port: The port. Default: any free one.
         era: Which versions of AI Engine the server is like.
         api_key: The key that clients need. Default: none, which needs a loopback address.
+        data: A folder in which discussions are kept. Default: they are kept in memory.
         drain: Seconds that running replies have to end.
 
     Attributes:
         url: The address of the server. Empty unless it is running.
 
     Raises:
-        UsageError: Other machines could use the server without a key, or it cannot listen.
+        UsageError: Other machines could use the server without a key, it cannot listen, or `data`
+            is in use by another process.
     """
 
     def __init__(
@@ -64,6 +68,7 @@ class Server:
         port: int = 0,
         era: Era = Era.START_SESSION,
         api_key: str | None = None,
+        data: str | os.PathLike[str] | None = None,
         drain: float = DRAIN,
     ) -> None:
         if not (is_loopback(host) or api_key):
@@ -76,7 +81,7 @@ class Server:
         self._host = host
         self._port = port
         self._runner = web.AppRunner(
-            _make_app(source, host, era, api_key),
+            _make_app(source, host, era, api_key, Storage(data)),
             access_log=ACCESS_LOG,
             access_log_class=_AccessLogger,
             handler_cancellation=True,
@@ -84,14 +89,17 @@ class Server:
         )
 
     async def __aenter__(self) -> Self:
-        await self._runner.setup()
         try:
+            await self._runner.setup()
             await web.TCPSite(self._runner, self._host, self._port, backlog=_BACKLOG).start()
         except OSError as error:
             await self.__aexit__()
             raise UsageError(
                 f"Cannot listen on {self._host}:{self._port}: {reason_of(error)}."
             ) from error
+        except UsageError:
+            await self.__aexit__()
+            raise
         host, port = self._runner.addresses[0][:2]
         self.url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
         return self
@@ -142,7 +150,9 @@ def _signals(stopped: asyncio.Event) -> Iterator[None]:
         restore()
 
 
-def _make_app(source: Source, host: str, era: Era, api_key: str | None) -> web.Application:
+def _make_app(
+    source: Source, host: str, era: Era, api_key: str | None, storage: Storage
+) -> web.Application:
     middlewares = [own_pages_only(host), *([needs_key(api_key)] if api_key else []), limit_size]
     app = web.Application(middlewares=middlewares, client_max_size=LARGEST_REQUEST)
     app.router.add_get(HEALTH, _health)
@@ -152,6 +162,8 @@ def _make_app(source: Source, host: str, era: Era, api_key: str | None) -> web.A
         source=source,
         era=era,
         access=AccessControl(era, users, api_key, time.time),
+        storage=storage,
+        clock=time.time,
         pace=0.0,
         max_length=LONGEST_MESSAGE,
         uploads=0,

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import threading
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import pytest
 import requests
@@ -163,3 +164,14 @@ MISTAKES = {
 def test_a_mistake(options: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["serve", "--port", "0", *options]) == 2
     assert MISTAKES[options] in capsys.readouterr().err
+
+
+def test_data_is_kept_and_locked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def ask(text: str) -> str:
+        with running(data=tmp_path) as url, Client(url) as asking:
+            assert main(["serve", "--port", "0", "--data", str(tmp_path)]) == 2
+            return asking.conversation("a chat").generate(text).text
+
+    assert ask("One") == "You said: One (1 word)"
+    assert "is in use by another process" in capsys.readouterr().err
+    assert ask("Two") == "You said: Two (1 word, message 3 of this conversation)"
