@@ -101,7 +101,7 @@ async def _report(title: str, ask: Ask, streams: int, server: int) -> None:
     outcomes = await count_complete(ask, streams)
     taken = time.perf_counter() - start
     print(
-        f"{title}: {outcomes['complete']} of {streams} streams complete, {outcomes}, "
+        f"{title}: {outcomes['complete']} of {streams} streams complete, {dict(outcomes)}, "
         f"{taken:.1f} s, {streams * PIECES / taken:.0f} pieces/s, server {_memory(server)}",
         flush=True,
     )

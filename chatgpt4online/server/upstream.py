@@ -21,8 +21,8 @@ from ..errors import (
     UsageError,
 )
 from ..models import EndEvent, Event, Reply, TextEvent, Usage
-from ..protocol.site import DEFAULT_BOT
-from ..transport_errors import reason_of
+from ..protocol.site import DEFAULT_BOT, redact
+from ..transport_errors import reason_of, system_cause
 from .sources import Question
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class UpstreamSource:
         api_key: The key of the API. Default: none.
 
     Raises:
-        UsageError: The openai package is missing.
+        UsageError: It is no URL, or the openai package is missing.
     """
 
     def __init__(self, url: str, model: str, api_key: str | None = None) -> None:
@@ -56,8 +56,12 @@ class UpstreamSource:
             raise UsageError(
                 'An upstream needs another package: pip install "chatgpt4online[serve]"'
             ) from error
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise UsageError("The upstream must be a URL, such as http://localhost:11434.")
         self._model = model
-        base = url if urlsplit(url).path.strip("/") else f"{url.rstrip('/')}/v1"
+        self._secrets = (api_key,) if api_key else ()
+        base = url if parts.path.strip("/") else f"{url.rstrip('/')}/v1"
         # A prompt is sent once: whoever asks decides whether to ask again.
         self._client = openai.AsyncOpenAI(
             base_url=base,
@@ -89,11 +93,12 @@ class UpstreamSource:
                     if text:
                         yield TextEvent(text)
         except openai.APIError as error:
-            raise explain(error, answer.text, begun=begun) from error
-        except ValueError as error:  # not JSON
+            # What the error is raised from can have headers and a key in it.
+            raise self._explain(error, answer.text, begun=begun) from system_cause(error)
+        except ValueError:  # not JSON
             raise ProtocolError(
                 "The upstream server sent something else than a reply.", partial_text=answer.text
-            ) from error
+            ) from None
         yield EndEvent(answer.reply())
 
     async def close(self) -> None:
@@ -109,6 +114,29 @@ class UpstreamSource:
             "stream_options": {"include_usage": True},
             **{name: value for name, value in options.items() if value is not None},
         }
+
+    def _explain(self, error: openai.APIError, partial_text: str, *, begun: bool) -> ChatError:
+        """Return the exception for one of the openai package."""
+        import openai
+
+        if isinstance(error, openai.APIStatusError):
+            body = error.body if isinstance(error.body, dict) else {}
+            return _explain_status(error, self._shown(str(body.get("message", ""))))
+        if isinstance(error, openai.APIConnectionError):
+            if begun:
+                return _broken_off(partial_text)
+            if isinstance(error, openai.APITimeoutError):
+                return ChatTimeout("The upstream server did not answer in time.")
+            return ConnectError(f"No answer from the upstream server: {reason_of(error)}.")
+        if error.code == "incomplete_reply":
+            return _broken_off(partial_text)
+        said = self._shown(error.message)
+        kind = LimitReached if error.code == "insufficient_quota" else ReplyError
+        return kind(said, message=said, partial_text=partial_text)
+
+    def _shown(self, said: str) -> str:
+        """Return what the server said as it may be shown."""
+        return redact(said, self._secrets)[:_LONGEST_MESSAGE]
 
 
 class _Answer:
@@ -143,36 +171,10 @@ class _Answer:
         return Reply(self.text, usage=usage, raw={"finish_reason": self._finish_reason})
 
 
-def explain(error: openai.APIError, partial_text: str, *, begun: bool) -> ChatError:
-    """Return the exception of this library for one of the openai package.
-
-    Args:
-        error: The exception.
-        partial_text: The part of the reply that had arrived.
-        begun: Whether the server had accepted the prompt.
-    """
-    import openai
-
-    if isinstance(error, openai.APIStatusError):
-        return _explain_status(error)
-    if isinstance(error, openai.APIConnectionError):
-        if begun:
-            return _broken_off(partial_text)
-        if isinstance(error, openai.APITimeoutError):
-            return ChatTimeout("The upstream server did not answer in time.")
-        return ConnectError(f"No answer from the upstream server: {reason_of(error)}.")
-    if error.code == "incomplete_reply":
-        return _broken_off(partial_text)
-    said = error.message[:_LONGEST_MESSAGE]
-    if error.code == "insufficient_quota":
-        return LimitReached(said, message=said, partial_text=partial_text)
-    return ReplyError(said, message=said, partial_text=partial_text)
-
-
-def _explain_status(error: openai.APIStatusError) -> ChatError:
+def _explain_status(error: openai.APIStatusError, said: str) -> ChatError:
+    """Return the exception for a refusal, and what the server said about it."""
     status = error.status_code
-    said = str(error.body.get("message", "")) if isinstance(error.body, dict) else ""
-    said = said[:_LONGEST_MESSAGE] or f"The upstream server answered with HTTP status {status}."
+    said = said or f"The upstream server answered with HTTP status {status}."
     if status in (401, 403):  # what it says can have a part of the key
         return AuthenticationError("The upstream server refused the API key.", status=status)
     if status == 429 and error.code != "insufficient_quota":

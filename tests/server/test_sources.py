@@ -5,12 +5,13 @@ from __future__ import annotations
 import html
 import json
 import sys
+from functools import partial
 from typing import Any
 
 import pytest
 from openai import NotFoundError
 
-from chatgpt4online import Client, UsageError
+from chatgpt4online import Client, ReplyError, UsageError
 from chatgpt4online.server.upstream import UpstreamSource
 
 from ..loopback import (
@@ -25,7 +26,7 @@ from ..loopback import (
     reply_with,
     response,
 )
-from .servers import running, site
+from .servers import event, piece, refused, running, site, streamed
 from .test_openai_clients import HELLO, client
 
 
@@ -87,6 +88,21 @@ def test_a_text_that_the_site_filters() -> None:
             assert whole.choices[0].message.content == "D*** it."
             cut = ai.chat.completions.create(model="default", messages=HELLO, stop="*")
             assert cut.choices[0].message.content == "D"
+
+
+def test_an_upstream_that_repeats_its_key() -> None:
+    key = "sk-key-of-this-test"
+    for parts in (refused(400, f"Bad: {key}."), streamed(piece("One"), failed(f"Bad: {key}."))):
+        with LoopbackServer(parts) as server:
+            with running(partial(UpstreamSource, server.url, "small", key)) as url:
+                with Client(url) as asking, pytest.raises(ReplyError, match="Bad: ") as caught:
+                    asking.generate("Hi")
+                assert key not in str(caught.value)
+                assert server.requests[0].headers["authorization"] == f"Bearer {key}"
+
+
+def failed(message: str) -> bytes:
+    return event({"error": {"message": message, "type": "t", "param": None, "code": None}})
 
 
 def test_a_missing_package(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -153,6 +153,7 @@ MISTAKES = {
     ("--upstream", "http://127.0.0.1:1"): "Pass --upstream and --model together.",
     ("--model", "small"): "Pass --upstream and --model together.",
     ("--upstream", "http://a", "--model", "b", "--site", "http://c"): "not both",
+    ("--upstream", "localhost:11434", "--model", "b"): "must be a URL",
     ("--bot", "shop"): "--bot is a chatbot of a --site.",
     ("--site", "nowhere"): "no site 'nowhere'",
     ("--host", "0.0.0.0"): "needs an API key",
