@@ -44,6 +44,7 @@ _REPORT = click.Path(dir_okay=False, writable=True, path_type=Path)
     "-k", "--only", metavar="TEXT", default="", help="Only run cases with this text in their name."
 )
 @click.option(
+    "-n",
     "--concurrency",
     type=click.IntRange(min=1),
     metavar="N",
