@@ -13,6 +13,7 @@ import click
 from ..batches import BatchResult, batch
 from ..config import RetryPolicy
 from ..errors import ChatError, QueryRejected, UsageError
+from .app import INTERRUPTED
 from .batching.files import FAILED, REPLIED, UNKNOWN, BatchFiles
 from .batching.progress import Show, progress_bar
 from .batching.rows import InputRow, guess_format, opened_input, read_rows
@@ -21,7 +22,6 @@ from .output import warn
 from .parameters import chat_options
 from .target import Target, target_options
 
-_INTERRUPTED = 130
 _ROW = "its row"
 """The key, which is not sent, under which a prompt has its `InputRow`."""
 _LONGEST_WAIT = 3600.0
@@ -179,7 +179,7 @@ class _Run:
         if self._error is not None:
             warn(f"The last error: {self._error}")
         if self._stop.interrupted:
-            return _INTERRUPTED
+            return INTERRUPTED
         return int(self._stop.requested or counts[REPLIED] < counts.total())
 
     def _finish(self, result: BatchResult) -> None:
