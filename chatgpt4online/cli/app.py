@@ -13,7 +13,7 @@ from click.shell_completion import shell_complete
 
 from .. import __version__
 from ..errors import ChatError, UsageError
-from .output import OutputError, replace_unprintable, silence_stdout, warn
+from .output import OutputError, replace_unprintable, say, silence_stdout, warn
 
 COMPLETION_VARIABLE = "_CHATGPT4ONLINE_COMPLETE"
 """Shells set it to ask for completions; click gives it its meaning."""
@@ -105,8 +105,13 @@ def run(arguments: Sequence[str]) -> int:
         return code if isinstance(code, int) else DONE
     except click.exceptions.Exit as done:  # of --help and --version
         return done.exit_code
-    except click.UsageError as error:
+    except click.exceptions.NoArgsIsHelpError as error:
         error.show()
+        return USAGE
+    except click.UsageError as error:
+        warn(error.format_message())
+        if error.ctx is not None:
+            say(f"Try: {error.ctx.command_path} --help")
         return USAGE
     except click.ClickException as error:
         warn(error.format_message())

@@ -13,15 +13,15 @@ import click
 from ..batches import BatchResult, batch
 from ..config import RetryPolicy
 from ..errors import ChatError, QueryRejected, UsageError
+from .app import INTERRUPTED
 from .batching.files import FAILED, REPLIED, UNKNOWN, BatchFiles
 from .batching.progress import Show, progress_bar
-from .batching.rows import InputRow, find_format, opened_input, read_rows
+from .batching.rows import InputRow, guess_format, opened_input, read_rows
 from .batching.stop import Stop, stop_on_ctrl_c
 from .output import warn
 from .parameters import chat_options
 from .target import Target, target_options
 
-_INTERRUPTED = 130
 _ROW = "its row"
 """The key, which is not sent, under which a prompt has its `InputRow`."""
 _LONGEST_WAIT = 3600.0
@@ -31,14 +31,22 @@ _MOST_FAILURES = 25
 
 
 @click.command("batch")
-@click.argument("questions", metavar="QUESTIONS")
-@click.option("-o", "--output", required=True, metavar="FILE", help="Where the replies go.")
+@click.argument("questions", type=click.Path(dir_okay=False, allow_dash=True), metavar="QUESTIONS")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False),
+    required=True,
+    metavar="FILE",
+    help="Where the replies go.",
+)
 @target_options
 @chat_options
 @click.option(
     "--format",
     type=click.Choice(["jsonl", "csv", "lines"]),
-    help="Default: jsonl for files with the suffix .jsonl or .ndjson, csv for .csv, or else lines.",
+    help="Default: jsonl for files with the suffix .jsonl or .ndjson, csv for .csv, lines for .txt "
+    "and files without a suffix.",
 )
 @click.option(
     "-n",
@@ -95,10 +103,12 @@ def command(
     Exit codes: 0 all have a reply, 1 error or not all, 2 usage, 130 interrupted.
     """
     again = [name for name, wanted in ((FAILED, retry_failed), (UNKNOWN, retry_unknown)) if wanted]
-    format = find_format(questions, format)
+    guessed = format is None
+    format = format or guess_format(questions)
     retry = RetryPolicy(attempts=retries + 1, max_retry_after=_LONGEST_WAIT)
     with contextlib.ExitStack() as stack:
-        rows = read_rows(stack.enter_context(opened_input(questions)), format)
+        file = stack.enter_context(opened_input(questions))
+        rows = read_rows(file, format, guessed=guessed)
         client = stack.enter_context(target.client()).with_options(retry=retry)
         replies = stack.enter_context(BatchFiles(output, resume=resume or bool(again)))
         replies.resume(again)
@@ -125,7 +135,8 @@ class _Run:
         self._show = show
         self._most_failures = most_failures
         self._failures = 0
-        self._reason = ""
+        self._given_up = False
+        self._error: ChatError | None = None
 
     def rows_to_send(self, rows: Iterable[InputRow]) -> Iterator[Mapping[str, Any]]:
         """Yield what is to be sent, after it was noted in the side file."""
@@ -150,34 +161,38 @@ class _Run:
             if result.reply is not None:
                 self._failures = 0
             elif not isinstance(result.error, UsageError | QueryRejected):
-                self._count_failure(result.error)
+                self._failures += 1
+                if self._failures == self._most_failures:
+                    self._given_up = self._stop.requested = True
 
     def end(self) -> int:
         """Say how it ended, and return the exit code."""
         counts = self._replies.counts
-        if self._reason:
-            warn(self._reason)
+        if self._given_up:
+            warn(
+                f"Stopped, because {self._most_failures} questions on end have got no reply. Go on "
+                f"with {_way_on(counts)}."
+            )
         if self._stop.interrupted:
             warn("Interrupted. Go on with --resume.")
         warn(_summary(counts))
+        if self._error is not None:
+            warn(f"The last error: {self._error}")
         if self._stop.interrupted:
-            return _INTERRUPTED
+            return INTERRUPTED
         return int(self._stop.requested or counts[REPLIED] < counts.total())
 
     def _finish(self, result: BatchResult) -> None:
         content: Any = result.row
+        self._error = result.error or self._error
         self._replies.finish(content[_ROW], result.as_dict())
         self._stop.in_flight -= 1
         self._show(self._replies.counts)
 
-    def _count_failure(self, error: ChatError | None) -> None:
-        self._failures += 1
-        if self._failures == self._most_failures:
-            self._stop.requested = True
-            self._reason = (
-                f"Stopped, because {self._failures} questions on end have got no reply. The last "
-                f"error: {error} Go on with --retry-failed."
-            )
+
+def _way_on(counts: Counter[str]) -> str:
+    ways = {FAILED: "--retry-failed", UNKNOWN: "--retry-unknown, which may charge twice"}
+    return " and ".join(way for outcome, way in ways.items() if counts[outcome])
 
 
 def _summary(counts: Counter[str]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -13,9 +14,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..errors import UsageError
+from ..errors import ChatError, UsageError
 from ..protocol.address import origin, parse_address
 from .checks.cases import Case, read_cases
+from .checks.results import Result, unanswered
 from .checks.runner import Subject, run_cases
 from .configuration import SiteEntry, read_config
 from .output import is_terminal, write
@@ -44,6 +46,7 @@ _REPORT = click.Path(dir_okay=False, writable=True, path_type=Path)
     "-k", "--only", metavar="TEXT", default="", help="Only run cases with this text in their name."
 )
 @click.option(
+    "-n",
     "--concurrency",
     type=click.IntRange(min=1),
     metavar="N",
@@ -80,20 +83,20 @@ def command(
         report = TerminalReport(cases, subjects)
         print_lines = _printer()
         print_lines(report.head())
-        results = asyncio.run(
-            run_cases(
-                cases, subjects, concurrency, lambda result: print_lines(report.result(result))
+        save = functools.partial(_save_reports, junit, html, file.name, subjects, start)
+        try:
+            results = asyncio.run(
+                run_cases(
+                    cases, subjects, concurrency, lambda result: print_lines(report.result(result))
+                )
             )
-        )
+        except UsageError:
+            raise
+        except ChatError as error:
+            save([unanswered(case, len(subjects), str(error)) for case in cases])
+            raise
         print_lines(report.foot(results))
-    if junit is not None:
-        from .checks.junit import junit_xml
-
-        _save(junit, junit_xml(results, file.name, subjects[0].label, start))
-    if html is not None:
-        from .checks.page import html_page
-
-        _save(html, html_page(results, file.name, subjects, start))
+    save(results)
     return 0 if all(result.passed for result in results) else 1
 
 
@@ -155,6 +158,24 @@ def _printer() -> Callable[[Iterator[Text]], None]:
         console = Console()
         return lambda lines: console.print(Text("\n").join(lines))
     return lambda lines: write("".join(f"{line.plain}\n" for line in lines))
+
+
+def _save_reports(
+    junit: Path | None,
+    html: Path | None,
+    name: str,
+    subjects: Sequence[Subject],
+    start: datetime,
+    results: Sequence[Result],
+) -> None:
+    if junit is not None:
+        from .checks.junit import junit_xml
+
+        _save(junit, junit_xml(results, name, subjects[0].label, start))
+    if html is not None:
+        from .checks.page import html_page
+
+        _save(html, html_page(results, name, subjects, start))
 
 
 def _save(path: Path, report: bytes) -> None:

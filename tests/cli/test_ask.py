@@ -152,6 +152,27 @@ def test_invalid_arguments(
     assert complaint in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("arguments", "complaint", "command"),
+    [
+        (["ask", "--demo", "--jsn", "Hi"], "No such option", "ask"),
+        (
+            ["check", "--repeat", "0"],
+            "Invalid value for '--repeat': 0 is not in the range",
+            "check",
+        ),
+        (["config", "set"], "Missing argument", "config set"),
+    ],
+)
+def test_a_mistake_in_the_arguments_is_told_like_other_errors(
+    arguments: list[str], complaint: str, command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments) == 2
+    said, advice = capsys.readouterr().err.splitlines()
+    assert said.startswith(f"chatgpt4online: {complaint}")
+    assert advice == f"Try: chatgpt4online {command} --help"
+
+
 def test_without_arguments_it_shows_its_help(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -133,6 +133,21 @@ def test_stdin(files: Batch, site: LocalSite) -> None:
     assert "Как" in files.output.read_text(encoding="utf-8")
 
 
+def test_the_format_of_stdin_is_not_guessed(
+    files: Batch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files.input = Path("-")
+    assert files.run("http://127.0.0.1:1") == 2
+    complaint = "Say what stdin has: --format jsonl, --format csv or --format lines.\n"
+    assert capsys.readouterr().err == f"chatgpt4online: {complaint}"
+
+
+def test_lines_can_be_sent_as_they_are(files: Batch, site: LocalSite) -> None:
+    files.input.write_text("[One]\n{Two}\n")
+    assert files.run(site.url, "--format", "lines") == 0
+    assert prompts_of(site) == ["[One]", "{Two}"]
+
+
 def test_failed_rows_keep_their_error(
     files: Batch, site: LocalSite, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -140,7 +155,10 @@ def test_failed_rows_keep_their_error(
     lines = [b'"One"', b"{", b'{"question": "Two"}', b'"caf\xe9"', b'{"prompt": " ", "id": "e"}']
     files.input.write_bytes(b"\n".join([*lines, b'"Six"']))
     assert files.run(site.url, "--ordered") == 1
-    assert capsys.readouterr().err == "chatgpt4online: 6 questions: 2 replied, 4 failed.\n"
+    summary = "6 questions: 2 replied, 4 failed."
+    assert capsys.readouterr().err == (
+        f"chatgpt4online: {summary}\nchatgpt4online: The last error: The prompt is empty.\n"
+    )
     one, *failed, six = files.rows()
     assert (one["outcome"], six["outcome"]) == ("replied", "replied")
     messages = [
@@ -162,6 +180,11 @@ def test_failed_rows_keep_their_error(
         ("p.csv", b"question\nHi\n", "names no column prompt"),
         ("p.csv", b"prompt\n" + b"x" * 200_000, "broken after line 1: field larger than"),
         ("missing.txt", None, "No such file"),
+        ("p.json", b'["One"]', "p.json has: --format jsonl, --format csv or --format lines"),
+        ("p.tsv", b"prompt\tid\nHi\t7\n", "p.tsv has: --format"),
+        ("p.txt", b' \n {"prompt": "Hi"}\n', "looks like JSON. Pass --format jsonl, or"),
+        ("p", b'["One"]', "looks like JSON"),
+        ("p", b"\x7fELF\x02\xff\0\n", "is not text. Pass --format lines"),
     ],
 )
 def test_inputs_that_cannot_be_read(
@@ -199,10 +222,37 @@ def test_an_output_is_not_overwritten(
     assert files.run(site.url) == 2
     assert f"{files.side} exists" in capsys.readouterr().err
     assert not files.output.exists()
-    files.output = files.output.parent / "missing" / "replies.jsonl"
-    assert files.run(site.url) == 1
-    assert f"Cannot write {files.output}: No such file" in capsys.readouterr().err
     assert not site.app.submissions
+
+
+@pytest.mark.parametrize(
+    ("output", "complaint"),
+    [
+        ("missing/replies.jsonl", "missing/replies.jsonl: No such file"),
+        (".", "is a directory"),
+        ("-", "The replies need a file, because resuming reads it."),
+        ("/dev/null", "The replies need a file"),
+    ],
+)
+@pytest.mark.parametrize("options", [[], ["--resume"]])
+def test_outputs_that_cannot_be(
+    output: str,
+    complaint: str,
+    options: list[str],
+    files: Batch,
+    site: LocalSite,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(files.input.parent)
+    files.input.write_text("One\n")
+    arguments = ["batch", str(files.input), "-o", output, "--site", site.url]
+    assert main([*arguments, *options]) == 2
+    said = capsys.readouterr().err
+    assert complaint in said
+    assert "Go on" not in said
+    assert not site.app.submissions
+    assert [path.name for path in files.input.parent.iterdir()] == [files.input.name]
 
 
 def test_resuming_sends_what_is_new(
@@ -294,10 +344,35 @@ def test_it_stops_if_nothing_gets_through(
     files.input.write_text("One\n" * 60)
     assert files.run(f"http://127.0.0.1:{dead_port}", "--retries", "0") == 1
     said = capsys.readouterr().err
-    assert "Stopped, because 25 questions on end have got no reply. The last error: Could" in said
+    assert "25 questions on end have got no reply. Go on with --retry-failed.\n" in said
+    assert "\nchatgpt4online: The last error: Could not connect" in said
     outcomes = files.outcomes()
     assert 25 <= len(outcomes) < 60
     assert set(outcomes.values()) == {"failed"}
+
+
+def test_it_stops_if_the_outcomes_are_unknown(
+    files: Batch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files.input.write_text("One\n" * 60)
+    with LoopbackServer(ai_site(cut(CHUNKED + chunk(live("Hel"))))) as server:
+        assert files.run(server.url) == 1
+    assert "on end have got no reply. Go on with --retry-unknown, which may charge twice.\n" in (
+        capsys.readouterr().err
+    )
+    assert set(files.outcomes().values()) == {"unknown"}
+
+
+def test_the_last_error_of_a_few_rows(
+    files: Batch, dead_port: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files.input.write_text("One\nTwo\n")
+    assert files.run(f"http://127.0.0.1:{dead_port}", "--retries", "0") == 1
+    said = capsys.readouterr().err
+    assert said.startswith(
+        "chatgpt4online: 2 questions: 0 replied, 2 failed.\n"
+        f"chatgpt4online: The last error: Could not connect to http://127.0.0.1:{dead_port}"
+    )
 
 
 def test_one_process_at_a_time(
@@ -433,7 +508,7 @@ def test_ctrl_c(twice: bool, files: Batch) -> None:
 
 def test_ctrl_c_while_nothing_is_on_its_way(files: Batch, site: LocalSite) -> None:
     files.input = Path("-")
-    with start(files, site.url, "-n", "1") as process:
+    with start(files, site.url, "-n", "1", "--format", "lines") as process:
         assert process.stdin is not None
         process.stdin.write(b"One\nTwo\n")
         process.stdin.flush()
@@ -473,6 +548,17 @@ def read_terminal(descriptor: int) -> bytes:
         return os.read(descriptor, 4096)
     except OSError:
         return b""
+
+
+@pytest.mark.parametrize("line", ["batch q", "batch -o r"])
+def test_files_are_completed(
+    line: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("_CHATGPT4ONLINE_COMPLETE", "bash_complete")
+    monkeypatch.setenv("COMP_WORDS", f"chatgpt4online {line}")
+    monkeypatch.setenv("COMP_CWORD", str(len(line.split())))
+    assert main([]) == 0
+    assert capsys.readouterr().out.startswith("file,")
 
 
 def test_the_examples_of_the_docs(site: LocalSite, tmp_path: Path) -> None:

@@ -75,7 +75,7 @@ class BatchFiles:
         counts: How many rows have which outcome.
 
     Raises:
-        UsageError: The files exist, are in use, or cannot be written.
+        UsageError: The files exist, are in use, or cannot be opened.
     """
 
     def __init__(self, path: str, *, resume: bool) -> None:
@@ -85,6 +85,8 @@ class BatchFiles:
         self._lost = RowSet()
         # The checksum of each row that was sent before, at its number; 0 for the others.
         self._checks = array("I")
+        if path == "-" or (os.path.exists(path) and not os.path.isfile(path)):
+            raise UsageError("The replies need a file, because resuming reads it.")
         paths = (path, path + _SIDE_SUFFIX)
         for existing in filter(os.path.exists, () if resume else paths):
             raise UsageError(
@@ -232,7 +234,7 @@ def _open(path: str) -> io.FileIO:
     try:
         return io.FileIO(path, "a+")  # without a buffer, so nothing is left if a write fails
     except OSError as error:
-        raise _not_written(path, error) from error
+        raise UsageError(f"Cannot write {path}: {error.strerror}.") from error
 
 
 def _not_written(path: str, error: OSError) -> click.ClickException:

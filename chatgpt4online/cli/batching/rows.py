@@ -10,12 +10,13 @@ import sys
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any, TextIO
 
 from ...errors import UsageError
 
-_BY_SUFFIX = {".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv"}
+_BY_SUFFIX = {".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".txt": "lines", "": "lines"}
 _COLUMN = "prompt"
 
 
@@ -40,9 +41,17 @@ class _BadRow(Exception):
     """A row is not what its format says."""
 
 
-def find_format(path: str, given: str | None) -> str:
-    """Return the format of the input: the given one, or what its name says."""
-    return given or _BY_SUFFIX.get(Path(path).suffix.lower(), "lines")
+def guess_format(path: str) -> str:
+    """Return the format that the name of an input says.
+
+    Raises:
+        UsageError: It says none, as that of stdin.
+    """
+    format = _BY_SUFFIX.get(Path(path).suffix.lower())
+    if path == "-" or format is None:
+        name = "stdin" if path == "-" else path
+        raise UsageError(f"Say what {name} has: --format jsonl, --format csv or --format lines.")
+    return format
 
 
 @contextlib.contextmanager
@@ -70,18 +79,36 @@ def opened_input(path: str) -> Iterator[TextIO]:
         yield file
 
 
-def read_rows(file: TextIO, format: str) -> Iterator[InputRow]:
+def read_rows(file: TextIO, format: str, *, guessed: bool = False) -> Iterator[InputRow]:
     """Yield the rows of an input. Blank lines are not rows.
 
+    Args:
+        file: The input.
+        format: Its format.
+        guessed: Whether only its name says so.
+
     Raises:
-        UsageError: It is not CSV with a column ``prompt``.
+        UsageError: It is not CSV with a column ``prompt``, or if that was guessed, no plain lines.
     """
     if format == "csv":
         records = _read_csv(file)
         return _as_rows(((json.dumps(item, ensure_ascii=False), item) for item in records), dict)
-    lines = (line.strip("\r\n") for line in file)
-    read = _read_json if format == "jsonl" else _read_line
-    return _as_rows(((line, line) for line in lines if line.strip()), read)
+    lines = (line.strip("\r\n") for line in file if line.strip())
+    if format == "jsonl":
+        return _as_rows(((line, line) for line in lines), _read_json)
+    return _as_rows(((line, line) for line in (_plain(lines) if guessed else lines)), _read_line)
+
+
+def _plain(lines: Iterator[str]) -> Iterator[str]:
+    """Return the same lines, unless the first one shows that they are something else."""
+    first = next(lines, "")
+    if first.lstrip().startswith(("{", "[")):
+        raise UsageError(
+            "The input looks like JSON. Pass --format jsonl, or --format lines to send it as it is."
+        )
+    if "\0" in first:
+        raise UsageError("The input is not text. Pass --format lines to send it as it is.")
+    return chain([first] if first else [], lines)
 
 
 def _as_rows(

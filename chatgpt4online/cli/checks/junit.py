@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 from xml.etree import ElementTree as ET
@@ -22,10 +23,11 @@ def junit_xml(results: Sequence[Result], name: str, label: str, start: datetime)
         start: When the check began.
     """
     outcomes = [result.outcomes[0] for result in results]
+    kinds = Counter(_kind(outcome) for outcome in outcomes if not outcome.passed)
     counts = {
         "tests": str(len(outcomes)),
-        "failures": str(sum(not outcome.passed for outcome in outcomes)),
-        "errors": "0",
+        "failures": str(kinds["failure"]),
+        "errors": str(kinds["error"]),
         "time": _seconds(sum(map(_time, outcomes))),
     }
     root = ET.Element("testsuites", counts)
@@ -58,8 +60,12 @@ def _add_case(suite: ET.Element, outcome: Outcome, name: str) -> None:
         ET.SubElement(case, "system-out").text = _clean(text)
     else:
         first = next(iter(outcome.problems))
-        failure = ET.SubElement(case, "failure", {"message": _clean(f"{count}: {first}")})
-        failure.text = _clean(text)
+        message = {"message": _clean(f"{count}: {first}")}
+        ET.SubElement(case, _kind(outcome), message).text = _clean(text)
+
+
+def _kind(outcome: Outcome) -> str:
+    return "failure" if outcome.has_wrong_reply else "error"
 
 
 def _described(outcome: Outcome) -> list[str]:

@@ -82,6 +82,11 @@ class Outcome:
         return self.good >= self.case.needed
 
     @property
+    def has_wrong_reply(self) -> bool:
+        """Whether a reply breaks a rule. If not, only errors can keep the case from passing."""
+        return any(exchange.problems for run in self.runs for exchange in run.exchanges)
+
+    @property
     def requirement(self) -> str:
         """How many runs must pass, to follow the number that did; empty if all must."""
         return f", {self.case.needed} needed" if self.case.needed < len(self.runs) else ""
@@ -125,6 +130,18 @@ class Result:
         if all(outcome.passed == self.passed for outcome in self.outcomes):
             return ""
         return "better" if self.passed else "worse"
+
+
+def unanswered(case: Case, chatbots: int, error: str) -> Result:
+    """Return the result of a case of which nothing could be sent.
+
+    Args:
+        case: The case.
+        chatbots: How many chatbots there are.
+        error: Why.
+    """
+    runs = tuple(Run((), error) for _ in range(case.repeat))
+    return Result(case, tuple(Outcome(case, runs) for _ in range(chatbots)))
 
 
 def summary(results: Sequence[Result]) -> str:

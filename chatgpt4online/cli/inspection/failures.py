@@ -31,6 +31,14 @@ ROUTES = "/wp-json/mwai/ and /wp-json/mwai-ui/"
 
 _AGENT = USER_AGENT.partition("/")[0]
 _LET_IN = f"Let requests to {ROUTES} through, or those whose User-Agent begins with {_AGENT}/."
+_HEADER = (
+    "If it is right, the server removes the Authorization header: save Settings > Permalinks once, "
+    "which renews .htaccess, or with Apache set CGIPassAuth On."
+)
+_TOKEN = (
+    "The token must be the one in the plugin's settings, and the public API must be switched on "
+    f"there. {_HEADER}"
+)
 
 # The first class that fits counts, so a class stands before its base.
 _EXPLANATIONS: tuple[tuple[type[ChatError], str, str], ...] = (
@@ -38,10 +46,7 @@ _EXPLANATIONS: tuple[tuple[type[ChatError], str, str], ...] = (
         AuthenticationError,
         "The credentials are refused",
         "A user needs an application password, not the one of the login page: Users > Profile > "
-        "Application Passwords. A token must be the one in the plugin's settings. If they are "
-        "right, the server removes the Authorization header: save Settings > Permalinks once, "
-        "which renews .htaccess, or with Apache set CGIPassAuth On. Security plugins can switch "
-        "application passwords off.",
+        f"Application Passwords. {_HEADER} Security plugins can switch application passwords off.",
     ),
     (
         NonceRejected,
@@ -132,12 +137,13 @@ _WALLS: tuple[tuple[str, str, str], ...] = (
 )
 
 
-def explain(error: ChatError, headers: Mapping[str, str]) -> Finding:
+def explain(error: ChatError, headers: Mapping[str, str], *, uses_token: bool = False) -> Finding:
     """Return the finding for an error.
 
     Args:
         error: The error.
         headers: Those of the last response, by lower-case names.
+        uses_token: Whether the credentials are a token, rather than those of a user.
     """
     if type(error) is StatusError:
         title, advice = _explain_status(error.status)
@@ -145,8 +151,11 @@ def explain(error: ChatError, headers: Mapping[str, str]) -> Finding:
         title, advice = next(
             (text, help_text) for kind, text, help_text in _EXPLANATIONS if isinstance(error, kind)
         )
-    if isinstance(error, AuthenticationError) and not error.status:
-        title, advice = "This version lets only guests chat", "Update the plugin."
+    if isinstance(error, AuthenticationError):
+        if not error.status:
+            title, advice = "This version lets only guests chat", "Update the plugin."
+        elif uses_token:
+            advice = _TOKEN
     if isinstance(error, Blocked):
         if error.code is not None:
             title, advice = "WordPress is in maintenance", "Wait until its updates are done."
@@ -162,6 +171,8 @@ def _wall_advice(headers: Mapping[str, str]) -> list[str]:
 
 
 def _explain_status(status: int) -> tuple[str, str]:
+    if status in (405, 501):
+        return "This does not look like WordPress", "Check the address."
     if 300 <= status < 400:
         return "The site redirects", "Use the address that it redirects to."
     if status in (401, 403):

@@ -62,7 +62,7 @@ def credential_findings(client: Client, entry: SiteEntry, traffic: Traffic) -> I
         try:
             client.check_auth()
         except ChatError as error:
-            yield explain(error, traffic.headers)
+            yield explain(error, traffic.headers, uses_token=True)
         else:
             yield Finding("ok", "Credentials", "The public API accepts the token.")
     elif not entry.user:

@@ -100,7 +100,7 @@ def turn_findings(turn: Turn, *, uses_api: bool) -> Iterator[Finding]:
     """
     headers = turn.exchange.headers if turn.exchange else {}
     if turn.error is not None:
-        yield explain(turn.error, headers)
+        yield explain(turn.error, headers, uses_token=uses_api)
     else:
         yield Finding("ok", "The reply is complete", _times(turn))
     if turn.exchange is None or not turn.pieces:

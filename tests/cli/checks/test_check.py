@@ -214,8 +214,8 @@ def test_chosen_cases(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
     assert capsys.readouterr().err == "chatgpt4online: No case has 'place' in its name.\n"
 
 
-@pytest.mark.parametrize("concurrency", [1, 3])
-def test_concurrency(concurrency: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("option", "concurrency"), [("--concurrency", 1), ("-n", 3)])
+def test_concurrency(option: str, concurrency: int, tmp_path: Path) -> None:
     """The site answers no prompt before so many have arrived, and counts those that wait."""
     together = threading.Barrier(concurrency)
     lock = threading.Lock()
@@ -231,7 +231,7 @@ def test_concurrency(concurrency: int, tmp_path: Path) -> None:
             waiting -= 1
         connection.send(CHUNKED + chunk(end("From 10")) + chunk(b""))
 
-    arguments = ["--concurrency", str(concurrency), "--repeat", "6", write(tmp_path, HOURS)]
+    arguments = [option, str(concurrency), "--repeat", "6", write(tmp_path, HOURS)]
     with LoopbackServer(ai_site(submit)) as server:
         assert main(["check", "--site", server.url, *arguments]) == 0
         assert len(server.prompts) == 6

@@ -99,6 +99,23 @@ def test_junit_of_a_case_that_passes_now_and_then(tmp_path: Path) -> None:
     assert not list(again)
 
 
+def test_reports_on_a_site_that_cannot_be_reached(dead_port: int, tmp_path: Path) -> None:
+    cases, junit, html = (tmp_path / name for name in ("cases.toml", "r.xml", "r.html"))
+    cases.write_text(CASES, encoding="utf-8")
+    arguments = ["--site", f"http://127.0.0.1:{dead_port}", "--against-bot", "b2"]
+    assert main(["check", *arguments, "--junit", str(junit), "--html", str(html), str(cases)]) == 1
+    (suite,) = ET.fromstring(junit.read_bytes())
+    counts = {name: suite.attrib[name] for name in ("tests", "failures", "errors")}
+    assert counts == {"tests": "2", "failures": "0", "errors": "2"}
+    for case in suite:
+        (error,) = case
+        assert error.tag == "error"
+        assert error.attrib["message"].startswith("0 of 2 passed")
+        assert ": Could not connect to http://127.0.0.1" in error.attrib["message"]
+    page = Page(html.read_text(encoding="utf-8"))
+    assert sum("Could not connect" in text for text in page.texts["p"]) == 2 * 2 * 2
+
+
 class Page(HTMLParser):
     """What a browser makes of a report: its elements, and its text by element."""
 

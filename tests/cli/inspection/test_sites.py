@@ -104,6 +104,14 @@ def test_no_wordpress_and_no_server(dead_port: int, inspect: Inspect) -> None:
         assert inspect(server.url, "--timeout", "0.1").problems == ["No answer in time"]
 
 
+@pytest.mark.parametrize("status", [405, 501])
+def test_a_server_that_is_not_wordpress(status: int, inspect: Inspect) -> None:
+    with LoopbackServer(send(response("<html>", status))) as server:
+        found = inspect(server.url)
+    assert found.problems == ["This does not look like WordPress"]
+    assert found.findings["This does not look like WordPress"]["advice"] == "Check the address."
+
+
 @pytest.mark.parametrize(
     ("wall", "advice"),
     [
@@ -160,6 +168,9 @@ def test_tokens(token: str, inspect: Inspect, monkeypatch: pytest.MonkeyPatch) -
         sent = len(site.app.submissions)
     if token == "wrong":
         assert (found.problems, sent) == (["The credentials are refused"], 0)
+        advice = found.findings["The credentials are refused"]["advice"]
+        assert advice.startswith("The token must be the one in the plugin's settings")
+        assert "password" not in advice
     else:
         assert (found.problems, sent) == ([], 1)
         assert found.findings["Streaming"]["detail"] == "The public API does not stream."
