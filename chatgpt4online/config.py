@@ -60,8 +60,8 @@ class RetryPolicy:
         backoff: Seconds before the first retry. Each further delay is twice as long, and up to
             `backoff` random seconds are added to it.
         max_backoff: Longest delay in seconds, unless the site asks for a longer one.
-        max_retry_after: Longest Retry-After in seconds to wait for. If the site asks for more,
-            its error is raised at once.
+        max_retry_after: Longest Retry-After in seconds to wait for, before a retry or before
+            another call of the client. If the site asks for more, its error is raised at once.
         retry_if: Called with any other error, except a `UsageError` or a Retry-After longer than
             `max_retry_after`. If it returns True the prompt is sent
             again, even though the site may already have run it. Default: none.

@@ -13,7 +13,7 @@ from typing import Any, Protocol, Self
 from chatgpt4online import AsyncClient, AsyncConversation, AsyncReplyStream, Client, RetryPolicy
 from chatgpt4online.models import Event, Reply
 
-NO_RETRY = RetryPolicy(attempts=1)
+NO_RETRY = RetryPolicy(attempts=1, max_retry_after=0)
 NO_BACKOFF = RetryPolicy(backoff=0)
 
 
