@@ -47,7 +47,7 @@ def test_an_error_of_the_site(tmp_path: Path, capsys: pytest.CaptureFixture[str]
         assert main(["check", "--site", site.url, cases]) == 1
         assert [submission["newMessage"] for submission in site.app.submissions] == ["Hi"]
     out = capsys.readouterr().out
-    assert re.search(r"FAILED  long   0 of 1\n        The message has 30 .*\npassed", out)
+    assert re.search(r"FAILED  long   0 of 1\n        The site rejected .*\npassed", out)
 
 
 def test_a_site_that_is_not_there(
