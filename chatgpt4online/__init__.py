@@ -16,7 +16,7 @@
   what both clients share. `settings` checks a client's arguments; `network` knows deadlines,
   proxies, certificates and headers.
 - `onecall`, `batches`, `dask`, `provider`, `cli`: on top of the clients. `server`: a local site to
-  test against.
+  test against. `testing`: the plugin for pytest, a scripted site, and helpers for mocks.
 - `llm_plugin`, `g4f_provider`: for llm and g4f, which import them.
 """
 

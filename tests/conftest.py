@@ -14,6 +14,10 @@ from hypothesis import settings
 
 from .drivers import AsyncDriver, Driver, SyncDriver
 
+# The first is the plugin of this package, which pytest loads by itself where the package is
+# installed.
+pytest_plugins = ["chatgpt4online.testing.plugin", "pytester"]
+
 # Tests do not measure time.
 settings.register_profile("tests", deadline=None, max_examples=150)
 settings.load_profile("tests")

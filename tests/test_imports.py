@@ -29,6 +29,7 @@ LAYERS = [
     {"settings", "reply_stream", "conversation"},
     {"sync", "aio"},
     {"onecall", "batches", "dask", "provider", "server", "g4f_provider"},
+    {"testing"},
     {"cli"},
     {"llm_plugin"},
     {"__main__", "__init__"},

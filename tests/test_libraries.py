@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from unittest import mock
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -29,6 +28,7 @@ from opentelemetry.trace import StatusCode
 from chatgpt4online import AsyncClient
 from chatgpt4online.errors import ChatError, QueryRejected, ReplyError, RouteNotFound, UsageError
 from chatgpt4online.models import Reply
+from chatgpt4online.testing import MockedResponse
 
 from .drivers import AsyncDriver, Driver, SyncDriver
 from .loopback import (
@@ -80,15 +80,6 @@ def ask_responses(body: bytes, status: int) -> Reply:
         return reply
 
 
-class _Response(aiohttp.ClientResponse):
-    """A response of aioresponses 0.7.9, which lacks an argument that aiohttp 3.14 requires."""
-
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        if "stream_writer" in inspect.signature(aiohttp.ClientResponse.__init__).parameters:
-            options.setdefault("stream_writer", mock.Mock(output_size=0))
-        super().__init__(*arguments, **options)
-
-
 @contextmanager
 def async_driver() -> Iterator[AsyncDriver]:
     driver = AsyncDriver()
@@ -104,8 +95,8 @@ def ask_aioresponses(body: bytes, status: int) -> Reply:
         aioresponses.aioresponses() as mocked,
         driver.client(SITE) as client,
     ):
-        mocked.post(SITE + SESSION_ROUTE, payload=SESSION, response_class=_Response)
-        mocked.post(SITE + PROMPT_ROUTE, body=body, status=status, response_class=_Response)
+        mocked.post(SITE + SESSION_ROUTE, payload=SESSION, response_class=MockedResponse)
+        mocked.post(SITE + PROMPT_ROUTE, body=body, status=status, response_class=MockedResponse)
         try:
             reply: Reply = client.generate("Hi")
         finally:

@@ -58,6 +58,12 @@ PRINTED = {
             "",
             "You said: Hello there (2 words)\nYou said: Hello again (2 words)\n",
         ],
+        "docs/testing.rst": [
+            *[""] * 6,  # tests, which tests/testing/test_page.py runs
+            "Hello! Bye!\n",
+            "Hello!\n429\n",
+            "Hello!\n",
+        ],
         "docs/usage.rst": [
             "You said: What is my name? (4 words, message 3 of this conversation)\n",
             "You ... You said: Hello there (2 words)\n",
@@ -85,7 +91,6 @@ PRINTED = {
             "You wrote 11 characters.\n",
             "1 You said: Hello there (2 words)\n"
             "2 You said: Hello there (2 words, message 3 of this conversation)\n",
-            "Hello!\n",
             "You said: Привет! Как дела? (3 words)\n",
         ],
     }.items()

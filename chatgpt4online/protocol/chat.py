@@ -162,7 +162,7 @@ def second_try(site: Site, turn: Turn, message: str, error: ReplyError, chat_id:
     if _FORGOTTEN in error.message and (turn.continued or RESPONSE_ID in turn.parameters):
         others = {name: value for name, value in turn.parameters.items() if name != RESPONSE_ID}
         return replace(turn.branch(chat_id), parameters=others)
-    is_short = len(message) <= _USUAL_INPUT_LIMIT and not isinstance(error, QueryRejected)
+    is_short = len(message) <= _USUAL_INPUT_LIMIT
     if is_short or isinstance(error, LimitReached | PromptTooLong):
         raise error
     if site.page is None:
@@ -171,7 +171,7 @@ def second_try(site: Site, turn: Turn, message: str, error: ReplyError, chat_id:
     bot = _bot_on_page(site, turn.bot)
     if bot is not None and bot.input_limit is not None:
         _check_length(bot, turn, message, error)
-    elif isinstance(error, QueryRejected) and len(message) > _USUAL_INPUT_LIMIT:
+    elif isinstance(error, QueryRejected):
         hint = f"The message has {len(message)} characters; most sites accept {_USUAL_INPUT_LIMIT}."
         add_hint(error, hint)
     raise error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import sys
@@ -10,6 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any
 
 from aiohttp import web
+from aiohttp.typedefs import Middleware
 
 from ..errors import ChatError, ReplyError
 from ..models import Message
@@ -43,6 +45,19 @@ from .storage import Storage
 _MAX_SUBMISSIONS = 10_000
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Responder = Callable[[web.Request, dict[str, Any]], Awaitable[web.StreamResponse | None]]
+"""Takes the request of an accepted prompt and its body. Returns None if the bot is to reply."""
+
+STOPPING = web.AppKey("STOPPING", asyncio.Event)
+"""Set when the site stops. It then waits for the answers that have begun."""
+
+
+async def _leave_it_to_the_bot(request: web.Request, body: dict[str, Any]) -> None:
+    return None
+
+
+async def _stop_waiting(app: web.Application) -> None:
+    app[STOPPING].set()
 
 
 class SiteApp:
@@ -52,6 +67,8 @@ class SiteApp:
         submissions: Request bodies of the accepted prompts. Only the last ones are kept.
         access: Access control.
         files: The uploaded files.
+        middlewares: What handles each request first, as in `aiohttp.web`. Set it before the start.
+        respond: What may answer a prompt in place of the bot.
     """
 
     def __init__(
@@ -77,6 +94,8 @@ class SiteApp:
         self._storage = storage
         self._discussions = DiscussionStore(storage, clock)
         self._source = source
+        self.middlewares: list[Middleware] = []
+        self.respond: Responder = _leave_it_to_the_bot
         self._era = era
         self._pace = pace
         self._max_length = max_length
@@ -113,7 +132,7 @@ class SiteApp:
     def web_app(self) -> web.Application:
         """Return the aiohttp application of a site that has nothing else."""
         # Uploads may have any size.
-        app = web.Application(client_max_size=sys.maxsize)
+        app = web.Application(client_max_size=sys.maxsize, middlewares=self.middlewares)
         self.add_routes(app)
         return app
 
@@ -127,6 +146,8 @@ class SiteApp:
         app.router.add_route("*", "/", self._home)
         app.router.add_route("*", "/{name:.*}", self._not_found)
         app.on_response_prepare.append(self._add_headers)
+        app[STOPPING] = asyncio.Event()
+        app.on_shutdown.append(_stop_waiting)
         app.cleanup_ctx.append(self._open_storage)
 
     async def _open_storage(self, app: web.Application) -> AsyncIterator[None]:
@@ -213,6 +234,9 @@ class SiteApp:
         self.submissions.append(body)
         if self._approval is not None and self._approval not in body.get("wpToolsAllowed", ()):
             return approval_request(self._approval, {"ID": 7}, stream=bool(body.get("stream")))
+        response = await self.respond(request, body)
+        if response is not None:
+            return response
         return await self._reply(request, body)
 
     def _knows_bot(self, body: dict[str, Any]) -> bool:
@@ -277,6 +301,9 @@ class SiteApp:
         if len(message) > self._max_length:
             return failure(500, REJECTED)
         self.submissions.append(body)
+        response = await self.respond(request, body)
+        if response is not None:
+            return response
         user = self.access.user(request)
         conversation = await self._conversation(user, body, message)
         try:

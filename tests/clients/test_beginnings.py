@@ -8,6 +8,7 @@ import pytest
 
 from chatgpt4online import ActivityEvent, EndEvent, PromptTooLong, ReplyError, TextEvent
 from chatgpt4online.server import LocalSite
+from chatgpt4online.testing import ScriptedSite
 
 from ..drivers import Driver
 from ..loopback import (
@@ -55,12 +56,10 @@ def test_statuses_are_not_lost(driver: Driver) -> None:
 
 @pytest.mark.parametrize(("first", "text"), [(live("Hel"), "Hel"), (THINKING, "")])
 def test_error_after_the_beginning_is_raised_while_reading(
-    first: bytes, text: str, driver: Driver
+    first: bytes, text: str, ai_engine_site: ScriptedSite, driver: Driver
 ) -> None:
-    def submit(connection: Connection, request: Received) -> None:
-        connection.send(response(first + FAILED))
-
-    with LoopbackServer(ai_site(submit)) as server, driver.client(server.url) as client:
+    ai_engine_site.reply(raw=first + FAILED)
+    with driver.client(ai_engine_site.url) as client:
         stream, pieces = client.stream("Hi"), []
         with pytest.raises(ReplyError) as caught:
             pieces.extend(stream)
@@ -68,16 +67,17 @@ def test_error_after_the_beginning_is_raised_while_reading(
 
 
 @pytest.mark.parametrize("before", [b"", STATUS])
-def test_error_at_the_beginning_is_raised_by_stream(before: bytes, driver: Driver) -> None:
-    def submit(connection: Connection, request: Received) -> None:
-        connection.send(response(before + FAILED))
-
-    with LoopbackServer(ai_site(submit)) as server, driver.client(server.url) as client:
+def test_error_at_the_beginning_is_raised_by_stream(
+    before: bytes, ai_engine_site: ScriptedSite, driver: Driver
+) -> None:
+    ai_engine_site.reply(raw=before + FAILED)
+    ai_engine_site.reply(raw=before + FAILED)
+    with driver.client(ai_engine_site.url) as client:
         with pytest.raises(ReplyError, match="no"):
             client.stream("Hi")
         with pytest.raises(ReplyError, match="no"):
             client.conversation().stream("Hi")
-        assert len(server.prompts) == 2
+    assert len(ai_engine_site.prompts) == 2
 
 
 def test_message_that_is_too_long_is_refused_by_stream(driver: Driver) -> None:

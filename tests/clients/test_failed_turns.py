@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from chatgpt4online import ChatError, IncompleteReply, LimitReached, ReplyError
+from chatgpt4online.testing import ScriptedSite
 
 from ..drivers import Driver
-from ..loopback import LoopbackServer, ai_site, end, live, reply_with, response, send
+from ..loopback import LoopbackServer, ai_site, end, live, response, send
 
 
 def failed(**fields: Any) -> bytes:
@@ -35,13 +36,16 @@ DIED_AS_PAGE = (
     ids=["json", "page", "limit", "provider"],
 )
 def test_error_after_some_text(
-    body: bytes, kind: type[ChatError], text: str, driver: Driver
+    body: bytes,
+    kind: type[ChatError],
+    text: str,
+    ai_engine_site: ScriptedSite,
+    driver: Driver,
 ) -> None:
     pieces: list[str] = []
-    with (
-        LoopbackServer(ai_site(reply_with(live("You said"), body))) as server,
-        driver.client(server.url) as client,
-    ):
+    for _ in range(2):
+        ai_engine_site.reply(raw=live("You said") + body)
+    with driver.client(ai_engine_site.url) as client:
         with pytest.raises(kind, match=text) as caught:
             pieces.extend(client.stream("Hi"))
         assert "".join(pieces) == "You said"
@@ -49,7 +53,7 @@ def test_error_after_some_text(
             client.generate("Hi")
     assert type(caught.value) is kind
     assert getattr(caught.value, "partial_text", None) == "You said"
-    assert len(server.prompts) == 2  # one each
+    assert len(ai_engine_site.prompts) == 2  # one each
 
 
 @pytest.mark.parametrize("code", [{}, {"code": "limit"}])
@@ -66,12 +70,11 @@ def test_usage_limit_in_json(code: dict[str, str], driver: Driver) -> None:
 
 
 @pytest.mark.parametrize("total", [{}, {"total_tokens": 12}])
-def test_tokens_of_an_image_bot(total: dict[str, int], driver: Driver) -> None:
-    usage = {"input_tokens": 5, "output_tokens": 7, **total}
-    with (
-        LoopbackServer(ai_site(reply_with(end(usage=usage)))) as server,
-        driver.client(server.url) as client,
-    ):
+def test_tokens_of_an_image_bot(
+    total: dict[str, int], ai_engine_site: ScriptedSite, driver: Driver
+) -> None:
+    ai_engine_site.reply(raw=end(usage={"input_tokens": 5, "output_tokens": 7, **total}))
+    with driver.client(ai_engine_site.url) as client:
         counted = client.generate("Hi").usage
     assert counted is not None
     assert (counted.prompt_tokens, counted.completion_tokens, counted.total_tokens) == (5, 7, 12)

@@ -23,6 +23,7 @@ from chatgpt4online.errors import (
     TransportError,
     UsageError,
 )
+from chatgpt4online.testing import ScriptedSite
 
 from ..drivers import NO_BACKOFF, Driver
 from ..loopback import (
@@ -227,15 +228,13 @@ def test_retry_if_goes_before_the_second_try(driver: Driver) -> None:
         assert len(server.prompts) == 3
 
 
-def test_incomplete_reply_is_never_retried(driver: Driver) -> None:
+def test_incomplete_reply_is_never_retried(ai_engine_site: ScriptedSite, driver: Driver) -> None:
     policy = RetryPolicy(backoff=0, retry_if=lambda error: True)
-    with (
-        LoopbackServer(ai_site(cut(CHUNKED + chunk(live("Hello"))))) as server,
-        driver.client(server.url, retry=policy) as client,
-    ):
+    ai_engine_site.fail("cut", after="Hello")
+    with driver.client(ai_engine_site.url, retry=policy) as client:
         with pytest.raises(IncompleteReply):
             client.generate("Hi")
-        assert len(server.prompts) == 1
+    assert ai_engine_site.prompts == ["Hi"]
 
 
 def test_close_during_backoff(driver: Driver) -> None:
@@ -256,30 +255,26 @@ def test_close_during_backoff(driver: Driver) -> None:
         assert closing
 
 
-NONCE_REJECTED = response(
-    {"code": "rest_cookie_invalid_nonce", "message": "m", "data": {"status": 403}}, 403
-)
-
-
-def test_rejected_nonce_is_renewed(driver: Driver) -> None:
-    with (
-        LoopbackServer(ai_site(sequence(send(NONCE_REJECTED), HELLO))) as server,
-        driver.client(server.url) as client,
-    ):
+def test_rejected_nonce_is_renewed(ai_engine_site: ScriptedSite, driver: Driver) -> None:
+    ai_engine_site.fail("stale_nonce")
+    ai_engine_site.reply("Hello")
+    with driver.client(ai_engine_site.url) as client:
         assert client.generate("Hi").text == "Hello"
-        paths = [request.target.rpartition("/")[2] for request in server.requests]
-        assert paths == ["start_session", "submit", "start_session", "submit"]
+    paths = [request.path.rpartition("/")[2] for request in ai_engine_site.requests]
+    assert paths == ["start_session", "submit", "start_session", "submit"]
 
 
-def test_renewed_nonce_is_rejected_too(driver: Driver) -> None:
-    with (
-        LoopbackServer(ai_site(send(NONCE_REJECTED))) as server,
-        driver.client(server.url, retry=NO_BACKOFF) as client,
-    ):
+def test_renewed_nonce_is_rejected_too(ai_engine_site: ScriptedSite, driver: Driver) -> None:
+    ai_engine_site.fail("stale_nonce")
+    ai_engine_site.fail("stale_nonce")
+    with driver.client(ai_engine_site.url, retry=NO_BACKOFF) as client:
         with pytest.raises(NonceRejected) as caught:
             client.generate("Hi")
-        assert "n000000001" not in str(caught.value)
-        assert len(server.prompts) == 2
+    first, second = (
+        request.headers["X-WP-Nonce"] for request in ai_engine_site.requests if request.prompt
+    )
+    assert first not in str(caught.value)
+    assert second not in str(caught.value)
 
 
 def test_no_retry_of_why_a_message_was_refused(driver: Driver) -> None:
