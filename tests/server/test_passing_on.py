@@ -310,6 +310,15 @@ def test_the_limit_of_prompts_per_minute() -> None:
                 ask(front)
 
 
+def test_a_limit_behind_a_site_holds_nobody_up() -> None:
+    with running(limited(1, lambda: 1000.0)) as back, running(site(back)) as front:
+        assert ask(front) == "Yes"
+        for _ in range(3):
+            with pytest.raises(errors.RateLimited) as caught:
+                ask(front)
+            assert caught.value.retry_after == 60
+
+
 def test_a_stream_with_nothing_but_its_head() -> None:
     with LoopbackServer(cut(CHUNKED)) as server, running(upstream(server.url)) as front:
         ours, text, theirs = ask_both(front)
