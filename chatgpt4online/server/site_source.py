@@ -15,7 +15,7 @@ from ..protocol.site import DEFAULT_BOT
 from .sources import Question
 
 _ONCE = RetryPolicy(attempts=1, max_retry_after=0)
-"""Whoever asks decides whether to ask again."""
+"""Whoever asks decides whether to ask again, and how long to wait."""
 
 
 class SiteSource:

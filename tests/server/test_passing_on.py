@@ -12,7 +12,6 @@ from openai import (
     APIStatusError,
     BadRequestError,
     InternalServerError,
-    OpenAI,
     RateLimitError,
 )
 
@@ -134,13 +133,18 @@ REFUSALS: dict[str, tuple[Handler, type[Exception], type[APIStatusError], int, s
 }  # fmt: skip
 
 
+def ask(front: str, *, stream: bool = True) -> str:
+    """Ask by a client of its own, which no earlier answer makes wait."""
+    with Client(front, retry=NO_RETRY) as asking:
+        return asking.generate("Hi", stream=stream).text
+
+
 @pytest.mark.parametrize("name", REFUSALS)
 def test_a_refusal(name: str) -> None:
     handler, ours, theirs, status, text = REFUSALS[name]
     with (
         LoopbackServer(handler) as server,
         running(upstream(server.url)) as front,
-        Client(front, retry=NO_RETRY) as asking,
         client(front, max_retries=0 if name == "rate" else 2) as ai,
     ):
         for stream in (True, False):
@@ -148,7 +152,7 @@ def test_a_refusal(name: str) -> None:
             if ours is errors.IncompleteReply and not stream:
                 expected = errors.ReplyError
             with pytest.raises(expected) as caught:
-                asking.generate("Hi", stream=stream)
+                ask(front, stream=stream)
             assert type(caught.value) is expected
             if expected is not errors.IncompleteReply:
                 assert text in str(caught.value)
@@ -284,28 +288,35 @@ def limited(per_minute: int, clock: Callable[[], float]) -> Callable[[], Limited
 def test_the_limit_of_prompts_per_minute() -> None:
     now = 1000.0
     with running(limited(3, lambda: now)) as front:
-        with Client(front, retry=NO_RETRY) as asking, OpenAI(
-            base_url=f"{front}/v1", api_key="none", max_retries=0
-        ) as ai:  # fmt: skip
+        with client(front, max_retries=0) as ai:
             for _ in range(3):
-                assert asking.generate("Hi").text == "Yes"
+                assert ask(front) == "Yes"
             for stream in (True, False):
                 with pytest.raises(errors.RateLimited, match="Too many prompts") as caught:
-                    asking.generate("Hi", stream=stream)
+                    ask(front, stream=stream)
                 assert (caught.value.retry_after, caught.value.retryable) == (20, True)
                 with pytest.raises(RateLimitError) as other:
                     ai.chat.completions.create(model="default", messages=HELLO, stream=stream)
                 assert other.value.code == "rate_limit_exceeded"
                 assert other.value.response.headers["retry-after"] == "20"
             now += 20
-            assert asking.generate("Hi").text == "Yes"
+            assert ask(front) == "Yes"
             with pytest.raises(errors.RateLimited):
-                asking.generate("Hi")
+                ask(front)
             now += 600
             for _ in range(3):
-                assert asking.generate("Hi").text == "Yes"
+                assert ask(front) == "Yes"
             with pytest.raises(errors.RateLimited):
-                asking.generate("Hi")
+                ask(front)
+
+
+def test_a_limit_behind_a_site_holds_nobody_up() -> None:
+    with running(limited(1, lambda: 1000.0)) as back, running(site(back)) as front:
+        assert ask(front) == "Yes"
+        for _ in range(3):
+            with pytest.raises(errors.RateLimited) as caught:
+                ask(front)
+            assert caught.value.retry_after == 60
 
 
 def test_a_stream_with_nothing_but_its_head() -> None:
