@@ -44,8 +44,8 @@ def show() -> None:
 def set_values(name: str, values: tuple[str, ...]) -> None:
     """Set what is known about a site, such as: set shop url=https://example.com bot=support
 
-    The keys are url, bot, user, token (true or false), proxy, timeout, model and system. An empty
-    value removes a key. The first site becomes the default.
+    The keys are url, bot, user, public_api (true or false), proxy, timeout, model and system. An
+    empty value removes a key. The first site becomes the default.
     """
     document = _read_document()
     sites = document.setdefault("sites", tomlkit.table(is_super_table=True))
@@ -98,7 +98,7 @@ def remove(name: str) -> None:
 def secret(name: str) -> None:
     """Ask for a site's password or token, and keep it in the keyring."""
     entry = _find(name)
-    if entry.token:
+    if entry.public_api:
         account, question = credentials.token_account(entry.url), f"Token of {name}: "
     elif entry.user:
         account = credentials.password_account(entry.url, entry.user)
@@ -120,7 +120,7 @@ def _find(name: str) -> SiteEntry:
 
 
 def _typed(key: str, value: str) -> Any:
-    if key == "token" and value in ("true", "false"):
+    if key == "public_api" and value in ("true", "false"):
         return value == "true"
     if key == "timeout":
         try:

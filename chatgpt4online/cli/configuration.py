@@ -14,7 +14,9 @@ from platformdirs import user_config_path
 from ..errors import UsageError
 
 FILE_VARIABLE = "CHATGPT4ONLINE_CONFIG"
-_SECRETS = ("auth", "authorization", "password", "secret", "api_key", "headers", "cookie")
+_SECRETS = (
+    "auth", "authorization", "password", "token", "secret", "api_key", "headers", "cookie",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +27,7 @@ class SiteEntry:
         url: Its address.
         bot: The id of its chatbot.
         user: The WordPress user to chat as.
-        token: Whether to use its public API, with a token.
+        public_api: Whether to use its public API, with a token.
         proxy: The URL of a proxy.
         timeout: Seconds that a call may take.
         model: The model to use.
@@ -35,7 +37,7 @@ class SiteEntry:
     url: str
     bot: str | None = None
     user: str | None = None
-    token: bool = False
+    public_api: bool = False
     proxy: str | None = None
     timeout: float | None = None
     model: str | None = None
@@ -101,8 +103,6 @@ def parse_config(text: str, path: str) -> Configuration:
 def _read_site(entry: object, where: str) -> SiteEntry:
     if not isinstance(entry, dict):
         raise UsageError(f"{where}: expected a table with url.")
-    if isinstance(entry.get("token"), str):
-        raise _secret_error("token", where)
     _check_keys(entry, SITE_KEYS, where)
     url = _value(entry, "url", str, where)
     if not url:
@@ -113,7 +113,10 @@ def _read_site(entry: object, where: str) -> SiteEntry:
         for name in ("bot", "user", "proxy", "model", "system")
     }
     return SiteEntry(
-        url=url, token=_value(entry, "token", bool, where) or False, timeout=timeout, **texts
+        url=url,
+        public_api=_value(entry, "public_api", bool, where) or False,
+        timeout=timeout,
+        **texts,
     )
 
 

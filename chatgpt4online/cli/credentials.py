@@ -33,7 +33,7 @@ def client_arguments(
     arguments: dict[str, Any] = {"site": site.url, "bot_id": site.bot, "proxy": site.proxy}
     if site.timeout is not None:
         arguments["timeout"] = site.timeout
-    if site.token:
+    if site.public_api:
         arguments["token"] = secret or read_token(site.url, environment=environment)
     elif site.user:
         password = secret or read_password(site.url, site.user, environment=environment)

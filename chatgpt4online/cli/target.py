@@ -50,7 +50,7 @@ class Target:
         with LocalSite(pace=_DEMO_PACE) as site:
             warn(f"Asking the demo site at {site.url}.")
             yield client_arguments(
-                replace(self.site, url=site.url, proxy="", user=None, token=False)
+                replace(self.site, url=site.url, proxy="", user=None, public_api=False)
             )
 
     @contextlib.contextmanager
@@ -70,13 +70,19 @@ def target_options(command: Callable[..., Any]) -> Callable[..., Any]:
         site: str | None,
         bot: str | None,
         user: str | None,
-        token: bool,
+        public_api: bool,
         proxy: str | None,
         timeout: float | None,
         demo: bool,
         **others: Any,
     ) -> Any:
-        given = {"bot": bot, "user": user, "token": token, "proxy": proxy, "timeout": timeout}
+        given = {
+            "bot": bot,
+            "user": user,
+            "public_api": public_api,
+            "proxy": proxy,
+            "timeout": timeout,
+        }
         return command(target=find_target(read_config(), site, demo=demo, given=given), **others)
 
     options = (
@@ -88,7 +94,9 @@ def target_options(command: Callable[..., Any]) -> Callable[..., Any]:
         ),
         click.option("-b", "--bot", metavar="ID", help="The chatbot. Default: the site's default."),
         click.option("--user", metavar="NAME", help="Chat as this WordPress user."),
-        click.option("--token", is_flag=True, help="Use the site's public API, with its token."),
+        click.option(
+            "--public-api", is_flag=True, help="Use the site's public API, with its token."
+        ),
         click.option("--proxy", metavar="URL", help="An http, https or SOCKS proxy."),
         click.option(
             "--timeout", type=float, metavar="SECONDS", help="The longest that a call may take."

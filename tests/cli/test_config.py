@@ -57,6 +57,7 @@ def test_comments_are_kept(home: Path) -> None:
         ("[sites.a]\nurl = 1", "url must be a string"),
         ('[sites.a]\nurl = "x"\ntimeout = true', "timeout must be a number"),
         ('[sites.a]\nurl = "x"\ntoken = "secret"', "token does not belong in this file"),
+        ('[sites.a]\nurl = "x"\npublic_api = "secret"', "public_api must be true or false"),
         ('[sites.a]\nurl = "x"\npassword = "secret"', "password does not belong in this file"),
         ('[sites.a]\nurl = "x"\nbots = "y"', "unknown key 'bots'"),
         ('default = "b"', "default site 'b' is not in the file"),

@@ -121,8 +121,16 @@ def test_the_password_is_asked_for_on_a_terminal() -> None:
 def test_token(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setenv("CHATGPT4ONLINE_TOKEN", "secret-token")
     with LocalSite(token="secret-token") as site:
-        assert main(["ask", "--site", site.url, "--token", "Hi"]) == 0
+        assert main(["ask", "--site", site.url, "--public-api", "Hi"]) == 0
     assert capsys.readouterr().out.startswith("You said: Hi")
+
+
+def test_a_token_on_the_command_line_is_not_sent(
+    site: LocalSite, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["ask", "--site", site.url, "--token", "secret-token", "Hi"]) == 2
+    assert "No such option" in capsys.readouterr().err
+    assert not site.app.submissions
 
 
 class OneKeyring(KeyringBackend):
