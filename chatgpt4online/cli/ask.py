@@ -34,7 +34,7 @@ def command(
     words: Sequence[str],
     files: Sequence[str],
     options: dict[str, Any],
-    save: bool,
+    save: bool | None,
     go_on: bool,
     cid: str | None,
     no_stream: bool,

@@ -135,10 +135,12 @@ class ChatPrompt:
 
     def _save(self, _: str) -> None:
         """Save the conversation now and after each reply."""
-        if self._talk.id is None:
-            self._talk = replace(self._talk, id=new_id())
+        self._talk = self._talk.with_id()
         self._talk.save()
-        say(f"It is saved as {self._talk.id}.")
+        if self._talk.conversation.messages:
+            say(f"It is saved as {self._talk.id}.")
+        else:
+            say(f"It will be saved as {self._talk.id} after the first reply.")
 
     def _load(self, id: str) -> None:
         """Go on with a saved conversation: /load ID. Without an ID, list them."""

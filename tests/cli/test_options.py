@@ -57,6 +57,53 @@ def test_parameters(site: LocalSite) -> None:
     assert (body["maxTokens"], body["scope"]) == (500, "x")
 
 
+@pytest.mark.parametrize("pair", ["maxTokens=5", "system=a b"])
+def test_a_parameter_with_an_equals_sign(
+    pair: str, site: LocalSite, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["ask", "--site", site.url, "-p", pair, "hi", "there"]) == 2
+    advice = {"maxTokens=5": "Write -p maxTokens 5.", "system=a b": "Write -p system 'a b'."}
+    assert advice[pair] in capsys.readouterr().err
+    assert not site.app.submissions
+
+
+def test_options_override_the_file(
+    site: LocalSite, capsys: pytest.CaptureFixture[str], dead_port: int
+) -> None:
+    entry = [f"url={site.url}", "bot=alpha", "user=ann", f"proxy=http://127.0.0.1:{dead_port}"]
+    assert main(["config", "set", "shop", *entry, "model=small", "system=Be brief"]) == 0
+    assert main(["ask", "--user", "", "--proxy", "", "-b", "", "-m", "", "-s", "", "Hi"]) == 0
+    body = sent(site)
+    assert body["botId"] in (None, "default")
+    assert not {"model", "instructions"} & body.keys()
+    assert main(["ask", "--site", "", "Hi"]) == 2
+    assert "No site is given" in capsys.readouterr().err
+    assert len(site.app.submissions) == 1
+
+
+def test_user_and_public_api_override_each_other(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("CHATGPT4ONLINE_PASSWORD", PASSWORD)
+    with LocalSite(users={"ann": PASSWORD}) as site:  # which has no public API
+        assert main(["config", "set", "api", f"url={site.url}", "public_api=true"]) == 0
+        assert main(["ask", "--user", "ann", "Hi"]) == 0
+        assert main(["ask", "--user", "ann", "--public-api", "Hi"]) == 2
+    assert "not both" in capsys.readouterr().err
+    monkeypatch.setenv("CHATGPT4ONLINE_TOKEN", "secret-token")
+    with LocalSite(token="secret-token") as site:
+        assert main(["config", "set", "ann", f"url={site.url}", "user=ann"]) == 0
+        assert main(["ask", "--site", "ann", "--public-api", "Hi"]) == 0
+
+
+@pytest.mark.parametrize("seconds", ["0", "-5", "nan"])
+def test_an_impossible_timeout(
+    seconds: str, site: LocalSite, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["ask", "--site", site.url, "--timeout", seconds, "Hi"]) == 2
+    assert not site.app.submissions
+
+
 def test_files(site: LocalSite, tmp_path: Path) -> None:
     for name in ("a.txt", "b.txt"):
         (tmp_path / name).write_text(name)
