@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from ..errors import UsageError
+from .output import OutputError
 from .store import Saved, Store, new_id, same_site, title_of
 from .target import Target
 
 if TYPE_CHECKING:
     from ..sync.client import Client
     from ..sync.conversation import Conversation
+    from ..sync.stream import ReplyStream
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +42,28 @@ class Talk:
         _refuse_demo(self.target)
         return self if self.id else replace(self, id=new_id())
 
+    @contextlib.contextmanager
+    def stream(self, prompt: str, **options: Any) -> Iterator[ReplyStream]:
+        """Yield a reply, and save the conversation if that is wanted.
+
+        It is saved too if the reply cannot be printed, which may have cost something.
+        """
+        with self.conversation.stream(prompt, **options) as stream:
+            try:
+                yield stream
+            except OutputError:
+                if self.id is not None:
+                    stream.read()
+                    self.save()
+                raise
+        self.save()
+
     def save(self) -> None:
-        """Save the conversation if that is wanted."""
+        """Save the conversation if that is wanted.
+
+        Raises:
+            ChatError: It cannot be written.
+        """
         messages = self.conversation.messages
         if self.id is not None and messages:
             entry, text = self.target.site, self.conversation.to_json()

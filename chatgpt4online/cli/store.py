@@ -12,7 +12,7 @@ from pathlib import Path
 
 from platformdirs import user_data_path
 
-from ..errors import UsageError
+from ..errors import ChatError, UsageError
 from ..protocol.address import parse_address
 from ..protocol.prompt import read_history
 
@@ -59,7 +59,7 @@ class Store:
         """Write a conversation. A crash leaves the old file or the new one.
 
         Raises:
-            UsageError: It cannot be written.
+            ChatError: It cannot be written.
         """
         record = {
             "format": _FORMAT, "site": saved.site, "bot": saved.bot, "title": saved.title,
@@ -74,7 +74,7 @@ class Store:
                 json.dump(record, file, ensure_ascii=False)
             os.replace(new, path)
         except OSError as error:
-            raise UsageError(f"Cannot save the conversation: {error}.") from error
+            raise ChatError(f"Cannot save the conversation: {error.strerror}.") from error
 
     def find(self, id: str) -> Saved:
         """Return the conversation whose id begins with this.

@@ -247,6 +247,16 @@ def test_filtered_reply_with_image(capsys: pytest.CaptureFixture[str]) -> None:
         assert capsys.readouterr().out == "[filtered]\n"
 
 
+@pytest.mark.parametrize("flags", [[], ["--no-stream"]])
+def test_an_empty_reply(flags: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    def submit(connection: Connection, request: Received) -> None:
+        connection.send(CHUNKED + chunk(end("")) + chunk(b""))
+
+    with LoopbackServer(ai_site(submit)) as server:
+        assert main(["ask", "--site", server.url, *flags, "Hi"]) == 0
+    assert capsys.readouterr().err == "chatgpt4online: The reply is empty.\n"
+
+
 def test_ctrl_c_during_reply() -> None:
     disconnected = threading.Event()
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from chatgpt4online.cli import main
 from chatgpt4online.server import LocalSite
+
+from ..commands import COMMAND
 
 
 def saved_ids(capsys: pytest.CaptureFixture[str]) -> list[str]:
@@ -117,6 +120,32 @@ def test_the_list_has_the_chatbots(site: LocalSite, capsys: pytest.CaptureFixtur
     assert main(["ask", "--site", site.url, "-b", "alpha", "--save", "Hi"]) == 0
     assert main(["history", "list"]) == 0
     assert f"  alpha at {site.url}  Hi" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("flags", [[], ["--json"], ["--no-stream"], ["--events"]])
+def test_a_reply_that_cannot_be_printed_is_saved(
+    flags: list[str], site: LocalSite, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = [*COMMAND, "ask", "--site", site.url, "--save", *flags, "one two three"]
+    with open("/dev/full", "wb") as full:
+        result = subprocess.run(
+            command, stdout=full, stderr=subprocess.PIPE, check=False, timeout=60
+        )
+    assert (result.returncode, b"No space left" in result.stderr) == (1, True)
+    [id] = saved_ids(capsys)
+    assert main(["history", "show", id]) == 0
+    assert "You said: one two three (3 words)" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("flags", [[], ["--json"]])
+def test_a_reply_that_cannot_be_saved_is_printed(
+    flags: list[str], site: LocalSite, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (home / "data").write_text("not a folder")
+    assert main(["ask", "--site", site.url, "--save", *flags, "Hi"]) == 1
+    out, err = capsys.readouterr()
+    assert "You said: Hi" in out
+    assert err == "chatgpt4online: Cannot save the conversation: Not a directory.\n"
 
 
 def test_a_failed_question_is_not_saved(capsys: pytest.CaptureFixture[str]) -> None:
