@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import getpass
 import os
-from pathlib import Path
 from typing import Any
 
 import click
@@ -49,7 +47,8 @@ def set_values(name: str, values: tuple[str, ...]) -> None:
     """
     document = _read_document()
     sites = document.setdefault("sites", tomlkit.table(is_super_table=True))
-    entry = sites.setdefault(name, tomlkit.table())
+    inline = isinstance(sites, tomlkit.items.InlineTable)  # which cannot contain other tables
+    entry = sites.setdefault(name, tomlkit.inline_table() if inline else tomlkit.table())
     for item in values:
         key, equals, value = item.partition("=")
         if not equals:
@@ -105,17 +104,20 @@ def secret(name: str) -> None:
         question = f"Application password of {entry.user}: "
     else:
         raise UsageError(
-            f"The site {name!r} has no user and no token. First run: chatgpt4online config set "
-            f"{name} user=NAME"
+            f"The site {name!r} needs no secret. To chat as a user, first run: chatgpt4online "
+            f"config set {name} user=NAME"
         )
-    credentials.store(account, getpass.getpass(question))
+    credentials.ask_and_store(account, question)
     say("It is in the keyring.")
 
 
 def _find(name: str) -> SiteEntry:
     sites = read_config().sites
     if name not in sites:
-        raise UsageError(f"The configuration file has no site {name!r}.")
+        raise UsageError(
+            f"The configuration file has no site {name!r}. First run: chatgpt4online config set "
+            f"{name} url=URL user=NAME"
+        )
     return sites[name]
 
 
@@ -142,9 +144,15 @@ def _write(document: tomlkit.TOMLDocument) -> None:
     text = tomlkit.dumps(document)
     parse_config(text, str(file))
     try:
+        content = text.encode()
+    except UnicodeError:  # Python turns such bytes of an argument into surrogates
+        raise UsageError("The name and the values must be UTF-8.") from None
+    try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        new = Path(f"{file}.new")
-        new.write_text(text, encoding="utf-8")
+        new = f"{file}.new"
+        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with open(descriptor, "wb") as opened:
+            opened.write(content)
         os.replace(new, file)
     except OSError as error:
         raise UsageError(f"Cannot write {file}: {error.strerror}.") from error

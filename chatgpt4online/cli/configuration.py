@@ -11,7 +11,10 @@ from typing import Any
 
 from platformdirs import user_config_path
 
+from ..config import read_timeout
 from ..errors import UsageError
+from ..network import Network
+from ..protocol.address import parse_address
 
 FILE_VARIABLE = "CHATGPT4ONLINE_CONFIG"
 _SECRETS = (
@@ -95,6 +98,8 @@ def parse_config(text: str, path: str) -> Configuration:
         save=_value(data, "save", bool, path) or False,
         sites={name: _read_site(entry, f"{path}, site {name}") for name, entry in sites.items()},
     )
+    if "" in config.sites:
+        raise UsageError(f"{path}: a site has no name.")
     if config.default is not None and config.default not in config.sites:
         raise UsageError(f"{path}: the default site {config.default!r} is not in the file.")
     return config
@@ -112,12 +117,43 @@ def _read_site(entry: object, where: str) -> SiteEntry:
         name: _value(entry, name, str, where)
         for name in ("bot", "user", "proxy", "model", "system")
     }
-    return SiteEntry(
+    site = SiteEntry(
         url=url,
         public_api=_value(entry, "public_api", bool, where) or False,
         timeout=timeout,
         **texts,
     )
+    try:
+        _check_site(site)
+    except UsageError as error:
+        raise UsageError(f"{where}: {error}") from error
+    return site
+
+
+def _check_site(site: SiteEntry) -> None:
+    """Raise a `UsageError` for what a client would refuse, and for passwords in a URL."""
+    check_address(site.url)
+    if site.timeout is not None:
+        try:
+            read_timeout(site.timeout)
+        except UsageError:
+            raise UsageError("timeout must be a positive number of seconds.") from None
+    if site.proxy:
+        if "@" in site.proxy:
+            raise UsageError(
+                "A user name or password for the proxy does not belong in this file. Set an "
+                "environment variable (HTTP_PROXY, HTTPS_PROXY)."
+            )
+        Network(site.proxy, True, {})
+
+
+def check_address(url: str) -> None:
+    """Raise a `UsageError` if this is no address of a site."""
+    if "@" in url.partition("//")[2].partition("/")[0]:
+        raise UsageError(
+            "The site's URL must not contain a user name or password; give the name as user."
+        )
+    parse_address(url)
 
 
 def _check_keys(data: Mapping[str, Any], known: tuple[str, ...], where: str) -> None:

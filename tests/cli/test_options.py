@@ -13,7 +13,7 @@ from keyring.backend import KeyringBackend
 from chatgpt4online.cli import main
 from chatgpt4online.server import LocalSite
 
-from ..commands import COMMAND, TerminalProcess
+from ..commands import COMMAND, Terminal, TerminalProcess
 
 PASSWORD = "abcd EFGH 1234"
 
@@ -145,12 +145,22 @@ def test_user(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatc
     with LocalSite(users={"ann": PASSWORD}) as site:
         arguments = ["ask", "--site", site.url, "--user", "ann", "Hi"]
         assert main(arguments) == 2
-        assert "set CHATGPT4ONLINE_PASSWORD" in capsys.readouterr().err
+        error = capsys.readouterr().err
+        assert "set CHATGPT4ONLINE_PASSWORD" in error
+        assert f"chatgpt4online config set NAME url={site.url} user=ann" in error
         monkeypatch.setenv("CHATGPT4ONLINE_PASSWORD", PASSWORD)
         assert main(arguments) == 0
         monkeypatch.setenv("CHATGPT4ONLINE_PASSWORD", "wrong")
         assert main(arguments) == 1
         assert "wrong" not in capsys.readouterr().err.replace("wrong user", "")
+
+
+def test_a_password_over_plain_http(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("CHATGPT4ONLINE_PASSWORD", PASSWORD)
+    assert main(["ask", "--site", "http://a.example", "--user", "ann", "Hi"]) == 2
+    assert "over plain http, where others can read it. Use https.\n" in capsys.readouterr().err
 
 
 def test_the_password_is_asked_for_on_a_terminal() -> None:
@@ -200,6 +210,7 @@ def test_a_keyring_has_the_password(monkeypatch: pytest.MonkeyPatch) -> None:
     before = keyring.get_keyring()
     keyring.set_keyring(OneKeyring())
     monkeypatch.setattr("getpass.getpass", lambda question: PASSWORD)
+    monkeypatch.setattr("sys.stdin", Terminal())
     try:
         with LocalSite(users={"ann": PASSWORD}) as site:
             assert main(["config", "set", "shop", f"url={site.url}", "user=ann"]) == 0
