@@ -10,6 +10,7 @@ import tomlkit
 
 from ..errors import UsageError
 from . import credentials
+from .completing import complete_site
 from .configuration import SiteEntry, config_path, parse_config, read_config
 from .output import say, write_line
 
@@ -37,7 +38,7 @@ def show() -> None:
 
 
 @command.command("set")
-@click.argument("name")
+@click.argument("name", shell_complete=complete_site)
 @click.argument("values", nargs=-1, required=True, metavar="KEY=VALUE...")
 def set_values(name: str, values: tuple[str, ...]) -> None:
     """Set what is known about a site, such as: set shop url=https://example.com bot=support
@@ -62,7 +63,7 @@ def set_values(name: str, values: tuple[str, ...]) -> None:
 
 
 @command.command("default")
-@click.argument("name")
+@click.argument("name", shell_complete=complete_site)
 def default(name: str) -> None:
     """Use this site if none is named."""
     document = _read_document()
@@ -80,7 +81,7 @@ def save(wanted: bool) -> None:
 
 
 @command.command("remove")
-@click.argument("name")
+@click.argument("name", shell_complete=complete_site)
 def remove(name: str) -> None:
     """Remove a site from the file."""
     document = _read_document()
@@ -93,7 +94,7 @@ def remove(name: str) -> None:
 
 
 @command.command("secret")
-@click.argument("name")
+@click.argument("name", shell_complete=complete_site)
 def secret(name: str) -> None:
     """Ask for a site's password or token, and keep it in the keyring."""
     entry = _find(name)

@@ -10,6 +10,7 @@ import click
 
 from ..models import Message
 from ..protocol.prompt import read_history
+from .completing import complete_id
 from .output import say, write_line
 from .replies import show_text
 from .store import Saved, Store
@@ -41,7 +42,7 @@ def list_saved(as_json: bool) -> None:
 
 
 @command.command("show")
-@click.argument("id")
+@click.argument("id", shell_complete=complete_id)
 @click.option("--plain", is_flag=True, help="Do not render Markdown.")
 def show(id: str, plain: bool) -> None:
     """Show a conversation. The beginning of its ID is enough."""
@@ -51,7 +52,7 @@ def show(id: str, plain: bool) -> None:
 
 
 @command.command("export")
-@click.argument("id")
+@click.argument("id", shell_complete=complete_id)
 @click.option("--json", "as_json", is_flag=True, help="As JSON, for load_conversation.")
 def export(id: str, as_json: bool) -> None:
     """Print a conversation as Markdown."""
@@ -65,7 +66,7 @@ def export(id: str, as_json: bool) -> None:
 
 
 @command.command("delete")
-@click.argument("ids", nargs=-1, required=True)
+@click.argument("ids", nargs=-1, required=True, shell_complete=complete_id)
 def delete(ids: tuple[str, ...]) -> None:
     """Delete conversations."""
     store = Store()

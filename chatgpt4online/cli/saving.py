@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errors import UsageError
+from .completing import complete_id
 from .output import OutputError
 from .store import Saved, Store, new_id, same_site, title_of
 from .target import Target
@@ -83,7 +84,12 @@ def saving_options(command: Callable[..., Any]) -> Callable[..., Any]:
             is_flag=True,
             help="Continue the last saved conversation with this chatbot.",
         ),
-        click.option("--cid", metavar="ID", help="Continue this saved conversation."),
+        click.option(
+            "--cid",
+            metavar="ID",
+            shell_complete=complete_id,
+            help="Continue this saved conversation, with its own site and chatbot.",
+        ),
     )
     for option in reversed(options):
         command = option(command)

@@ -14,6 +14,7 @@ import click
 from ..errors import UsageError
 from ..protocol.address import origin
 from ..settings import SITE_VARIABLE
+from .completing import complete_site
 from .configuration import Configuration, SiteEntry, read_config
 from .credentials import client_arguments
 from .output import warn
@@ -97,6 +98,7 @@ def target_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--site",
             metavar="NAME|URL",
+            shell_complete=complete_site,
             help="Name of a site in the configuration file, or the URL of its home page, its REST "
             f"root or its chatbot's page. Default: ${SITE_VARIABLE}, then the file's default.",
         ),
