@@ -36,7 +36,7 @@ url = "{0}"
 user = "ann"
 [sites.api]
 url = "{0}"
-token = true
+public_api = true
 [sites.brief]
 url = "{0}"
 model = "small"

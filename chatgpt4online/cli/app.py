@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import importlib
 import os
+import shlex
 import sys
 from collections.abc import Sequence
 
@@ -54,6 +55,8 @@ class Commands(click.Group):
         """Put ``ask`` before a question, and before piped input."""
         if ctx.resilient_parsing:  # a shell asks for completions
             return super().parse_args(ctx, args)
+        if args == ["help"]:
+            args = ["--help"]
         known = {name for item in self.get_params(ctx) for name in item.opts}
         piped = not args and sys.stdin is not None and not sys.stdin.isatty()
         if piped or (args and args[0] not in known and self._is_question(args)):
@@ -64,12 +67,14 @@ class Commands(click.Group):
         first = args[0]
         if first in COMMANDS:
             return False
+        several_words = " " in first or (len(args) > 1 and not args[1].startswith("-"))
+        if first.startswith("-") or several_words:
+            return True
         # A single word that looks like a command is a mistake more often than a question.
-        close = difflib.get_close_matches(first, COMMANDS, cutoff=0.6)
-        if close and not (first.startswith("-") or " " in first):
+        if close := difflib.get_close_matches(first, COMMANDS, cutoff=0.6):
             raise UsageError(
                 f"There is no command {first!r}. Did you mean {close[0]!r}? "
-                f"To ask it: chatgpt4online ask {first!r}"
+                f"To ask it: {shlex.join([_NAME, 'ask', *args])}"
             )
         return True
 
@@ -122,11 +127,16 @@ def run(arguments: Sequence[str]) -> int:
     except ChatError as error:
         warn(str(error))
         return FAILED
-    except (KeyboardInterrupt, click.Abort):
+    except (KeyboardInterrupt, EOFError, click.Abort):
         warn("Interrupted.")
         return INTERRUPTED
     except OutputError as error:
         silence_stdout()
         if not isinstance(error.__cause__, BrokenPipeError):
             warn(str(error))
+        return FAILED
+    except OSError as error:  # of a help text, which click prints
+        silence_stdout()
+        if not isinstance(error, BrokenPipeError):
+            warn(f"{error.filename or 'The output cannot be written'}: {error.strerror}.")
         return FAILED

@@ -34,7 +34,7 @@ def command(
     words: Sequence[str],
     files: Sequence[str],
     options: dict[str, Any],
-    save: bool,
+    save: bool | None,
     go_on: bool,
     cid: str | None,
     no_stream: bool,
@@ -59,18 +59,22 @@ def command(
         if as_json or (no_stream and not as_events):
             reply = talk.conversation.generate(prompt, **options)
             shown = reply.text
-            write_line(as_json_text(reply) if as_json else shown)
+            try:
+                talk.save()
+            finally:
+                write_line(as_json_text(reply) if as_json else shown)
         elif as_events:
             shown, reply = _print_events(talk, prompt, options)
         else:
-            with talk.conversation.stream(prompt, **options) as stream:
+            with talk.stream(prompt, **options) as stream:
                 shown = show_stream(stream, plain=plain, verbose=verbose)
             reply = stream.reply
-        talk.save()
     if shown != reply.text and not as_events:
         warn("The site changed the reply at its end. Use --no-stream to print the final text.")
     if reply.images and not (as_json or as_events):
         warn(f"The reply has {len(reply.images)} images. Use --json to print them.")
+    elif not reply.text.strip():
+        warn("The reply is empty.")
 
 
 def as_json_text(reply: Reply) -> str:
@@ -85,7 +89,7 @@ def _as_dict(reply: Reply) -> dict[str, Any]:
 
 
 def _print_events(talk: Talk, prompt: str, options: dict[str, Any]) -> tuple[str, Reply]:
-    with talk.conversation.stream(prompt, **options) as stream:
+    with talk.stream(prompt, **options) as stream:
         for event in stream.events():
             write_line(json.dumps(_event_as_dict(event), ensure_ascii=False))
     return stream.reply.text, stream.reply

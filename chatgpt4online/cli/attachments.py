@@ -17,10 +17,15 @@ _LARGE = 2**20
 """Bytes."""
 
 
+def _is_large(path: str) -> bool:
+    # A file that has gone in the meantime is reported when it is sent.
+    return os.path.isfile(path) and os.path.getsize(path) > _LARGE
+
+
 @contextlib.contextmanager
 def opened_files(paths: Sequence[str]) -> Iterator[list[AnyFile]]:
     """Yield files as `generate` takes them. Large ones show their progress on a terminal."""
-    large = [path for path in paths if os.path.getsize(path) > _LARGE]
+    large = [path for path in paths if _is_large(path)]
     if not large or not is_terminal(sys.stderr):
         yield list(paths)
         return

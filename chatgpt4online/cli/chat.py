@@ -25,7 +25,7 @@ def command(
     target: Target,
     files: Sequence[str],
     options: dict[str, Any],
-    save: bool,
+    save: bool | None,
     go_on: bool,
     cid: str | None,
     plain: bool,

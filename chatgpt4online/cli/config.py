@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import getpass
 import os
-from pathlib import Path
 from typing import Any
 
 import click
@@ -12,6 +10,7 @@ import tomlkit
 
 from ..errors import UsageError
 from . import credentials
+from .completing import complete_site
 from .configuration import SiteEntry, config_path, parse_config, read_config
 from .output import say, write_line
 
@@ -39,17 +38,18 @@ def show() -> None:
 
 
 @command.command("set")
-@click.argument("name")
+@click.argument("name", shell_complete=complete_site)
 @click.argument("values", nargs=-1, required=True, metavar="KEY=VALUE...")
 def set_values(name: str, values: tuple[str, ...]) -> None:
     """Set what is known about a site, such as: set shop url=https://example.com bot=support
 
-    The keys are url, bot, user, token (true or false), proxy, timeout, model and system. An empty
-    value removes a key. The first site becomes the default.
+    The keys are url, bot, user, public_api (true or false), proxy, timeout, model and system. An
+    empty value removes a key. The first site becomes the default.
     """
     document = _read_document()
     sites = document.setdefault("sites", tomlkit.table(is_super_table=True))
-    entry = sites.setdefault(name, tomlkit.table())
+    inline = isinstance(sites, tomlkit.items.InlineTable)  # which cannot contain other tables
+    entry = sites.setdefault(name, tomlkit.inline_table() if inline else tomlkit.table())
     for item in values:
         key, equals, value = item.partition("=")
         if not equals:
@@ -63,7 +63,7 @@ def set_values(name: str, values: tuple[str, ...]) -> None:
 
 
 @command.command("default")
-@click.argument("name")
+@click.argument("name", shell_complete=complete_site)
 def default(name: str) -> None:
     """Use this site if none is named."""
     document = _read_document()
@@ -81,7 +81,7 @@ def save(wanted: bool) -> None:
 
 
 @command.command("remove")
-@click.argument("name")
+@click.argument("name", shell_complete=complete_site)
 def remove(name: str) -> None:
     """Remove a site from the file."""
     document = _read_document()
@@ -94,33 +94,36 @@ def remove(name: str) -> None:
 
 
 @command.command("secret")
-@click.argument("name")
+@click.argument("name", shell_complete=complete_site)
 def secret(name: str) -> None:
     """Ask for a site's password or token, and keep it in the keyring."""
     entry = _find(name)
-    if entry.token:
+    if entry.public_api:
         account, question = credentials.token_account(entry.url), f"Token of {name}: "
     elif entry.user:
         account = credentials.password_account(entry.url, entry.user)
         question = f"Application password of {entry.user}: "
     else:
         raise UsageError(
-            f"The site {name!r} has no user and no token. First run: chatgpt4online config set "
-            f"{name} user=NAME"
+            f"The site {name!r} needs no secret. To chat as a user, first run: chatgpt4online "
+            f"config set {name} user=NAME"
         )
-    credentials.store(account, getpass.getpass(question))
+    credentials.ask_and_store(account, question)
     say("It is in the keyring.")
 
 
 def _find(name: str) -> SiteEntry:
     sites = read_config().sites
     if name not in sites:
-        raise UsageError(f"The configuration file has no site {name!r}.")
+        raise UsageError(
+            f"The configuration file has no site {name!r}. First run: chatgpt4online config set "
+            f"{name} url=URL user=NAME"
+        )
     return sites[name]
 
 
 def _typed(key: str, value: str) -> Any:
-    if key == "token" and value in ("true", "false"):
+    if key == "public_api" and value in ("true", "false"):
         return value == "true"
     if key == "timeout":
         try:
@@ -142,9 +145,15 @@ def _write(document: tomlkit.TOMLDocument) -> None:
     text = tomlkit.dumps(document)
     parse_config(text, str(file))
     try:
+        content = text.encode()
+    except UnicodeError:  # Python turns such bytes of an argument into surrogates
+        raise UsageError("The name and the values must be UTF-8.") from None
+    try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        new = Path(f"{file}.new")
-        new.write_text(text, encoding="utf-8")
+        new = f"{file}.new"
+        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with open(descriptor, "wb") as opened:
+            opened.write(content)
         os.replace(new, file)
     except OSError as error:
         raise UsageError(f"Cannot write {file}: {error.strerror}.") from error

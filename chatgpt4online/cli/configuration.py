@@ -11,10 +11,15 @@ from typing import Any
 
 from platformdirs import user_config_path
 
+from ..config import read_timeout
 from ..errors import UsageError
+from ..network import Network
+from ..protocol.address import parse_address
 
 FILE_VARIABLE = "CHATGPT4ONLINE_CONFIG"
-_SECRETS = ("auth", "authorization", "password", "secret", "api_key", "headers", "cookie")
+_SECRETS = (
+    "auth", "authorization", "password", "token", "secret", "api_key", "headers", "cookie",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +30,7 @@ class SiteEntry:
         url: Its address.
         bot: The id of its chatbot.
         user: The WordPress user to chat as.
-        token: Whether to use its public API, with a token.
+        public_api: Whether to use its public API, with a token.
         proxy: The URL of a proxy.
         timeout: Seconds that a call may take.
         model: The model to use.
@@ -35,7 +40,7 @@ class SiteEntry:
     url: str
     bot: str | None = None
     user: str | None = None
-    token: bool = False
+    public_api: bool = False
     proxy: str | None = None
     timeout: float | None = None
     model: str | None = None
@@ -93,6 +98,8 @@ def parse_config(text: str, path: str) -> Configuration:
         save=_value(data, "save", bool, path) or False,
         sites={name: _read_site(entry, f"{path}, site {name}") for name, entry in sites.items()},
     )
+    if "" in config.sites:
+        raise UsageError(f"{path}: a site has no name.")
     if config.default is not None and config.default not in config.sites:
         raise UsageError(f"{path}: the default site {config.default!r} is not in the file.")
     return config
@@ -101,8 +108,6 @@ def parse_config(text: str, path: str) -> Configuration:
 def _read_site(entry: object, where: str) -> SiteEntry:
     if not isinstance(entry, dict):
         raise UsageError(f"{where}: expected a table with url.")
-    if isinstance(entry.get("token"), str):
-        raise _secret_error("token", where)
     _check_keys(entry, SITE_KEYS, where)
     url = _value(entry, "url", str, where)
     if not url:
@@ -112,9 +117,43 @@ def _read_site(entry: object, where: str) -> SiteEntry:
         name: _value(entry, name, str, where)
         for name in ("bot", "user", "proxy", "model", "system")
     }
-    return SiteEntry(
-        url=url, token=_value(entry, "token", bool, where) or False, timeout=timeout, **texts
+    site = SiteEntry(
+        url=url,
+        public_api=_value(entry, "public_api", bool, where) or False,
+        timeout=timeout,
+        **texts,
     )
+    try:
+        _check_site(site)
+    except UsageError as error:
+        raise UsageError(f"{where}: {error}") from error
+    return site
+
+
+def _check_site(site: SiteEntry) -> None:
+    """Raise a `UsageError` for what a client would refuse, and for passwords in a URL."""
+    check_address(site.url)
+    if site.timeout is not None:
+        try:
+            read_timeout(site.timeout)
+        except UsageError:
+            raise UsageError("timeout must be a positive number of seconds.") from None
+    if site.proxy:
+        if "@" in site.proxy:
+            raise UsageError(
+                "A user name or password for the proxy does not belong in this file. Set an "
+                "environment variable (HTTP_PROXY, HTTPS_PROXY)."
+            )
+        Network(site.proxy, True, {})
+
+
+def check_address(url: str) -> None:
+    """Raise a `UsageError` if this is no address of a site."""
+    if "@" in url.partition("//")[2].partition("/")[0]:
+        raise UsageError(
+            "The site's URL must not contain a user name or password; give the name as user."
+        )
+    parse_address(url)
 
 
 def _check_keys(data: Mapping[str, Any], known: tuple[str, ...], where: str) -> None:

@@ -9,9 +9,10 @@ from importlib.util import find_spec
 from typing import Any
 
 from ..errors import UsageError
-from ..protocol.address import origin
+from ..network import is_private
+from ..protocol.address import origin, parse_address
 from ..settings import PASSWORD_VARIABLE, TOKEN_VARIABLE
-from .configuration import SiteEntry
+from .configuration import SiteEntry, check_address
 
 SERVICE = "chatgpt4online"
 """The name under which a keyring keeps the secrets."""
@@ -30,10 +31,16 @@ def client_arguments(
     Raises:
         UsageError: There is none.
     """
+    check_address(site.url)
+    if (site.user or site.public_api) and not is_private(parse_address(site.url).page):
+        raise UsageError(
+            "The password or token would be sent over plain http, where others can read it. Use "
+            "https."
+        )
     arguments: dict[str, Any] = {"site": site.url, "bot_id": site.bot, "proxy": site.proxy}
     if site.timeout is not None:
         arguments["timeout"] = site.timeout
-    if site.token:
+    if site.public_api:
         arguments["token"] = secret or read_token(site.url, environment=environment)
     elif site.user:
         password = secret or read_password(site.url, site.user, environment=environment)
@@ -48,7 +55,8 @@ def read_password(site: str, user: str, *, environment: bool = True) -> str:
         UsageError: There is none.
     """
     account, question = password_account(site, user), f"Application password of {user}: "
-    return _read(PASSWORD_VARIABLE if environment else None, account, question)
+    variable = PASSWORD_VARIABLE if environment else None
+    return _read(variable, account, question, f"url={origin(site)} user={user}")
 
 
 def read_token(site: str, *, environment: bool = True) -> str:
@@ -58,7 +66,8 @@ def read_token(site: str, *, environment: bool = True) -> str:
         UsageError: There is none.
     """
     variable = TOKEN_VARIABLE if environment else None
-    return _read(variable, token_account(site), f"Token of {origin(site)}: ")
+    question, entry = f"Token of {origin(site)}: ", f"url={origin(site)} public_api=true"
+    return _read(variable, token_account(site), question, entry)
 
 
 def password_account(site: str, user: str) -> str:
@@ -71,33 +80,49 @@ def token_account(site: str) -> str:
     return f"the API of {origin(site)}"
 
 
-def store(account: str, secret: str) -> None:
-    """Keep a secret in the keyring.
+def ask_and_store(account: str, question: str) -> None:
+    """Ask for a secret, and keep it in the keyring.
 
     Raises:
-        UsageError: There is no keyring.
+        UsageError: There is no keyring, or nobody to ask.
     """
     if find_spec("keyring") is None:
         raise UsageError('Keyrings need another package: pip install "chatgpt4online[keyring]"')
     import keyring
 
     try:
-        keyring.set_password(SERVICE, account, secret)
+        keyring.get_password(SERVICE, account)  # so that it fails before the secret is typed
+        keyring.set_password(SERVICE, account, _ask(question))
     except keyring.errors.KeyringError as error:
-        raise UsageError(f"The keyring cannot be used: {error}.") from error
+        reason = str(error).removesuffix(".")
+        raise UsageError(f"The keyring cannot be used: {reason}.") from error
 
 
-def _read(variable: str | None, account: str, question: str) -> str:
+def _read(variable: str | None, account: str, question: str, entry: str) -> str:
     secret = (os.environ.get(variable) if variable else None) or _from_keyring(account)
     if secret:
         return secret
-    if sys.stdin is None or not sys.stdin.isatty():
+    if not _can_ask():
         way = f"set {variable}, or keep it" if variable else "keep it"
         raise UsageError(
             f"No secret of {account} is given: {way} in a keyring with: chatgpt4online config "
-            "secret NAME"
+            f"secret NAME. NAME is a site of yours; if it has none: chatgpt4online config set NAME "
+            f"{entry}"
         )
-    return getpass.getpass(question)
+    return _ask(question)
+
+
+def _ask(question: str) -> str:
+    if not _can_ask():
+        raise UsageError("The secret can only be typed on a terminal.")
+    secret = getpass.getpass(question)
+    if not secret:
+        raise UsageError("Nothing was typed.")
+    return secret
+
+
+def _can_ask() -> bool:
+    return sys.stdin is not None and sys.stdin.isatty()
 
 
 def _from_keyring(account: str) -> str | None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import functools
 import json
+import shlex
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import click
 
+from ..errors import UsageError
 from .target import Target
 
 
@@ -27,9 +29,9 @@ def chat_options(command: Callable[..., Any]) -> Callable[..., Any]:
         **others: Any,
     ) -> Any:
         options = {
-            "model": model or target.site.model,
-            "instructions": system or target.site.system,
-            "params": {name: read_value(value) for name, value in parameters},
+            "model": target.site.model if model is None else model or None,
+            "instructions": target.site.system if system is None else system or None,
+            "params": read_parameters(parameters),
         }
         return command(target=target, options=options, **others)
 
@@ -59,6 +61,18 @@ def chat_options(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in reversed(options):
         decorated = option(decorated)
     return decorated
+
+
+def read_parameters(parameters: Sequence[tuple[str, str]]) -> dict[str, Any]:
+    """Return parameters by name.
+
+    Raises:
+        UsageError: One is written as NAME=VALUE, so that what follows it is not its value.
+    """
+    for name, _ in parameters:
+        if "=" in name:
+            raise UsageError(f"Write -p {shlex.join(name.split('=', 1))}.")
+    return {name: read_value(value) for name, value in parameters}
 
 
 def read_value(text: str) -> Any:

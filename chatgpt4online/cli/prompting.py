@@ -100,7 +100,8 @@ class ChatPrompt:
             elif name.startswith("/") and "/" not in name[1:] and "\n" not in text:
                 warn(f"There is no command {name}. /help lists them.")
             else:
-                self._send(text, self._files)
+                files, self._files = self._files, []
+                self._send(text, files)
         except KeyboardInterrupt:
             say("Stopped. /retry sends the message again.")
         except ChatError as error:
@@ -110,11 +111,10 @@ class ChatPrompt:
         self._failed = (text, files)
         with (
             opened_files(files) as opened,
-            self._talk.conversation.stream(text, files=opened, **self._options) as stream,
+            self._talk.stream(text, files=opened, **self._options) as stream,
         ):
             show_stream(stream, plain=self._plain, verbose=self._verbose)
-        self._failed, self._files = None, []
-        self._talk.save()
+            self._failed = None
 
     def _retry(self, _: str) -> None:
         """Send a message again that failed, or ask for another reply to the last one."""
@@ -128,17 +128,19 @@ class ChatPrompt:
     def _new(self, _: str) -> None:
         """Begin a new conversation."""
         saved = self._talk.id is not None
-        self._failed = None
+        self._failed, self._files = None, []
         self._talk = replace(
             self._talk, conversation=self._client.conversation(), id=new_id() if saved else None
         )
 
     def _save(self, _: str) -> None:
         """Save the conversation now and after each reply."""
-        if self._talk.id is None:
-            self._talk = replace(self._talk, id=new_id())
+        self._talk = self._talk.with_id()
         self._talk.save()
-        say(f"It is saved as {self._talk.id}.")
+        if self._talk.conversation.messages:
+            say(f"It is saved as {self._talk.id}.")
+        else:
+            say(f"It will be saved as {self._talk.id} after the first reply.")
 
     def _load(self, id: str) -> None:
         """Go on with a saved conversation: /load ID. Without an ID, list them."""
@@ -147,13 +149,17 @@ class ChatPrompt:
                 say(f"{saved.id}  {saved.title}")
             return
         self._talk = load_talk(self._client, self._talk.target, Store().find(id))
-        self._failed = None
+        self._failed, self._files = None, []
         self._remember()
         for message in self._talk.conversation.messages[-2:]:
             say(f"{message.role}: {message.content}")
 
     def _file(self, path: str) -> None:
-        """Send a file with the next message: /file PATH."""
+        """Send a file with the next message: /file PATH. Without a PATH, send none."""
+        if not path:
+            self._files = []
+            say("No file goes with the next message.")
+            return
         path = os.path.expanduser(path)
         if not os.path.isfile(path):
             raise UsageError(f"No such file: {path}")

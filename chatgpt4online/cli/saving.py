@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import contextlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from ..errors import UsageError
-from .store import Saved, Store, new_id, title_of
+from .completing import complete_id
+from .output import OutputError
+from .store import Saved, Store, new_id, same_site, title_of
 from .target import Target
 
 if TYPE_CHECKING:
     from ..sync.client import Client
     from ..sync.conversation import Conversation
+    from ..sync.stream import ReplyStream
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +34,37 @@ class Talk:
     id: str | None
     target: Target
 
+    def with_id(self) -> Talk:
+        """Return this talk as one that is saved.
+
+        Raises:
+            UsageError: It is one with the demo site.
+        """
+        _refuse_demo(self.target)
+        return self if self.id else replace(self, id=new_id())
+
+    @contextlib.contextmanager
+    def stream(self, prompt: str, **options: Any) -> Iterator[ReplyStream]:
+        """Yield a reply, and save the conversation if that is wanted.
+
+        It is saved too if the reply cannot be printed, which may have cost something.
+        """
+        with self.conversation.stream(prompt, **options) as stream:
+            try:
+                yield stream
+            except OutputError:
+                if self.id is not None:
+                    stream.read()
+                    self.save()
+                raise
+        self.save()
+
     def save(self) -> None:
-        """Save the conversation if that is wanted."""
+        """Save the conversation if that is wanted.
+
+        Raises:
+            ChatError: It cannot be written.
+        """
         messages = self.conversation.messages
         if self.id is not None and messages:
             entry, text = self.target.site, self.conversation.to_json()
@@ -41,36 +74,69 @@ class Talk:
 def saving_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options that save and continue a conversation."""
     options = (
-        click.option("--save", is_flag=True, help="Save the conversation, to continue it later."),
         click.option(
-            "-c", "--continue", "go_on", is_flag=True, help="Continue what was saved last."
+            "--save/--no-save", default=None, help="Save the conversation, to continue it later."
         ),
-        click.option("--cid", metavar="ID", help="Continue this saved conversation."),
+        click.option(
+            "-c",
+            "--continue",
+            "go_on",
+            is_flag=True,
+            help="Continue the last saved conversation with this chatbot.",
+        ),
+        click.option(
+            "--cid",
+            metavar="ID",
+            shell_complete=complete_id,
+            help="Continue this saved conversation, with its own site and chatbot.",
+        ),
     )
     for option in reversed(options):
         command = option(command)
     return command
 
 
-def start_talk(client: Client, target: Target, *, save: bool, go_on: bool, cid: str | None) -> Talk:
+def start_talk(
+    client: Client, target: Target, *, save: bool | None, go_on: bool, cid: str | None
+) -> Talk:
     """Return the conversation to continue, or a new one.
 
+    Args:
+        client: The client.
+        target: Its site and chatbot.
+        save: Whether to save it. Default: as the configuration file says, or as it was.
+        go_on: Whether to continue the last one.
+        cid: The id of one to continue.
+
     Raises:
-        UsageError: There is no such conversation, or it is one with another site.
+        UsageError: There is no such conversation, or it is one with another chatbot.
     """
-    if cid is not None:
-        return load_talk(client, target, Store().find(cid))
-    if go_on:
-        return load_talk(client, target, Store().latest(target.site.url, target.site.bot))
-    return Talk(client.conversation(), new_id() if save or target.save else None, target)
+    if save or go_on or cid is not None:
+        _refuse_demo(target)
+    if cid is not None or go_on:
+        store, site = Store(), target.site
+        saved = store.latest(site.url, site.bot) if cid is None else store.find(cid)
+        talk = load_talk(client, target, saved)
+        return replace(talk, id=None) if save is False else talk
+    wanted = target.save and not target.demo if save is None else save
+    return Talk(client.conversation(), new_id() if wanted else None, target)
 
 
 def load_talk(client: Client, target: Target, saved: Saved) -> Talk:
     """Return a saved conversation.
 
     Raises:
-        UsageError: It is one with another site.
+        UsageError: It is one with another chatbot.
     """
-    if saved.site != target.site.url:
-        raise UsageError(f"That conversation is with {saved.site}; pass it as --site.")
+    _refuse_demo(target)
+    if saved.bot != target.site.bot or not same_site(saved.site, target.site.url):
+        raise UsageError(
+            f"That conversation is with {saved.chatbot}. Continue it with --cid {saved.id}, "
+            "without --site and --bot."
+        )
     return Talk(client.load_conversation(saved.conversation), saved.id, target)
+
+
+def _refuse_demo(target: Target) -> None:
+    if target.demo:
+        raise UsageError("Conversations with the demo site are not saved.")

@@ -12,7 +12,9 @@ from pathlib import Path
 
 from platformdirs import user_data_path
 
-from ..errors import UsageError
+from ..errors import ChatError, UsageError
+from ..protocol.address import parse_address
+from ..protocol.prompt import read_history
 
 FOLDER_VARIABLE = "CHATGPT4ONLINE_DATA"
 _FORMAT = "chatgpt4online.saved"
@@ -26,7 +28,7 @@ class Saved:
     Attributes:
         id: What `--cid` takes.
         site: The address of its site.
-        bot: The id of its chatbot, or None.
+        bot: The id of its chatbot; None for the site's default.
         title: The beginning of its first message.
         conversation: What `Conversation.to_json` has returned.
         time: When it was saved, in seconds since 1970.
@@ -38,6 +40,11 @@ class Saved:
     title: str = field(repr=False)
     conversation: str = field(repr=False)
     time: float = field(default_factory=time.time)
+
+    @property
+    def chatbot(self) -> str:
+        """Its chatbot and its site, for people."""
+        return f"{self.bot} at {self.site}" if self.bot else self.site
 
 
 class Store:
@@ -52,7 +59,7 @@ class Store:
         """Write a conversation. A crash leaves the old file or the new one.
 
         Raises:
-            UsageError: It cannot be written.
+            ChatError: It cannot be written.
         """
         record = {
             "format": _FORMAT, "site": saved.site, "bot": saved.bot, "title": saved.title,
@@ -67,7 +74,7 @@ class Store:
                 json.dump(record, file, ensure_ascii=False)
             os.replace(new, path)
         except OSError as error:
-            raise UsageError(f"Cannot save the conversation: {error}.") from error
+            raise ChatError(f"Cannot save the conversation: {error.strerror}.") from error
 
     def find(self, id: str) -> Saved:
         """Return the conversation whose id begins with this.
@@ -88,7 +95,7 @@ class Store:
             UsageError: There is none.
         """
         for saved in self:
-            if (saved.site, saved.bot) == (site, bot):
+            if saved.bot == bot and same_site(saved.site, site):
                 return saved
         raise UsageError("There is no saved conversation to continue; start one with --save.")
 
@@ -108,6 +115,11 @@ class Store:
         return self.folder / f"{id}.json"
 
 
+def same_site(one: str, other: str) -> bool:
+    """Return whether two addresses, however they are written, are those of the same site."""
+    return parse_address(one).page == parse_address(other).page
+
+
 def new_id() -> str:
     """Return an id for a conversation to save."""
     return secrets.token_hex(4)
@@ -122,12 +134,13 @@ def title_of(text: str) -> str:
 def _read(path: Path) -> Saved | None:
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
-        if record.get("format") != _FORMAT:
+        site, bot, title = record["site"], record["bot"], record["title"]
+        texts = isinstance(title, str) and isinstance(bot, str | None)
+        if record["format"] != _FORMAT or not texts:
             return None
+        parse_address(site)
+        read_history(record["conversation"]["messages"])
         conversation = json.dumps(record["conversation"], ensure_ascii=False)
-        return Saved(
-            path.stem, record["site"], record["bot"], record["title"], conversation,
-            path.stat().st_mtime,
-        )  # fmt: skip
-    except (OSError, ValueError, AttributeError, KeyError):
-        return None
+        return Saved(path.stem, site, bot, title, conversation, path.stat().st_mtime)
+    except (OSError, ValueError, AttributeError, KeyError, TypeError, RecursionError):
+        return None  # damaged, or no file of ours

@@ -12,10 +12,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errors import UsageError
+from ..protocol.address import origin
 from ..settings import SITE_VARIABLE
+from .completing import complete_site
 from .configuration import Configuration, SiteEntry, read_config
 from .credentials import client_arguments
 from .output import warn
+from .store import Saved, Store, same_site
 
 if TYPE_CHECKING:
     from ..sync.client import Client
@@ -50,7 +53,7 @@ class Target:
         with LocalSite(pace=_DEMO_PACE) as site:
             warn(f"Asking the demo site at {site.url}.")
             yield client_arguments(
-                replace(self.site, url=site.url, proxy="", user=None, token=False)
+                replace(self.site, url=site.url, proxy="", user=None, public_api=False)
             )
 
     @contextlib.contextmanager
@@ -63,35 +66,53 @@ class Target:
 
 
 def target_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options that say which site and chatbot to use; they become `target`."""
+    """Add the options that say which site and chatbot to use; they become `target`.
+
+    Without them, a saved conversation (``--cid``) goes on with its own site and chatbot.
+    """
 
     @functools.wraps(command)
     def with_target(
         site: str | None,
         bot: str | None,
         user: str | None,
-        token: bool,
+        public_api: bool,
         proxy: str | None,
         timeout: float | None,
         demo: bool,
         **others: Any,
     ) -> Any:
-        given = {"bot": bot, "user": user, "token": token, "proxy": proxy, "timeout": timeout}
-        return command(target=find_target(read_config(), site, demo=demo, given=given), **others)
+        given = {
+            "bot": bot,
+            "user": user,
+            "public_api": public_api or None,
+            "proxy": proxy,
+            "timeout": timeout,
+        }
+        cid = others.get("cid")
+        saved = None if cid is None else Store().find(cid)
+        target = find_target(read_config(), site, demo=demo, given=given, saved=saved)
+        return command(target=target, **others)
 
     options = (
         click.option(
             "--site",
             metavar="NAME|URL",
+            shell_complete=complete_site,
             help="Name of a site in the configuration file, or the URL of its home page, its REST "
             f"root or its chatbot's page. Default: ${SITE_VARIABLE}, then the file's default.",
         ),
         click.option("-b", "--bot", metavar="ID", help="The chatbot. Default: the site's default."),
         click.option("--user", metavar="NAME", help="Chat as this WordPress user."),
-        click.option("--token", is_flag=True, help="Use the site's public API, with its token."),
+        click.option(
+            "--public-api", is_flag=True, help="Use the site's public API, with its token."
+        ),
         click.option("--proxy", metavar="URL", help="An http, https or SOCKS proxy."),
         click.option(
-            "--timeout", type=float, metavar="SECONDS", help="The longest that a call may take."
+            "--timeout",
+            type=click.FloatRange(0, min_open=True),
+            metavar="SECONDS",
+            help="The longest that a call may take.",
         ),
         click.option("--demo", is_flag=True, help="Ask a built-in demo bot, without a network."),
     )
@@ -102,19 +123,46 @@ def target_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def find_target(
-    config: Configuration, site: str | None, *, demo: bool, given: dict[str, Any]
+    config: Configuration,
+    site: str | None,
+    *,
+    demo: bool,
+    given: dict[str, Any],
+    saved: Saved | None = None,
 ) -> Target:
-    """Return the target for what the user has given; what is empty there is left unchanged."""
+    """Return the target for what the user has given; what is None there is left unchanged.
+
+    A saved conversation goes on with its own site and chatbot unless others are given.
+    """
     if demo and site is not None:
         raise UsageError("Pass --site or --demo, not both.")
-    changes = {name: value for name, value in given.items() if value}
+    changes = _read_changes(given)
     if demo:
         return Target(SiteEntry("", **changes), config.save, demo=True)
-    return Target(replace(_find_site(config, site), **changes), config.save)
+    if saved is None:
+        return Target(replace(_find_site(config, site), **changes), config.save)
+    changes = {"bot": saved.bot, **changes}
+    if site is not None:
+        return Target(replace(_find_site(config, site), **changes), config.save)
+    entry = replace(_site_of(config, saved), **changes)
+    return Target(entry, config.save, environment=_has_environment(config, saved))
+
+
+def _read_changes(given: dict[str, Any]) -> dict[str, Any]:
+    changes = {name: value for name, value in given.items() if value is not None}
+    for name in {"bot", "user"} & changes.keys():
+        changes[name] = changes[name] or None  # an empty one stands for none
+    if changes.get("user") and "public_api" in changes:
+        raise UsageError("Pass --user or --public-api, not both.")
+    if "user" in changes:
+        changes["public_api"] = False
+    elif "public_api" in changes:
+        changes["user"] = None
+    return changes
 
 
 def _find_site(config: Configuration, site: str | None) -> SiteEntry:
-    wanted = site or os.environ.get(SITE_VARIABLE) or config.default
+    wanted = _usual_site(config) if site is None else site
     if not wanted:
         raise UsageError(f"No site is given: pass --site URL, set {SITE_VARIABLE}, or try --demo.")
     if wanted in config.sites:
@@ -123,3 +171,21 @@ def _find_site(config: Configuration, site: str | None) -> SiteEntry:
         names = ", ".join(config.sites) or "none"
         raise UsageError(f"The configuration file has no site {wanted!r} (it has {names}).")
     return SiteEntry(wanted)
+
+
+def _usual_site(config: Configuration) -> str | None:
+    return os.environ.get(SITE_VARIABLE) or config.default
+
+
+def _site_of(config: Configuration, saved: Saved) -> SiteEntry:
+    """Return the entry of a saved conversation's site, of several the one with its chatbot."""
+    entries = [entry for entry in config.sites.values() if same_site(entry.url, saved.site)]
+    entries.sort(key=lambda entry: entry.bot != saved.bot)
+    return entries[0] if entries else SiteEntry(saved.site)
+
+
+def _has_environment(config: Configuration, saved: Saved) -> bool:
+    """Return whether the environment's secrets, which are for the usual site, are for this one."""
+    if _usual_site(config) is None:
+        return False
+    return origin(_find_site(config, None).url) == origin(saved.site)

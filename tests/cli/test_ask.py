@@ -137,7 +137,8 @@ def test_usage_errors(arguments: list[str], capsys: pytest.CaptureFixture[str]) 
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        (["aks"], "Did you mean 'ask'?"),
+        (["aks"], "Did you mean 'ask'? To ask it: chatgpt4online ask aks\n"),
+        (["chta", "--demo"], "Did you mean 'chat'? To ask it: chatgpt4online ask chta --demo\n"),
         (["ask", "--demo", "--site", "x", "Hi"], "not both"),
         (["ask", "--jsn", "Hi"], "--json"),
         (["ask", "--no-str", "Hi"], "No such option"),
@@ -179,6 +180,34 @@ def test_without_arguments_it_shows_its_help(
     monkeypatch.setattr("sys.stdin", Terminal())
     assert main([]) == 2
     assert "Commands:\n  ask" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [["task", "list", "for", "today"], ["cat pictures"]])
+def test_a_question_that_begins_like_a_command(
+    words: list[str], site: LocalSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CHATGPT4ONLINE_SITE", site.url)
+    assert main(words) == 0
+    assert site.app.submissions[0]["newMessage"] == " ".join(words)
+
+
+def test_help_is_no_question(
+    site: LocalSite, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("CHATGPT4ONLINE_SITE", site.url)
+    assert main(["help"]) == 0
+    assert "Commands:\n  ask" in capsys.readouterr().out
+    assert not site.app.submissions
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["ask", "--help"], ["--version"]])
+def test_a_help_that_cannot_be_printed(arguments: list[str]) -> None:
+    with open("/dev/full", "wb") as full:
+        result = subprocess.run(
+            [*COMMAND, *arguments], stdout=full, stderr=subprocess.PIPE, check=False, timeout=60
+        )
+    complaint = b"chatgpt4online: The output cannot be written: No space left on device.\n"
+    assert (result.returncode, result.stderr) == (1, complaint)
 
 
 def test_without_the_packages_it_needs() -> None:
@@ -266,6 +295,16 @@ def test_filtered_reply_with_image(capsys: pytest.CaptureFixture[str]) -> None:
         assert "1 images. Use --json to print them" in err
         assert main(["ask", "--site", server.url, "--no-stream", "Hi"]) == 0
         assert capsys.readouterr().out == "[filtered]\n"
+
+
+@pytest.mark.parametrize("flags", [[], ["--no-stream"]])
+def test_an_empty_reply(flags: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    def submit(connection: Connection, request: Received) -> None:
+        connection.send(CHUNKED + chunk(end("")) + chunk(b""))
+
+    with LoopbackServer(ai_site(submit)) as server:
+        assert main(["ask", "--site", server.url, *flags, "Hi"]) == 0
+    assert capsys.readouterr().err == "chatgpt4online: The reply is empty.\n"
 
 
 def test_ctrl_c_during_reply() -> None:

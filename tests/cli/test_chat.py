@@ -141,6 +141,65 @@ def test_commands(site: LocalSite, tmp_path: Path) -> None:
     assert first["chatId"] != second["chatId"]
 
 
+def type_lines(chat: TerminalProcess, *lines: tuple[str, str]) -> None:
+    """Type each line at a prompt and wait for its answer; then leave."""
+    for line, answer in lines:
+        chat.expect_prompt()
+        chat.type(line + ENTER)
+        chat.expect(answer)
+    chat.expect_prompt()
+    chat.type(CTRL_D)
+    assert chat.end() == 0
+
+
+def test_a_refused_file_does_not_stay(tmp_path: Path) -> None:
+    file = tmp_path / "a.txt"
+    file.write_text("notes")
+    with LocalSite(uploads=False) as site, TerminalProcess("chat", "--site", site.url) as chat:
+        type_lines(
+            chat,
+            (f"/file {file}", "1 to send"),
+            ("with a file", "chatgpt4online: "),
+            ("without one", "You said: without one"),
+            (f"/file {file}", "1 to send"),
+            ("/file", "No file goes with"),
+            ("none of them", "You said: none of them"),
+            (f"/file {file}", "1 to send"),
+            ("/new", "/new"),
+            ("once more", "You said: once more"),
+        )
+    assert said(site) == ["without one", "none of them", "once more"]
+
+
+def test_a_file_that_has_gone(site: LocalSite, tmp_path: Path) -> None:
+    file = tmp_path / "a.txt"
+    file.write_text("notes")
+    with TerminalProcess("chat", "--site", site.url, "-f", str(file)) as chat:
+        chat.expect_prompt()
+        file.unlink()
+        type_lines(chat, ("Hi", "chatgpt4online: "), ("Hello", "You said: Hello"))
+
+
+def test_saving_before_the_first_message(site: LocalSite, home: Path) -> None:
+    with TerminalProcess("chat", "--site", site.url) as chat:
+        type_lines(chat, ("/save", "after the first reply."), ("Hi", "You said: Hi"))
+    [file] = (home / "data" / "conversations").glob("*.json")
+    assert f"It will be saved as {file.stem} after the first reply." in chat.text
+
+
+def test_loading_what_was_said_to_another_chatbot(
+    site: LocalSite, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["ask", "--site", site.url, "-b", "alpha", "--save", "Hi"]) == 0
+    assert main(["history", "list"]) == 0
+    id = capsys.readouterr().out.splitlines()[-1].split()[0]
+    with TerminalProcess("chat", "--site", site.url) as chat:
+        type_lines(chat, (f"/load {id}", "conversation is with alpha at"), ("Hello", "(1 word)"))
+    with TerminalProcess("chat", "--demo") as chat:
+        type_lines(chat, ("/save", "site are not saved"), (f"/load {id}", f"/load {id}"))
+    assert chat.text.count("site are not saved") == 2
+
+
 def test_saving_and_loading(
     site: LocalSite, capsys: pytest.CaptureFixture[str], home: Path
 ) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 
 from chatgpt4online.cli import main
+from chatgpt4online.cli.store import Saved, Store
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
@@ -37,9 +39,42 @@ def test_completions(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
+    assert completions <= complete(line, word, monkeypatch, capsys)
+
+
+@pytest.mark.parametrize("words", ["ask --site", "config default", "config remove", "config set"])
+def test_names_of_sites(
+    words: str, home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("shop", "shoes", "other"):
+        assert main(["config", "set", name, "url=http://a.example"]) == 0
+    assert complete(f"chatgpt4online {words} sho", "3", monkeypatch, capsys) == {"shop", "shoes"}
+    (home / "config.toml").write_text("[")
+    assert complete(f"chatgpt4online {words} sho", "3", monkeypatch, capsys) == set()
+
+
+@pytest.mark.parametrize(
+    "words", ["chat --cid", "history show", "history export", "history delete"]
+)
+def test_ids_of_conversations(
+    words: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for id in ("a1b2", "a1c3", "d4e5"):
+        text = '{"messages": []}'
+        Store().save(Saved(id, "http://a.example", None, "Hi", text))
+    assert complete(f"chatgpt4online {words} a1", "3", monkeypatch, capsys) == {"a1b2", "a1c3"}
+
+
+def complete(
+    line: str,
+    word: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> set[str]:
+    """Return what a shell shows for a word of a line."""
     monkeypatch.setenv("_CHATGPT4ONLINE_COMPLETE", "bash_complete")
     monkeypatch.setenv("COMP_WORDS", line)
     monkeypatch.setenv("COMP_CWORD", word)
     assert main([]) == 0
-    shown = {item.partition(",")[2] for item in capsys.readouterr().out.splitlines()}
-    assert completions <= shown
+    monkeypatch.delenv("_CHATGPT4ONLINE_COMPLETE")
+    return {item.partition(",")[2] for item in capsys.readouterr().out.split()}

@@ -13,7 +13,7 @@ from keyring.backend import KeyringBackend
 from chatgpt4online.cli import main
 from chatgpt4online.server import LocalSite
 
-from ..commands import COMMAND, TerminalProcess
+from ..commands import COMMAND, Terminal, TerminalProcess
 
 PASSWORD = "abcd EFGH 1234"
 
@@ -57,6 +57,53 @@ def test_parameters(site: LocalSite) -> None:
     assert (body["maxTokens"], body["scope"]) == (500, "x")
 
 
+@pytest.mark.parametrize("pair", ["maxTokens=5", "system=a b"])
+def test_a_parameter_with_an_equals_sign(
+    pair: str, site: LocalSite, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["ask", "--site", site.url, "-p", pair, "hi", "there"]) == 2
+    advice = {"maxTokens=5": "Write -p maxTokens 5.", "system=a b": "Write -p system 'a b'."}
+    assert advice[pair] in capsys.readouterr().err
+    assert not site.app.submissions
+
+
+def test_options_override_the_file(
+    site: LocalSite, capsys: pytest.CaptureFixture[str], dead_port: int
+) -> None:
+    entry = [f"url={site.url}", "bot=alpha", "user=ann", f"proxy=http://127.0.0.1:{dead_port}"]
+    assert main(["config", "set", "shop", *entry, "model=small", "system=Be brief"]) == 0
+    assert main(["ask", "--user", "", "--proxy", "", "-b", "", "-m", "", "-s", "", "Hi"]) == 0
+    body = sent(site)
+    assert body["botId"] in (None, "default")
+    assert not {"model", "instructions"} & body.keys()
+    assert main(["ask", "--site", "", "Hi"]) == 2
+    assert "No site is given" in capsys.readouterr().err
+    assert len(site.app.submissions) == 1
+
+
+def test_user_and_public_api_override_each_other(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("CHATGPT4ONLINE_PASSWORD", PASSWORD)
+    with LocalSite(users={"ann": PASSWORD}) as site:  # which has no public API
+        assert main(["config", "set", "api", f"url={site.url}", "public_api=true"]) == 0
+        assert main(["ask", "--user", "ann", "Hi"]) == 0
+        assert main(["ask", "--user", "ann", "--public-api", "Hi"]) == 2
+    assert "not both" in capsys.readouterr().err
+    monkeypatch.setenv("CHATGPT4ONLINE_TOKEN", "secret-token")
+    with LocalSite(token="secret-token") as site:
+        assert main(["config", "set", "ann", f"url={site.url}", "user=ann"]) == 0
+        assert main(["ask", "--site", "ann", "--public-api", "Hi"]) == 0
+
+
+@pytest.mark.parametrize("seconds", ["0", "-5", "nan"])
+def test_an_impossible_timeout(
+    seconds: str, site: LocalSite, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["ask", "--site", site.url, "--timeout", seconds, "Hi"]) == 2
+    assert not site.app.submissions
+
+
 def test_files(site: LocalSite, tmp_path: Path) -> None:
     for name in ("a.txt", "b.txt"):
         (tmp_path / name).write_text(name)
@@ -98,12 +145,22 @@ def test_user(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatc
     with LocalSite(users={"ann": PASSWORD}) as site:
         arguments = ["ask", "--site", site.url, "--user", "ann", "Hi"]
         assert main(arguments) == 2
-        assert "set CHATGPT4ONLINE_PASSWORD" in capsys.readouterr().err
+        error = capsys.readouterr().err
+        assert "set CHATGPT4ONLINE_PASSWORD" in error
+        assert f"chatgpt4online config set NAME url={site.url} user=ann" in error
         monkeypatch.setenv("CHATGPT4ONLINE_PASSWORD", PASSWORD)
         assert main(arguments) == 0
         monkeypatch.setenv("CHATGPT4ONLINE_PASSWORD", "wrong")
         assert main(arguments) == 1
         assert "wrong" not in capsys.readouterr().err.replace("wrong user", "")
+
+
+def test_a_password_over_plain_http(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("CHATGPT4ONLINE_PASSWORD", PASSWORD)
+    assert main(["ask", "--site", "http://a.example", "--user", "ann", "Hi"]) == 2
+    assert "over plain http, where others can read it. Use https.\n" in capsys.readouterr().err
 
 
 def test_the_password_is_asked_for_on_a_terminal() -> None:
@@ -121,8 +178,16 @@ def test_the_password_is_asked_for_on_a_terminal() -> None:
 def test_token(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setenv("CHATGPT4ONLINE_TOKEN", "secret-token")
     with LocalSite(token="secret-token") as site:
-        assert main(["ask", "--site", site.url, "--token", "Hi"]) == 0
+        assert main(["ask", "--site", site.url, "--public-api", "Hi"]) == 0
     assert capsys.readouterr().out.startswith("You said: Hi")
+
+
+def test_a_token_on_the_command_line_is_not_sent(
+    site: LocalSite, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["ask", "--site", site.url, "--token", "secret-token", "Hi"]) == 2
+    assert "No such option" in capsys.readouterr().err
+    assert not site.app.submissions
 
 
 class OneKeyring(KeyringBackend):
@@ -145,6 +210,7 @@ def test_a_keyring_has_the_password(monkeypatch: pytest.MonkeyPatch) -> None:
     before = keyring.get_keyring()
     keyring.set_keyring(OneKeyring())
     monkeypatch.setattr("getpass.getpass", lambda question: PASSWORD)
+    monkeypatch.setattr("sys.stdin", Terminal())
     try:
         with LocalSite(users={"ann": PASSWORD}) as site:
             assert main(["config", "set", "shop", f"url={site.url}", "user=ann"]) == 0

@@ -43,7 +43,7 @@ def inspect_site(target: Target, prompt: str | None) -> Report:
         if info is not None and (turn is None or not isinstance(turn.error, Blocked)):
             found.append(Finding("ok", "Walls", "None has stopped the client."))
         if turn is not None:
-            found += turn_findings(turn, uses_api=target.site.token)
+            found += turn_findings(turn, uses_api=target.site.public_api)
         elif prompt is not None:
             found.append(Finding("note", "The prompt was not sent", advice="Solve what is above."))
     return Report(site, tuple(dict.fromkeys(found)), info, turn)

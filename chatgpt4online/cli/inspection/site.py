@@ -58,7 +58,7 @@ def session_findings(client: Client, info: SiteInfo, traffic: Traffic) -> Iterat
 
 def credential_findings(client: Client, entry: SiteEntry, traffic: Traffic) -> Iterator[Finding]:
     """Yield what is found about the user or the token. The session is open."""
-    if entry.token:
+    if entry.public_api:
         try:
             client.check_auth()
         except ChatError as error:

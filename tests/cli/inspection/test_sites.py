@@ -164,7 +164,7 @@ def test_a_hidden_user(inspect: Inspect, monkeypatch: pytest.MonkeyPatch) -> Non
 def test_tokens(token: str, inspect: Inspect, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CHATGPT4ONLINE_TOKEN", token)
     with LocalSite(token="right") as site:
-        found = inspect(site.url, "--token", "--prompt", "Hi")
+        found = inspect(site.url, "--public-api", "--prompt", "Hi")
         sent = len(site.app.submissions)
     if token == "wrong":
         assert (found.problems, sent) == (["The credentials are refused"], 0)
