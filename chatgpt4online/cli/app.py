@@ -110,33 +110,36 @@ def run(arguments: Sequence[str]) -> int:
         return code if isinstance(code, int) else DONE
     except click.exceptions.Exit as done:  # of --help and --version
         return done.exit_code
-    except click.exceptions.NoArgsIsHelpError as error:
-        error.show()
-        return USAGE
-    except click.UsageError as error:
-        warn(error.format_message())
-        if error.ctx is not None:
-            say(f"Try: {error.ctx.command_path} --help")
-        return USAGE
     except click.ClickException as error:
-        warn(error.format_message())
-        return FAILED
-    except UsageError as error:
-        warn(str(error))
-        return USAGE
+        return _explain(error)
     except ChatError as error:
         warn(str(error))
-        return FAILED
+        return USAGE if isinstance(error, UsageError) else FAILED
     except (KeyboardInterrupt, EOFError, click.Abort):
         warn("Interrupted.")
         return INTERRUPTED
     except OutputError as error:
-        silence_stdout()
-        if not isinstance(error.__cause__, BrokenPipeError):
-            warn(str(error))
-        return FAILED
+        return _give_up_output(str(error), error.__cause__)
     except OSError as error:  # of a help text, which click prints
-        silence_stdout()
-        if not isinstance(error, BrokenPipeError):
-            warn(f"{error.filename or 'The output cannot be written'}: {error.strerror}.")
+        what = error.filename or "The output cannot be written"
+        return _give_up_output(f"{what}: {error.strerror}.", error)
+
+
+def _explain(error: click.ClickException) -> int:
+    """Say what is wrong with the command line, and return the exit code."""
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        error.show()
+        return USAGE
+    warn(error.format_message())
+    if not isinstance(error, click.UsageError):
         return FAILED
+    if error.ctx is not None:
+        say(f"Try: {error.ctx.command_path} --help")
+    return USAGE
+
+
+def _give_up_output(text: str, cause: BaseException | None) -> int:
+    silence_stdout()
+    if not isinstance(cause, BrokenPipeError):  # such as that of: ... | head -1
+        warn(text)
+    return FAILED

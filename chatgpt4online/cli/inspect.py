@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from ..errors import UsageError
+from .completing import complete_site
 from .output import write_line
 from .target import Target, target_options
 
@@ -22,9 +23,10 @@ def _site_argument(command: Callable[..., Any]) -> Callable[..., Any]:
             raise UsageError("Pass SITE or --site, not both.")
         return command(site=named or site, **others)
 
-    decorated: Callable[..., Any] = click.argument("named", metavar="[SITE]", required=False)(
-        with_site
+    argument = click.argument(
+        "named", metavar="[SITE]", required=False, shell_complete=complete_site
     )
+    decorated: Callable[..., Any] = argument(with_site)
     return decorated
 
 
