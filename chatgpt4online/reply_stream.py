@@ -22,7 +22,7 @@ class BaseReplyStream:
 
     Attributes:
         on_complete: Called with the messages that were sent before the prompt and the reply,
-            when the end of the reply is handed out. Default: none.
+            when the end of the reply, or `reply`, is handed out. Default: none.
         on_refusal: Called with the error if the reply never begins. Default: none.
     """
 
@@ -54,6 +54,7 @@ class BaseReplyStream:
             ChatError: The reply failed; `UsageError` if it is not complete yet.
         """
         if self._reader is not None and self._reader.finished:
+            self._complete()
             return self._reader.result()
         if self.done:
             raise self._closed_early()
@@ -69,6 +70,13 @@ class BaseReplyStream:
         """Return a piece as the event that the caller gets."""
         if isinstance(piece, str):
             return TextEvent(piece)
-        if isinstance(piece, EndEvent) and self.on_complete is not None and self._reader:
-            self.on_complete(self._reader.history, piece.reply)
+        if isinstance(piece, EndEvent):
+            self._complete()
         return piece
+
+    def _complete(self) -> None:
+        """Call `on_complete` once the reply is complete, but only once."""
+        reader, on_complete = self._reader, self.on_complete
+        if reader is not None and reader.reply is not None and on_complete is not None:
+            self.on_complete = None
+            on_complete(reader.history, reader.reply)

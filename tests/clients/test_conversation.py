@@ -363,3 +363,13 @@ def test_a_dropped_stream_frees_the_conversation_even_after_an_error(site: Local
             chat.generate("Two")
         del stream
         assert chat.generate("Three").text
+
+
+def test_a_reply_that_came_at_once_is_complete_without_reading_it(
+    site: LocalSite, driver: Driver
+) -> None:
+    with driver.client(site.url) as client:
+        chat = client.conversation()
+        with chat.stream("One", stream=False) as stream:
+            assert stream.reply.text
+        assert [message.role for message in chat.messages] == ["user", "assistant"]
