@@ -10,6 +10,8 @@ import pytest
 
 import chatgpt4online.testing.site  # noqa: F401 - pytester forgets what is first imported there
 
+from . import INI
+
 PAGE = (Path(__file__).parents[2] / "docs" / "testing.rst").read_text(encoding="utf-8")
 EXAMPLES = [
     textwrap.dedent(block)
@@ -26,7 +28,7 @@ def anyio_backend():
 
 
 def test_the_tests_of_the_page(pytester: pytest.Pytester) -> None:
-    pytester.makeini("[pytest]\nfilterwarnings = error\naddopts = --strict-markers\n")
+    pytester.makeini(INI + "addopts = --strict-markers\n")
     pytester.makeconftest(CONFTEST)
     pytester.makepyfile(**{f"test_{number}": code for number, code in enumerate(EXAMPLES)})
     result = pytester.runpytest("-p", "chatgpt4online.testing.plugin")

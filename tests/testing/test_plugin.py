@@ -12,6 +12,8 @@ import pytest
 
 import chatgpt4online.testing.site  # noqa: F401 - pytester forgets what is first imported there
 
+from . import INI
+
 PLUGIN = "chatgpt4online.testing.plugin"
 SETUP = Path(__file__).parents[2] / "setup.cfg"
 START = "import pytest\nfrom chatgpt4online import ChatError, Client\n"
@@ -30,7 +32,7 @@ def try_to_ask(site):
 
 def run(pytester: pytest.Pytester, code: str, *options: str) -> pytest.RunResult:
     """Run a test file with the plugin."""
-    pytester.makeini("[pytest]\nfilterwarnings = error\n")
+    pytester.makeini(INI)
     pytester.makepyfile(START + ASK + textwrap.dedent(code))
     return pytester.runpytest("-p", PLUGIN, *options)
 
@@ -211,7 +213,7 @@ TWICE = f"pytest_plugins = ['{PLUGIN}']\n"
 def test_pytest_loads_the_plugin_by_itself(conftest: str, pytester: pytest.Pytester) -> None:
     install(pytester)
     pytester.syspathinsert()
-    pytester.makeini("[pytest]\nfilterwarnings = error\n")
+    pytester.makeini(INI)
     pytester.makeconftest(conftest)
     pytester.makepyfile("def test_it(ai_engine_site):\n    assert ai_engine_site.url\n")
     pytester.runpytest().assert_outcomes(passed=1)
