@@ -174,7 +174,7 @@ def on_dask(count: int, workers: int, limit: int) -> None:
     log = Log()
     prompts = [f"Prompt {number}" for number in range(count)]
     cluster = distributed.LocalCluster(
-        n_workers=workers, threads_per_worker=2, processes=True, dashboard_address=None
+        n_workers=workers, threads_per_worker=2, processes=True, dashboard_address=":0"
     )
     start = time.monotonic()
     with LocalSite(bot=log.bot, pace=0.005) as site, cluster, distributed.Client(cluster) as client:

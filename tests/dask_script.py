@@ -30,7 +30,7 @@ def main(url: str) -> dict[str, Any]:
     os.environ["CHATGPT4ONLINE_PASSWORD"] = PASSWORD
     with (
         distributed.LocalCluster(
-            n_workers=2, threads_per_worker=2, processes=True, dashboard_address=None
+            n_workers=2, threads_per_worker=2, processes=True, dashboard_address=":0"
         ) as cluster,
         distributed.Client(cluster) as client,
     ):
