@@ -7,6 +7,11 @@ from dataclasses import dataclass, fields
 
 from .errors import ChatError, StatusError, UsageError
 
+# The environment variables that clients and commands read.
+SITE_VARIABLE = "CHATGPT4ONLINE_SITE"
+PASSWORD_VARIABLE = "CHATGPT4ONLINE_PASSWORD"
+TOKEN_VARIABLE = "CHATGPT4ONLINE_TOKEN"
+
 MIB = 1024 * 1024
 _LONGEST_WAIT = 4e6
 """Seconds, more than six weeks. Some systems cannot wait any longer."""

@@ -11,10 +11,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from .batches import BatchResult, Row, run
+from .config import PASSWORD_VARIABLE, SITE_VARIABLE, TOKEN_VARIABLE
 from .errors import UsageError
 from .onecall import split_options
 from .protocol.address import origin
-from .settings import PASSWORD_VARIABLE, SITE_VARIABLE, TOKEN_VARIABLE
 
 ANSWER_COLUMNS = {"outcome": "object", "reply": "object", "error": "object"}
 """The columns that `ask_partition` adds to a dataframe, for Dask's ``meta``."""

@@ -188,7 +188,7 @@ def _find_site(site: str | None) -> tuple[str, SiteEntry]:
     if not _has_packages():
         raise UsageError('This needs another package: llm install "chatgpt4online[llm]"')
     from .cli.configuration import SiteEntry, config_path, read_config
-    from .settings import SITE_VARIABLE
+    from .config import SITE_VARIABLE
 
     config = read_config()
     name = site or os.environ.get(SITE_VARIABLE) or config.default

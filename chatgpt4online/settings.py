@@ -12,7 +12,7 @@ from ssl import SSLContext
 from typing import Any
 
 from . import __version__
-from .config import Limits, RetryPolicy, Timeout, read_timeout
+from .config import SITE_VARIABLE, Limits, RetryPolicy, Timeout, read_timeout
 from .errors import ReplyError, UsageError
 from .logs import read_log_variable
 from .models import Shortcut
@@ -27,9 +27,6 @@ from .protocol.site import Bot, Site, User
 from .uploads import AnyFile, attach
 
 USER_AGENT = f"chatgpt4online/{__version__}"
-SITE_VARIABLE = "CHATGPT4ONLINE_SITE"
-PASSWORD_VARIABLE = "CHATGPT4ONLINE_PASSWORD"
-TOKEN_VARIABLE = "CHATGPT4ONLINE_TOKEN"
 _CREDENTIAL_HEADERS = ("authorization", "cookie")
 
 

@@ -13,7 +13,6 @@ from platformdirs import user_config_path
 
 from ..config import read_timeout
 from ..errors import UsageError
-from ..network import Network
 from ..protocol.address import parse_address
 
 FILE_VARIABLE = "CHATGPT4ONLINE_CONFIG"
@@ -144,6 +143,8 @@ def _check_site(site: SiteEntry) -> None:
                 "A user name or password for the proxy does not belong in this file. Set an "
                 "environment variable (HTTP_PROXY, HTTPS_PROXY)."
             )
+        from ..network import Network
+
         Network(site.proxy, True, {})
 
 

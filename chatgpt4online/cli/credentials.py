@@ -8,10 +8,9 @@ import sys
 from importlib.util import find_spec
 from typing import Any
 
+from ..config import PASSWORD_VARIABLE, TOKEN_VARIABLE
 from ..errors import UsageError
-from ..network import is_private
 from ..protocol.address import origin, parse_address
-from ..settings import PASSWORD_VARIABLE, TOKEN_VARIABLE
 from .configuration import SiteEntry, check_address
 
 SERVICE = "chatgpt4online"
@@ -31,6 +30,8 @@ def client_arguments(
     Raises:
         UsageError: There is none.
     """
+    from ..network import is_private
+
     check_address(site.url)
     if (site.user or site.public_api) and not is_private(parse_address(site.url).page):
         raise UsageError(

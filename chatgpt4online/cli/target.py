@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..config import SITE_VARIABLE
 from ..errors import UsageError
 from ..protocol.address import origin
-from ..settings import SITE_VARIABLE
 from .completing import complete_site
 from .configuration import Configuration, SiteEntry, read_config
 from .credentials import client_arguments
