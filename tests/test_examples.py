@@ -51,7 +51,7 @@ def run(
         check=False,
         cwd=folder,
         env={**environment(site), **(more or {})},
-        timeout=WAIT_LIMIT,
+        timeout=60,
     )
 
 
@@ -165,7 +165,7 @@ def test_the_tests_of_a_bot_pass(tmp_path: Path) -> None:
         check=False,
         cwd=tmp_path,
         env=environment(""),
-        timeout=WAIT_LIMIT,
+        timeout=60,
     )
     assert (done.returncode, done.stderr) == (0, ""), done.stdout
     assert "3 passed" in done.stdout
