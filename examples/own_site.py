@@ -12,8 +12,8 @@ from chatgpt4online.server import LocalSite
 
 
 def bot(messages: Sequence[Message]) -> Iterator[str]:
-    yield "You wrote "
-    yield f"{len(messages[-1].content)} characters."
+    yield "You shouted: "
+    yield messages[-1].content.upper()
 
 
 def main() -> None:

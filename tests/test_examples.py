@@ -127,7 +127,7 @@ def test_own_site(tmp_path: Path) -> None:
         assert process.stdout is not None and process.stdin is not None
         address = process.stdout.readline().removeprefix("export CHATGPT4ONLINE_SITE=").strip()
         reply = printed("ask.py", "Hello there", site=address, folder=tmp_path)
-        assert reply == "You wrote 11 characters.\n"
+        assert reply == "You shouted: HELLO THERE\n"
         process.stdin.write("\n")
         process.stdin.flush()
         assert process.wait(WAIT_LIMIT) == 0
