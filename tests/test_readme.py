@@ -1,4 +1,4 @@
-"""What README.rst and docs/ say is true: the examples run, the tables match the code."""
+"""What the documents say is true: the examples run, the tables match the code."""
 
 from __future__ import annotations
 
@@ -19,9 +19,11 @@ from chatgpt4online.server import LocalSite
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = {
     path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8")
-    for path in sorted([*ROOT.glob("*.rst"), *ROOT.glob("docs/*.rst")])
+    for path in sorted(
+        [*ROOT.glob("*.rst"), *ROOT.glob("docs/*.rst"), *ROOT.glob("examples/*.rst")]
+    )
 }
-README = DOCUMENTS["README.rst"]
+USAGE = DOCUMENTS["docs/usage.rst"]
 EXAMPLES = {
     f"{name} {number}": textwrap.dedent(block)
     for name, text in DOCUMENTS.items()
@@ -34,18 +36,11 @@ PRINTED = {
     f"{name} {number}": output
     for name, outputs in {
         "README.rst": [
-            "You said: What is AI Engine? (4 words) Usage(",
-            "You said: What is AI Engine? (4 words) Usage(",
-            "You said: Hello there (2 words)\n",
-            "You said: What is my name? (4 words, message 3 of this conversation)\n",
-            "activity: status Starting stream...\ntext: You\ntext:  said:\n",
-            "No complete reply: The message has 600 characters; the site accepts 512.",
-            "You said: What is in this picture? (5 words)\n",
-            "Hello there 2 messages\n['Default'] You said: Hello there (2 words)\n",
-            "default Hi! How can I help you? 512\n",
-            "You wrote 11 characters.\n",
+            "You said: What is AI Engine? (4 words)\nYou said: Hello there (2 words)",
+            "You said: What is AI Engine? (4 words)\nYou said: Hello there (2 words)",
         ],
         "docs/errors.rst": [
+            "No complete reply: The message has 600 characters; the site accepts 512.",
             "Could not connect to http://127.0.0.1:9: Connection refused.\nConnectionRefusedError(",
             "You said: Hello there (2 words)\n",
             "You said: Hello there (2 words)\nYou said: Hello again (2 words)\n",
@@ -65,8 +60,10 @@ PRINTED = {
             "Hello!\n",
         ],
         "docs/usage.rst": [
+            "You said: Hello there (2 words)\n",
             "You said: What is my name? (4 words, message 3 of this conversation)\n",
             "You ... You said: Hello there (2 words)\n",
+            "activity: status Starting stream...\ntext: You\ntext:  said:\n",
             "You said: Hello there (2 words)\n",
             "status Starting stream... {}\nYou said: Hello there (2 words)\n",
             "You said: Hello there (2 words)\n"
@@ -128,13 +125,13 @@ def test_an_example(name: str, tmp_path: Path) -> None:
 
 
 def test_the_options_are_those_of_the_client() -> None:
-    table = README[README.index("``Client`` and ``AsyncClient`` take") :].split("=======  ===")[1]
+    table = USAGE[USAGE.index("``Client`` and ``AsyncClient`` take") :].split("=======  ===")[1]
     named = re.findall(r"^``(\w+)`` ", table, re.MULTILINE)
     assert named == list(inspect.signature(Client).parameters)
 
 
 def test_the_defaults_are_those_of_the_code() -> None:
-    text = " ".join(README.split())
+    text = " ".join(USAGE.split())
     for value in (Timeout(), RetryPolicy()):
         assert f"``{value!r}``" in text
     mib = 1024 * 1024
@@ -146,7 +143,7 @@ def test_the_defaults_are_those_of_the_code() -> None:
 
 
 def test_the_error_tree_is_that_of_the_code() -> None:
-    tree = re.search(r"^    ChatError\n(?:    .+\n)+", README, re.MULTILINE)
+    tree = re.search(r"^    ChatError\n(?:    .+\n)+", DOCUMENTS["docs/errors.rst"], re.MULTILINE)
     assert tree is not None
     parents: list[str] = []
     shown = {}
@@ -173,13 +170,14 @@ def test_every_public_name_is_documented() -> None:
 
 def test_the_links_between_documents_lead_somewhere() -> None:
     for name, text in DOCUMENTS.items():
-        for target in re.findall(r"<([^<>:#\s]+)(?:#\w+)?>`_", text):
+        pictures = re.findall(r"^\.\. (?:image|figure):: (\S+)", text, re.MULTILINE)
+        for target in [*re.findall(r"<([^<>:#\s]+)(?:#\w+)?>`_", text), *pictures]:
             assert (ROOT / name).parent.joinpath(target).is_file(), (name, target)
 
 
 def test_the_files_that_documents_name_exist() -> None:
     for name, text in DOCUMENTS.items():
-        for path in re.findall(r"``((?:tests|docs|fuzz)/[\w/.]+)``", text):
+        for path in re.findall(r"``((?:examples|tests|docs|fuzz)/[\w/.]+)``", text):
             assert (ROOT / path).exists(), (name, path)
 
 
