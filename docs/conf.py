@@ -33,6 +33,7 @@ html_show_sphinx = False
 smartquotes = False
 toc_object_entries_show_parents = "hide"
 
+highlight_language = "text"
 default_role = "code"  # the docstrings write names between single backticks
 autodoc_default_options = {"members": True, "member-order": "bysource"}
 autodoc_inherit_docstrings = False
@@ -75,7 +76,7 @@ def remove_contents(app: Sphinx, doctree: nodes.document) -> None:
 
 
 def link_pages(app: Sphinx, doctree: nodes.document, docname: str) -> None:
-    """Turn links to files, as GitHub follows them, into links to pages."""
+    """Turn links to files, as GitHub follows them, into links to pages with their titles."""
     for link in list(doctree.findall(nodes.reference)):
         url = urlsplit(link.get("refuri", ""))
         if url.scheme or not url.path.endswith(".rst"):
@@ -91,6 +92,8 @@ def link_pages(app: Sphinx, doctree: nodes.document, docname: str) -> None:
         anchor = f"#{url.fragment}" if url.fragment else ""
         link["refuri"] = app.builder.get_relative_uri(docname, page) + anchor
         link["internal"] = True
+        if link.astext().endswith(".rst"):
+            link.children = [nodes.Text(app.env.titles[page].astext())]
 
 
 def link_public_names(app: Sphinx, env: Any, node: Any, contents: nodes.Node) -> nodes.Node | None:
