@@ -30,11 +30,11 @@ html_theme_options = {"navigation_with_keys": True}
 html_copy_source = False
 html_show_copyright = False
 html_show_sphinx = False
-smartquotes = False
+smartquotes_action = "D"  # dashes; quotes stay as they are
 toc_object_entries_show_parents = "hide"
 
 highlight_language = "text"
-default_role = "code"  # the docstrings write names between single backticks
+default_role = "py:obj"  # the docstrings write names between single backticks
 autodoc_default_options = {"members": True, "member-order": "bysource"}
 autodoc_inherit_docstrings = False
 autodoc_preserve_defaults = True
@@ -75,6 +75,14 @@ def remove_contents(app: Sphinx, doctree: nodes.document) -> None:
         title.attributes.pop("refid", None)  # a link back to the list
 
 
+def name_defaults(app: Sphinx, *described: Any) -> tuple[str, str | None] | None:
+    """Show a default that a function makes, such as an empty dict, as ``...``."""
+    *_, signature, returned = described
+    if not signature or "<factory>" not in signature:
+        return None
+    return signature.replace("<factory>", "...").replace("~typing.", ""), returned
+
+
 def link_pages(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     """Turn links to files, as GitHub follows them, into links to pages with their titles."""
     for link in list(doctree.findall(nodes.reference)):
@@ -108,6 +116,7 @@ def link_public_names(app: Sphinx, env: Any, node: Any, contents: nodes.Node) ->
 
 def setup(app: Sphinx) -> None:
     """Connect the functions above."""
+    app.connect("autodoc-process-signature", name_defaults)
     app.connect("doctree-read", remove_contents)
     app.connect("doctree-resolved", link_pages)
     app.connect("missing-reference", link_public_names)

@@ -90,7 +90,7 @@ def test_the_reference_describes_each_name(site: Path) -> None:
     ids=lambda m: m.__name__,
 )
 def test_every_public_name_is_in_the_reference(module: object) -> None:
-    listed = re.findall(r"^\.\. auto\w+:: (\w+)", REFERENCE, re.MULTILINE)
+    listed = re.findall(r"^\.\. (?:auto\w+|data):: (\w+)", REFERENCE, re.MULTILINE)
     assert set(getattr(module, "__all__")) - set(listed) == set()  # noqa: B009
     assert len(listed) == len(set(listed))
 
