@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from docutils import nodes
+from pygments.lexers.python import PythonLexer
 from sphinx.application import Sphinx
 from sphinx.util import logging
 
@@ -115,7 +116,8 @@ def link_public_names(app: Sphinx, env: Any, node: Any, contents: nodes.Node) ->
 
 
 def setup(app: Sphinx) -> None:
-    """Connect the functions above."""
+    """Connect the functions above to Sphinx."""
+    app.add_lexer("ipython", PythonLexer)  # IPython's own comes with IPython
     app.connect("autodoc-process-signature", name_defaults)
     app.connect("doctree-read", remove_contents)
     app.connect("doctree-resolved", link_pages)
