@@ -23,11 +23,9 @@ extensions = [
     "sphinx.ext.napoleon",
     "sphinx_copybutton",
 ]
-exclude_patterns = ["pictures/*.py"]
 
 html_theme = "furo"
 html_title = project
-html_theme_options = {"navigation_with_keys": True}
 html_copy_source = False
 html_show_copyright = False
 html_show_sphinx = False
@@ -39,14 +37,11 @@ default_role = "py:obj"  # the docstrings write names between single backticks
 autodoc_default_options = {"members": True, "member-order": "bysource"}
 autodoc_inherit_docstrings = False
 autodoc_preserve_defaults = True
-autodoc_typehints = "signature"
 autodoc_typehints_format = "short"
 maximum_signature_line_length = 88
-napoleon_google_docstring = True
 napoleon_numpy_docstring = False
 napoleon_use_ivar = True
 copybutton_prompt_text = "$ "
-copybutton_only_copy_prompt_lines = True
 
 # Links to the documentation of others need the network, so that a build without it is the default.
 intersphinx_mapping = {}
