@@ -120,7 +120,7 @@ class Block(Extra):
 
     @property
     def html(self) -> str:
-        """The HTML as sent by the site. It may contain scripts: do not trust it."""
+        """The HTML as sent by the site. It may contain scripts, so do not trust it."""
         return self._text("html")
 
 

@@ -127,7 +127,7 @@ def documented_rows() -> list[Row]:
         elif widths and line:
             phase, fault, raised, text, prompts = (line[a:b].strip() for a, b in widths)
             if prompts.isdigit():
-                rows.append(Row(phase, fault, raised, text.strip("-"), int(prompts)))
+                rows.append(Row(phase, fault, raised, text.strip("\\-"), int(prompts)))
         else:
             widths = None
     return rows

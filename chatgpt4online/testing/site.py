@@ -64,7 +64,7 @@ class ScriptedSite:
 
     @property
     def uploads(self) -> list[dict[str, Any]]:
-        """The files that the site has: each with its id, filename, type, size, purpose and URL."""
+        """The files that the site has, each with its id, filename, type, size, purpose and URL."""
         return list(self._site.app.files.uploads.values())
 
     def reply(

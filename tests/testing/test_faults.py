@@ -17,7 +17,7 @@ from ..drivers import NO_BACKOFF, NO_RETRY, Driver
 from ..faults import IDLE_TIMEOUT
 
 PAGE = (Path(__file__).parents[2] / "docs" / "testing.rst").read_text(encoding="utf-8")
-ROWS = re.findall(r"^``(\w+)``  +.+?  +(``.+?|-)  +(\w+)$", PAGE, re.MULTILINE)
+ROWS = re.findall(r"^``(\w+)``  +.+?  +(``.+?|\\-)  +(\w+)$", PAGE, re.MULTILINE)
 TAKES = {fault: re.findall(r"\w+", takes) for fault, takes, _ in ROWS}
 RAISED = {fault: raised for fault, _, raised in ROWS}
 LONG_ENOUGH_FOR_TEXT = 1.0
