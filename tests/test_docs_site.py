@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -18,11 +19,14 @@ import chatgpt4online.server
 import chatgpt4online.testing
 from chatgpt4online import errors
 
+from .commands import COMMAND
+
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "chatgpt4online"
 DOCS = ROOT / "docs"
 REFERENCE = (DOCS / "reference.rst").read_text(encoding="utf-8")
 TROUBLES = (DOCS / "troubleshooting.rst").read_text(encoding="utf-8")
+QUICKSTART = (DOCS / "quickstart.rst").read_text(encoding="utf-8")
 QUOTED = re.findall(r"^``([^`]+)``(.*)\n    ", TROUBLES, re.MULTILINE)
 
 
@@ -109,3 +113,15 @@ def test_the_errors_that_are_explained_are_those_of_the_code() -> None:
         assert any(re.search(pattern, text) for text in texts), quoted
         for kind in re.findall(r"``(\w+)``", kinds):
             assert issubclass(getattr(errors, kind), errors.ChatError)
+
+
+def test_the_command_of_the_quickstart() -> None:
+    shown = re.search(
+        r"^    \$ chatgpt4online (ask --demo .+)\n    (.+\n)", QUICKSTART, re.MULTILINE
+    )
+    assert shown is not None
+    command = [*COMMAND, *shlex.split(shown[1])]
+    done = subprocess.run(
+        command, capture_output=True, encoding="utf-8", check=True, cwd=ROOT, timeout=60
+    )
+    assert done.stdout == shown[2]
