@@ -11,11 +11,11 @@ from chatgpt4online import ChatError, Client
 
 
 def main(question: str) -> None:
-    with Client(timeout=60) as client:
-        try:
+    try:
+        with Client(timeout=60) as client:
             print(client.generate(question))
-        except ChatError as error:
-            sys.exit(f"No reply: {error}")
+    except ChatError as error:
+        sys.exit(f"No reply: {error}")
 
 
 if __name__ == "__main__":

@@ -4,23 +4,21 @@
 
     pip install fastapi uvicorn
     uvicorn --app-dir examples --port 8001 fastapi_service:app
-    curl "http://127.0.0.1:8001/ask?question=Hello"
+    curl -N "http://127.0.0.1:8001/ask?question=Hello"
 """
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from fastapi import FastAPI, HTTPException
+from fastapi import FastAPI, HTTPException, Request
 from fastapi.responses import StreamingResponse
 
 from chatgpt4online import AsyncClient, ChatError, QueryRejected, UsageError
 
-client = AsyncClient(timeout=60)
-
 
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-    async with client:
+    async with AsyncClient(timeout=60) as app.state.client:
         yield
 
 
@@ -28,9 +26,9 @@ app = FastAPI(lifespan=lifespan)
 
 
 @app.get("/ask")
-async def ask(question: str) -> StreamingResponse:
+async def ask(request: Request, question: str) -> StreamingResponse:
     try:
-        stream = await client.stream(question)
+        stream = await request.app.state.client.stream(question)
     except (QueryRejected, UsageError) as error:
         raise HTTPException(400, str(error)) from error
     except ChatError as error:
