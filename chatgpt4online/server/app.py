@@ -14,7 +14,7 @@ from aiohttp import web
 from aiohttp.typedefs import Middleware
 
 from ..errors import ChatError, ReplyError
-from ..models import Message
+from ..models import Message, Reply
 from ..protocol import discussions as discussion_routes
 from ..protocol import files, public_api
 from ..protocol.chat import SUBMIT
@@ -263,21 +263,33 @@ class SiteApp:
     async def _complete(
         self, request: web.Request, body: dict[str, Any], stream: web.StreamResponse | None
     ) -> web.StreamResponse:
-        """Have the source reply, into a stream if there is one."""
-        user = self.access.user(request)
-        conversation = await self._conversation(user, body, str(body["newMessage"]))
+        """Send the source's reply, into a stream if there is one."""
         new_nonce = self.access.renewed_nonce(request)
+        result = await self._ask(request, body, str(body["newMessage"]), stream)
+        if stream is None:
+            return web.json_response(reply(result, new_nonce))
+        await end(stream, result, new_nonce)
+        return stream
+
+    async def _ask(
+        self,
+        request: web.Request,
+        body: dict[str, Any],
+        message: str,
+        stream: web.StreamResponse | None = None,
+    ) -> Reply:
+        """Have the source reply, into a stream if there is one, and keep the turn."""
+        user = self.access.user(request)
+        conversation = await self._conversation(user, body, message)
         async with contextlib.aclosing(self._source.reply(_question(body, conversation))) as events:
             if stream is None:
                 result = await read_reply(events)
             else:
                 result = await stream_reply(request, stream, events, self._pace)
         # A reply that the client has seen complete is not lost, whatever happens next.
-        await self._keep(user, body, conversation, result.text)
-        if stream is None:
-            return web.json_response(reply(result, new_nonce))
-        await end(stream, result, new_nonce)
-        return stream
+        if self._keeps:
+            await self._discussions.add_turn(user, body, conversation, result.text)
+        return result
 
     async def _conversation(
         self, user: str | None, body: dict[str, Any], message: str
@@ -286,12 +298,6 @@ class SiteApp:
         kept = await self._discussions.messages(user, body.get("chatId")) if self._keeps else None
         before = read_messages(body.get("messages")) if kept is None else kept
         return [*before, Message("user", message)]
-
-    async def _keep(
-        self, user: str | None, body: dict[str, Any], conversation: list[Message], text: str
-    ) -> None:
-        if self._keeps:
-            await self._discussions.add_turn(user, body, conversation, text)
 
     async def _query(self, request: web.Request) -> web.StreamResponse:
         body = await request.json()
@@ -304,17 +310,11 @@ class SiteApp:
         response = await self.respond(request, body)
         if response is not None:
             return response
-        user = self.access.user(request)
-        conversation = await self._conversation(user, body, message)
         try:
-            async with contextlib.aclosing(
-                self._source.reply(_question(body, conversation))
-            ) as events:
-                text = (await read_reply(events)).text
+            result = await self._ask(request, body, message)
         except ChatError as error:
             return await fail(request, None, error)
-        await self._keep(user, body, conversation, text)
-        return success(data=text, extra={"actions": [], "chatId": body.get("chatId")})
+        return success(data=result.text, extra={"actions": [], "chatId": body.get("chatId")})
 
     async def _list_chatbots(self, request: web.Request) -> web.Response:
         return success(data=[{"id": DEFAULT_BOT, "name": "Default", "type": "chat"}])

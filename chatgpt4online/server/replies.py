@@ -29,6 +29,7 @@ from .responses import (
     internal_error,
     over_limit,
     reply,
+    start_event,
     too_many_requests,
 )
 
@@ -77,8 +78,7 @@ async def begin(request: web.Request, response: web.StreamResponse) -> None:
     response.content_type = "text/event-stream"
     response.charset = "UTF-8"
     await response.prepare(request)
-    starting = event("live", "Starting stream...", subtype="status", visibility="collapsed")
-    await send(response, starting)
+    await send(response, start_event())
 
 
 async def fail(

@@ -44,6 +44,11 @@ def event(kind: str, data: str, **fields: Any) -> str:
     return f"data: {json.dumps({'type': kind, 'data': data, **fields})}\n\n"
 
 
+def start_event() -> str:
+    """Return the event that begins a stream."""
+    return event("live", "Starting stream...", subtype="status", visibility="collapsed")
+
+
 def too_many_requests(message: str, retry_after: float | None) -> web.Response:
     """Return the response of something in front of the plugin that limits the rate of requests."""
     response = error(429, "too_many_requests", message)

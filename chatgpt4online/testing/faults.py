@@ -11,7 +11,15 @@ from aiohttp import web
 
 from ..errors import UsageError
 from ..server.app import STOPPING
-from ..server.responses import REJECTED, approval_request, error, event, failure, over_limit
+from ..server.responses import (
+    REJECTED,
+    approval_request,
+    error,
+    event,
+    failure,
+    over_limit,
+    start_event,
+)
 from .script import Respond
 
 Fault = Literal[
@@ -82,8 +90,7 @@ def hang_up(request: web.Request) -> web.StreamResponse:
 
 def _begin(text: str) -> str:
     """Return the events of a stream so far."""
-    status = event("live", "Starting stream...", subtype="status", visibility="collapsed")
-    return status + (event("live", text) if text else "")
+    return start_event() + (event("live", text) if text else "")
 
 
 def _refuse() -> Respond:
