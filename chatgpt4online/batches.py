@@ -6,13 +6,13 @@ import contextlib
 import time
 from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
 
 from .errors import Blocked, ChatError, ReplyError, StatusError, UsageError
-from .models import Reply
+from .models import Reply, without_raw
 from .protocol.prompt import PromptInput
 
 if TYPE_CHECKING:
@@ -61,8 +61,7 @@ class BatchResult:
         ``error`` has the ``type``, the ``message`` and, if there is some, the ``partial_text``.
         """
         if self.reply is not None:
-            reply = asdict(replace(self.reply, raw={}))
-            del reply["raw"]
+            reply = without_raw(self.reply)
             return {"outcome": self.outcome, "reply": reply.pop("text"), **reply}
         error = {"type": type(self.error).__name__, "message": str(self.error)}
         partial_text = getattr(self.error, "partial_text", "")

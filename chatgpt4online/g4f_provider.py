@@ -30,7 +30,7 @@ from .errors import (
 )
 from .models import Message, StoredFile
 
-# The first that fits.
+# The first match counts, so each class comes before its base class.
 _ERRORS = (
     (UsageError, BadRequestError),
     (QueryRejected, BadRequestError),

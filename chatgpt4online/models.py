@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from .errors import UsageError
@@ -222,3 +222,10 @@ Piece = str | ActivityEvent | EndEvent
 
 Event = TextEvent | ActivityEvent | EndEvent
 """What the `events` method of a stream yields: text and activity, then one `EndEvent`."""
+
+
+def without_raw(value: Reply | ActivityEvent) -> dict[str, Any]:
+    """Return a value as a dict, without the site's own object."""
+    shown = asdict(replace(value, raw={}))
+    del shown["raw"]
+    return shown

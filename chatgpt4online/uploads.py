@@ -98,9 +98,9 @@ class LocalFile:
 
 def attach(files: Sequence[AnyFile]) -> tuple[Attachment, ...]:
     """Return the attachments for files. All of them are checked before any is uploaded."""
-    if isinstance(files, str | bytes | os.PathLike) or not isinstance(files, Iterable):
-        raise UsageError("files must be a list, even for a single file.")
-    if hasattr(files, "read"):  # an open file, which would be taken apart into lines
+    # An open file, too, would be taken apart: into its lines.
+    is_one = isinstance(files, str | bytes | os.PathLike) or hasattr(files, "read")
+    if is_one or not isinstance(files, Iterable):
         raise UsageError("files must be a list, even for a single file.")
     return tuple(
         Attachment(stored=file)

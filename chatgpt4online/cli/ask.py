@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections.abc import Sequence
 from typing import Any
 
 import click
 
-from ..models import EndEvent, Event, Reply, TextEvent
+from ..models import EndEvent, Event, Reply, TextEvent, without_raw
 from .attachments import opened_files
 from .output import warn, write_line
 from .parameters import chat_options
@@ -36,7 +35,6 @@ def command(
     options: dict[str, Any],
     save: bool | None,
     go_on: bool,
-    cid: str | None,
     no_stream: bool,
     plain: bool,
     as_json: bool,
@@ -54,7 +52,7 @@ def command(
         raise click.UsageError("Pass --json or --events, not both.")
     prompt = read_prompt(words)
     with target.client() as client, opened_files(files) as opened:
-        talk = start_talk(client, target, save=save, go_on=go_on, cid=cid)
+        talk = start_talk(client, target, save=save, go_on=go_on)
         options |= {"files": opened, "stream": not no_stream}
         if as_json or (no_stream and not as_events):
             reply = talk.conversation.generate(prompt, **options)
@@ -79,13 +77,7 @@ def command(
 
 def as_json_text(reply: Reply) -> str:
     """Return a reply as a JSON object."""
-    return json.dumps(_as_dict(reply), ensure_ascii=False, indent=2)
-
-
-def _as_dict(reply: Reply) -> dict[str, Any]:
-    shown = dataclasses.asdict(dataclasses.replace(reply, raw={}))
-    del shown["raw"]
-    return shown
+    return json.dumps(without_raw(reply), ensure_ascii=False, indent=2)
 
 
 def _print_events(talk: Talk, prompt: str, options: dict[str, Any]) -> tuple[str, Reply]:
@@ -99,7 +91,5 @@ def _event_as_dict(event: Event) -> dict[str, Any]:
     if isinstance(event, TextEvent):
         return {"type": "text", "text": event.text}
     if isinstance(event, EndEvent):
-        return {"type": "end", "reply": _as_dict(event.reply)}
-    shown = dataclasses.asdict(dataclasses.replace(event, raw={}))
-    del shown["raw"]
-    return {"type": "activity", **shown}
+        return {"type": "end", "reply": without_raw(event.reply)}
+    return {"type": "activity", **without_raw(event)}

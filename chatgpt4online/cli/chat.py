@@ -27,7 +27,6 @@ def command(
     options: dict[str, Any],
     save: bool | None,
     go_on: bool,
-    cid: str | None,
     plain: bool,
     verbose: bool,
 ) -> None:
@@ -41,5 +40,5 @@ def command(
     from .prompting import ChatPrompt
 
     with target.client() as client:
-        talk = start_talk(client, target, save=save, go_on=go_on, cid=cid)
+        talk = start_talk(client, target, save=save, go_on=go_on)
         ChatPrompt(client, talk, options, files, plain=plain, verbose=verbose).run()

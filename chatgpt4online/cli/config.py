@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 import click
@@ -12,6 +11,7 @@ from ..errors import UsageError
 from . import credentials
 from .completing import complete_site
 from .configuration import SiteEntry, config_path, parse_config, read_config
+from .files import write_private
 from .output import say, write_line
 
 
@@ -150,10 +150,6 @@ def _write(document: tomlkit.TOMLDocument) -> None:
         raise UsageError("The name and the values must be UTF-8.") from None
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        new = f"{file}.new"
-        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with open(descriptor, "wb") as opened:
-            opened.write(content)
-        os.replace(new, file)
+        write_private(file, content)
     except OSError as error:
         raise UsageError(f"Cannot write {file}: {error.strerror}.") from error

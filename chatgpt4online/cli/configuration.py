@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -11,9 +10,10 @@ from typing import Any
 
 from platformdirs import user_config_path
 
-from ..config import read_timeout
+from ..config import PASSWORD_VARIABLE, TOKEN_VARIABLE, read_timeout
 from ..errors import UsageError
 from ..protocol.address import parse_address
+from .files import check_keys, parse_toml, unreadable
 
 FILE_VARIABLE = "CHATGPT4ONLINE_CONFIG"
 _SECRETS = (
@@ -78,16 +78,13 @@ def read_config() -> Configuration:
     except FileNotFoundError:
         return Configuration()
     except (OSError, ValueError) as error:
-        raise UsageError(f"Cannot read {path}: {getattr(error, 'strerror', error)}.") from error
+        raise unreadable(path, error) from error
     return parse_config(text, str(path))
 
 
 def parse_config(text: str, path: str) -> Configuration:
     """Parse a configuration file, or raise a `UsageError` that names its path."""
-    try:
-        data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise UsageError(f"{path} is not valid TOML: {error}.") from error
+    data = parse_toml(text, path)
     _check_keys(data, ("default", "save", "sites"), path)
     sites = data.get("sites", {})
     if not isinstance(sites, dict):
@@ -160,16 +157,12 @@ def check_address(url: str) -> None:
 def _check_keys(data: Mapping[str, Any], known: tuple[str, ...], where: str) -> None:
     for name in data:
         if name.lower() in _SECRETS:
-            raise _secret_error(name, where)
-        if name not in known:
-            raise UsageError(f"{where}: unknown key {name!r}; expected {', '.join(known)}.")
-
-
-def _secret_error(name: str, where: str) -> UsageError:
-    return UsageError(
-        f"{where}: {name} does not belong in this file. Set an environment variable "
-        "(CHATGPT4ONLINE_PASSWORD, CHATGPT4ONLINE_TOKEN), or run: chatgpt4online config secret NAME"
-    )
+            raise UsageError(
+                f"{where}: {name} does not belong in this file. Set an environment variable "
+                f"({PASSWORD_VARIABLE}, {TOKEN_VARIABLE}), or run: chatgpt4online config secret "
+                "NAME"
+            )
+    check_keys(data, known, where)
 
 
 def _value(data: Mapping[str, Any], name: str, kind: Any, where: str) -> Any:

@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from ..errors import UsageError
+from .options import add_options
 from .target import Target
 
 
@@ -57,10 +58,7 @@ def chat_options(command: Callable[..., Any]) -> Callable[..., Any]:
             "Repeatable.",
         ),
     )
-    decorated: Callable[..., Any] = with_options
-    for option in reversed(options):
-        decorated = option(decorated)
-    return decorated
+    return add_options(with_options, options)
 
 
 def read_parameters(parameters: Sequence[tuple[str, str]]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import click
 
 from ..errors import UsageError
 from .completing import complete_id
+from .options import add_options
 from .output import OutputError
 from .store import Saved, Store, new_id, same_site, title_of
 from .target import Target
@@ -72,7 +73,7 @@ class Talk:
 
 
 def saving_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options that save and continue a conversation."""
+    """Add the options that save and continue a conversation. It goes below `target_options`."""
     options = (
         click.option(
             "--save/--no-save", default=None, help="Save the conversation, to continue it later."
@@ -91,31 +92,27 @@ def saving_options(command: Callable[..., Any]) -> Callable[..., Any]:
             help="Continue this saved conversation, with its own site and chatbot.",
         ),
     )
-    for option in reversed(options):
-        command = option(command)
-    return command
+    return add_options(command, options)
 
 
-def start_talk(
-    client: Client, target: Target, *, save: bool | None, go_on: bool, cid: str | None
-) -> Talk:
-    """Return the conversation to continue, or a new one.
+def start_talk(client: Client, target: Target, *, save: bool | None, go_on: bool) -> Talk:
+    """Return the conversation to continue, which the target may have, or a new one.
 
     Args:
         client: The client.
         target: Its site and chatbot.
         save: Whether to save it. Default: as the configuration file says, or as it was.
         go_on: Whether to continue the last one.
-        cid: The id of one to continue.
 
     Raises:
         UsageError: There is no such conversation, or it is one with another chatbot.
     """
-    if save or go_on or cid is not None:
+    saved = target.saved
+    if save or go_on or saved is not None:
         _refuse_demo(target)
-    if cid is not None or go_on:
-        store, site = Store(), target.site
-        saved = store.latest(site.url, site.bot) if cid is None else store.find(cid)
+    if saved is None and go_on:
+        saved = Store().latest(target.site.url, target.site.bot)
+    if saved is not None:
         talk = load_talk(client, target, saved)
         return replace(talk, id=None) if save is False else talk
     wanted = target.save and not target.demo if save is None else save

@@ -6,7 +6,7 @@ import json
 import os
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,6 +15,8 @@ from platformdirs import user_data_path
 from ..errors import ChatError, UsageError
 from ..protocol.address import parse_address
 from ..protocol.prompt import read_history
+from .files import write_private
+from .terminal import shortened
 
 FOLDER_VARIABLE = "CHATGPT4ONLINE_DATA"
 _FORMAT = "chatgpt4online.saved"
@@ -65,14 +67,10 @@ class Store:
             "format": _FORMAT, "site": saved.site, "bot": saved.bot, "title": saved.title,
             "conversation": json.loads(saved.conversation),
         }  # fmt: skip
-        path = self._path(saved.id)
-        new = path.with_suffix(".new")
+        content = json.dumps(record, ensure_ascii=False).encode()
         try:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-            with open(descriptor, "w", encoding="utf-8") as file:
-                json.dump(record, file, ensure_ascii=False)
-            os.replace(new, path)
+            write_private(self._path(saved.id), content)
         except OSError as error:
             raise ChatError(f"Cannot save the conversation: {error.strerror}.") from error
 
@@ -82,7 +80,8 @@ class Store:
         Raises:
             UsageError: There is none, or more than one.
         """
-        found = [saved for saved in self if saved.id.startswith(id)] if id else []
+        named = [path for path in self._paths() if path.stem.startswith(id)] if id else []
+        found = [saved for path in named if (saved := _read(path)) is not None]
         if len(found) != 1:
             many = f"{len(found)} saved conversations begin with it" if found else "there is none"
             raise UsageError(f"No saved conversation with the id {id!r}: {many}.")
@@ -105,11 +104,13 @@ class Store:
 
     def __iter__(self) -> Iterator[Saved]:
         """Yield the conversations, the last saved first."""
-        paths = self.folder.glob("*.json") if self.folder.is_dir() else ()
-        for path in sorted(paths, key=lambda item: item.stat().st_mtime_ns, reverse=True):
+        for path in sorted(self._paths(), key=lambda item: item.stat().st_mtime_ns, reverse=True):
             saved = _read(path)
             if saved is not None:
                 yield saved
+
+    def _paths(self) -> Iterable[Path]:
+        return self.folder.glob("*.json") if self.folder.is_dir() else ()
 
     def _path(self, id: str) -> Path:
         return self.folder / f"{id}.json"
@@ -127,8 +128,7 @@ def new_id() -> str:
 
 def title_of(text: str) -> str:
     """Return the title of a conversation that begins with this message."""
-    line = " ".join(text.split())
-    return line if len(line) <= _TITLE_LENGTH else line[: _TITLE_LENGTH - 1] + "…"
+    return shortened(" ".join(text.split()), _TITLE_LENGTH)
 
 
 def _read(path: Path) -> Saved | None:

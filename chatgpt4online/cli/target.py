@@ -17,6 +17,7 @@ from ..protocol.address import origin
 from .completing import complete_site
 from .configuration import Configuration, SiteEntry, read_config
 from .credentials import client_arguments
+from .options import add_options
 from .output import warn
 from .store import Saved, Store, same_site
 
@@ -35,12 +36,14 @@ class Target:
         save: Whether conversations are to be saved, by the configuration file.
         demo: Whether to use a site that is started for this, in place of `site`.
         environment: Whether the secrets in environment variables are for this site.
+        saved: The saved conversation to continue, if one was named.
     """
 
     site: SiteEntry
     save: bool = False
     demo: bool = False
     environment: bool = True
+    saved: Saved | None = None
 
     @contextlib.contextmanager
     def arguments(self) -> Iterator[dict[str, Any]]:
@@ -80,6 +83,7 @@ def target_options(command: Callable[..., Any]) -> Callable[..., Any]:
         proxy: str | None,
         timeout: float | None,
         demo: bool,
+        cid: str | None = None,
         **others: Any,
     ) -> Any:
         given = {
@@ -89,7 +93,6 @@ def target_options(command: Callable[..., Any]) -> Callable[..., Any]:
             "proxy": proxy,
             "timeout": timeout,
         }
-        cid = others.get("cid")
         saved = None if cid is None else Store().find(cid)
         target = find_target(read_config(), site, demo=demo, given=given, saved=saved)
         return command(target=target, **others)
@@ -116,10 +119,7 @@ def target_options(command: Callable[..., Any]) -> Callable[..., Any]:
         ),
         click.option("--demo", is_flag=True, help="Ask a built-in demo bot, without a network."),
     )
-    decorated: Callable[..., Any] = with_target
-    for option in reversed(options):
-        decorated = option(decorated)
-    return decorated
+    return add_options(with_target, options)
 
 
 def find_target(
@@ -138,14 +138,16 @@ def find_target(
         raise UsageError("Pass --site or --demo, not both.")
     changes = _read_changes(given)
     if demo:
-        return Target(SiteEntry("", **changes), config.save, demo=True)
+        return Target(SiteEntry("", **changes), config.save, demo=True, saved=saved)
     if saved is None:
         return Target(replace(_find_site(config, site), **changes), config.save)
-    changes = {"bot": saved.bot, **changes}
-    if site is not None:
-        return Target(replace(_find_site(config, site), **changes), config.save)
-    entry = replace(_site_of(config, saved), **changes)
-    return Target(entry, config.save, environment=_has_environment(config, saved))
+    entry = _site_of(config, saved) if site is None else _find_site(config, site)
+    return Target(
+        replace(entry, **{"bot": saved.bot, **changes}),
+        config.save,
+        environment=site is not None or _has_environment(config, saved),
+        saved=saved,
+    )
 
 
 def _read_changes(given: dict[str, Any]) -> dict[str, Any]:

@@ -16,6 +16,11 @@ _HARMLESS: dict[int, str | None] = {
 }
 
 
+def shortened(text: str, length: int) -> str:
+    """Return a text of at most so many characters, with an ellipsis in place of the rest."""
+    return text if len(text) <= length else text[: length - 1] + "…"
+
+
 def harmless(text: str) -> str:
     """Return text with its control characters made visible, so that they have no effect.
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
 from ...errors import UsageError
+from ..files import check_keys, parse_toml, unreadable
 from .rules import Rule, contains, has_at_most, has_json, lacks, matches, takes_at_most
 
 
@@ -56,7 +56,7 @@ def read_cases(path: Path) -> tuple[Case, ...]:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, ValueError) as error:
-        raise UsageError(f"Cannot read {path}: {getattr(error, 'strerror', error)}.") from error
+        raise unreadable(path, error) from error
     return parse_cases(text, path.name)
 
 
@@ -66,15 +66,12 @@ def parse_cases(text: str, name: str) -> tuple[Case, ...]:
     Raises:
         UsageError: Something in it is wrong; the text names the file, the case and the key.
     """
-    try:
-        data = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise UsageError(f"{name} is not valid TOML: {error}.") from error
-    _check_keys(data, ("defaults", "case"), name)
+    data = parse_toml(text, name)
+    check_keys(data, ("defaults", "case"), name)
     defaults = data.get("defaults", {})
     if not isinstance(defaults, dict):
         raise UsageError(f"{name}: defaults must be a table: [defaults].")
-    _check_keys(defaults, (*_RULES, "repeat", "pass"), f"{name}, defaults")
+    check_keys(defaults, (*_RULES, "repeat", "pass"), f"{name}, defaults")
     tuple(_rules(defaults, f"{name}, defaults"))
     entries = _tables(data, "case", name)
     if not entries:
@@ -88,7 +85,7 @@ def parse_cases(text: str, name: str) -> tuple[Case, ...]:
 
 
 def _read_case(entry: Mapping[str, Any], defaults: Mapping[str, Any], where: str) -> Case:
-    _check_keys(entry, ("name", "prompt", *_RULES, "repeat", "pass", "then"), where)
+    check_keys(entry, ("name", "prompt", *_RULES, "repeat", "pass", "then"), where)
     merged = {**defaults, **entry}
     rules = {key: value for key, value in defaults.items() if key in _RULES}
     follow_ups = [
@@ -104,7 +101,7 @@ def _read_case(entry: Mapping[str, Any], defaults: Mapping[str, Any], where: str
 
 
 def _read_follow_up(entry: Mapping[str, Any], where: str) -> Turn:
-    _check_keys(entry, ("prompt", *_RULES), where)
+    check_keys(entry, ("prompt", *_RULES), where)
     return _read_turn(entry, where)
 
 
@@ -119,12 +116,6 @@ def _rules(entry: Mapping[str, Any], where: str) -> Iterator[Rule]:
                 yield from read(entry[key])
             except ValueError as error:
                 raise UsageError(f"{where}: {key} {error}.") from error
-
-
-def _check_keys(data: Mapping[str, Any], known: tuple[str, ...], where: str) -> None:
-    for key in data:
-        if key not in known:
-            raise UsageError(f"{where}: unknown key {key!r}; expected {', '.join(known)}.")
 
 
 def _check_names(cases: tuple[Case, ...], name: str) -> None:

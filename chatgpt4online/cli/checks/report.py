@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from rich.cells import cell_len
 from rich.text import Text
 
-from ..terminal import harmless
+from ..terminal import harmless, shortened
 from .cases import Case
 from .results import Outcome, Result, Run, summary
 from .runner import Subject
@@ -86,6 +86,5 @@ def _excerpt(run: Run) -> str:
     """Return the beginning of the first reply with a problem, on one line."""
     for exchange in run.exchanges:
         if exchange.problems:
-            line = " ".join(exchange.answer.text.split())
-            return line if len(line) <= _EXCERPT else line[: _EXCERPT - 1] + "…"
+            return shortened(" ".join(exchange.answer.text.split()), _EXCERPT)
     return ""

@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..terminal import shortened
+
 _FENCED = re.compile(r"```[^\n`]*\n(.*)\n[ \t]*```", re.DOTALL)
 
 _LONGEST_QUOTE = 200
@@ -105,8 +107,7 @@ def has_at_most(characters: int) -> Rule:
 
 def quoted(value: object) -> str:
     """Return a value as JSON, or the beginning of it, to show it within a sentence."""
-    text = json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= _LONGEST_QUOTE else text[: _LONGEST_QUOTE - 1] + "…"
+    return shortened(json.dumps(value, ensure_ascii=False), _LONGEST_QUOTE)
 
 
 def _difference(value: object, expected: object, path: str) -> str | None:

@@ -40,7 +40,7 @@ _TOKEN = (
     f"there. {_HEADER}"
 )
 
-# The first class that fits counts, so a class stands before its base.
+# The first match counts, so each class comes before its base class.
 _EXPLANATIONS: tuple[tuple[type[ChatError], str, str], ...] = (
     (
         AuthenticationError,
