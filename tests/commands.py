@@ -105,6 +105,17 @@ class TerminalProcess:
         """Wait until the cursor stands behind an empty prompt."""
         self._wait(lambda: self._screen.display[self._screen.cursor.y].rstrip() == ">", "a prompt")
 
+    def send(self, text: str) -> None:
+        """Type a line at the next prompt, and press Enter."""
+        self.expect_prompt()
+        self.type(text + "\r")
+
+    def leave(self) -> int:
+        """Press Ctrl-D at the next prompt, and return the exit code."""
+        self.expect_prompt()
+        self.type("\x04")
+        return self.end()
+
     def end(self) -> int:
         """Wait for the end of the command and return its exit code."""
         while self._read():

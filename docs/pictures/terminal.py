@@ -16,7 +16,7 @@ from chatgpt4online.server import LocalSite
 from tests.commands import TerminalProcess
 
 FOLDER = Path(__file__).parent
-ENTER, CTRL_C = "\r", "\x03"
+CTRL_C = "\x03"
 RIVERS = """Three **long rivers**:
 
 | River | Length |
@@ -52,17 +52,14 @@ def main() -> None:
             terminal.end()
             save(terminal, "ask", '$ chatgpt4online "Name three rivers"\n')
         with TerminalProcess("chat", environment=environment) as terminal:
-            terminal.expect_prompt()
-            terminal.type("Tell me a story" + ENTER)
+            terminal.send("Tell me a story")
             terminal.expect("Once upon a time")
             terminal.type(CTRL_C)
             terminal.expect("Stopped.")
-            terminal.expect_prompt()
             go_on.set()
-            terminal.type("/retry" + ENTER)
+            terminal.send("/retry")
             terminal.expect("You sent 1 line")
-            terminal.expect_prompt()
-            terminal.type("\x1b[200~first line\nsecond line\nthird line\x1b[201~" + ENTER)
+            terminal.send("\x1b[200~first line\nsecond line\nthird line\x1b[201~")
             terminal.expect("You sent 3 line")
             terminal.expect_prompt()
             save(terminal, "chat", "$ chatgpt4online chat\n")

@@ -17,7 +17,7 @@ from chatgpt4online.server import LocalSite
 
 from ..commands import TerminalProcess
 
-ENTER, ALT_ENTER, CTRL_C, CTRL_D, CTRL_R = "\r", "\x1b\r", "\x03", "\x04", "\x12"
+ENTER, ALT_ENTER, CTRL_C, CTRL_R = "\r", "\x1b\r", "\x03", "\x12"
 
 
 def said(site: LocalSite) -> list[str]:
@@ -26,28 +26,20 @@ def said(site: LocalSite) -> list[str]:
 
 def test_a_conversation(site: LocalSite) -> None:
     with TerminalProcess("chat", "--site", site.url) as chat:
-        chat.expect_prompt()
-        chat.type("Hello there" + ENTER)
+        chat.send("Hello there")
         chat.expect("You said: Hello there (2 words)")
-        chat.expect_prompt()
-        chat.type("And now?" + ENTER)
+        chat.send("And now?")
         chat.expect("message 3 of this conversation")
-        chat.expect_prompt()
-        chat.type(CTRL_D)
-        assert chat.end() == 0
+        assert chat.leave() == 0
 
 
 def test_several_lines_and_a_paste(site: LocalSite) -> None:
     with TerminalProcess("chat", "--site", site.url) as chat:
-        chat.expect_prompt()
-        chat.type("one" + ALT_ENTER + "two" + ENTER)
+        chat.send("one" + ALT_ENTER + "two")
         chat.expect("You said")
-        chat.expect_prompt()
-        chat.type("\x1b[200~three\nfour\nfive\x1b[201~" + ENTER)
+        chat.send("\x1b[200~three\nfour\nfive\x1b[201~")
         chat.expect("message 3")
-        chat.expect_prompt()
-        chat.type(CTRL_D)
-        assert chat.end() == 0
+        assert chat.leave() == 0
     assert said(site) == ["one\ntwo", "three\nfour\nfive"]
 
 
@@ -65,19 +57,15 @@ def test_ctrl_c_stops_the_reply_and_retry_sends_it_again(flags: list[str]) -> No
         LocalSite(bot=bot, pace=0.01) as site,
         TerminalProcess("chat", "--site", site.url, *flags) as chat,
     ):
-        chat.expect_prompt()
-        chat.type("Go" + ENTER)
+        chat.send("Go")
         chat.expect("First piece.")
         chat.type(CTRL_C)
         chat.expect("Stopped. /retry")
         assert chat.text.count("First piece.") == 1
         stopped.set()
-        chat.expect_prompt()
-        chat.type("/retry" + ENTER)
+        chat.send("/retry")
         chat.expect("The end.")
-        chat.expect_prompt()
-        chat.type(CTRL_D)
-        assert chat.end() == 0
+        assert chat.leave() == 0
         assert said(site) == ["Go", "Go"]
         # What was stopped did not enter the history.
         assert [item["role"] for item in site.app.submissions[1]["messages"]].count("user") == 0
@@ -85,29 +73,21 @@ def test_ctrl_c_stops_the_reply_and_retry_sends_it_again(flags: list[str]) -> No
 
 def test_retry_asks_for_another_reply(site: LocalSite) -> None:
     with TerminalProcess("chat", "--site", site.url) as chat:
-        chat.expect_prompt()
-        chat.type("Hello" + ENTER)
+        chat.send("Hello")
         chat.expect("(1 word)")
-        chat.expect_prompt()
-        chat.type("/retry" + ENTER)
+        chat.send("/retry")
         chat.expect("/retry\nYou said")
-        chat.expect_prompt()
-        chat.type(CTRL_D)
-        assert chat.end() == 0
+        assert chat.leave() == 0
     assert said(site) == ["Hello", "Hello"]
 
 
 def test_a_failed_turn_keeps_the_session() -> None:
     with LocalSite(max_length=10) as site, TerminalProcess("chat", "--site", site.url) as chat:
-        chat.expect_prompt()
-        chat.type("far too long for this site" + ENTER)
+        chat.send("far too long for this site")
         chat.expect("chatgpt4online: ")
-        chat.expect_prompt()
-        chat.type("short" + ENTER)
+        chat.send("short")
         chat.expect("You said: short")
-        chat.expect_prompt()
-        chat.type(CTRL_D)
-        assert chat.end() == 0
+        assert chat.leave() == 0
 
 
 def test_commands(site: LocalSite, tmp_path: Path) -> None:
@@ -127,12 +107,9 @@ def test_commands(site: LocalSite, tmp_path: Path) -> None:
             ("/new", "/new"),
             ("Hello again", "(2 words)"),
         ):
-            chat.expect_prompt()
-            chat.type(line + ENTER)
+            chat.send(line)
             chat.expect(answer)
-        chat.expect_prompt()
-        chat.type(CTRL_D)
-        assert chat.end() == 0
+        assert chat.leave() == 0
     copied = base64.b64encode(b"You said: Hello (1 word)")
     assert b"\x1b]52;c;" + copied in chat.output
     first, second = site.app.submissions
@@ -144,12 +121,9 @@ def test_commands(site: LocalSite, tmp_path: Path) -> None:
 def type_lines(chat: TerminalProcess, *lines: tuple[str, str]) -> None:
     """Type each line at a prompt and wait for its answer; then leave."""
     for line, answer in lines:
-        chat.expect_prompt()
-        chat.type(line + ENTER)
+        chat.send(line)
         chat.expect(answer)
-    chat.expect_prompt()
-    chat.type(CTRL_D)
-    assert chat.end() == 0
+    assert chat.leave() == 0
 
 
 def test_a_refused_file_does_not_stay(tmp_path: Path) -> None:
@@ -204,23 +178,17 @@ def test_saving_and_loading(
     site: LocalSite, capsys: pytest.CaptureFixture[str], home: Path
 ) -> None:
     with TerminalProcess("chat", "--site", site.url) as chat:
-        chat.expect_prompt()
-        chat.type("The first question" + ENTER)
+        chat.send("The first question")
         chat.expect("You said")
-        chat.expect_prompt()
-        chat.type("/save" + ENTER)
+        chat.send("/save")
         chat.expect("It is saved as ")
-        chat.expect_prompt()
-        chat.type(CTRL_D)
-        assert chat.end() == 0
+        assert chat.leave() == 0
     [file] = (home / "data" / "conversations").glob("*.json")
     assert file.stat().st_mode & 0o777 == 0o600
     with TerminalProcess("chat", "--site", site.url) as chat:
-        chat.expect_prompt()
-        chat.type("/load" + ENTER)
+        chat.send("/load")
         chat.expect(f"{file.stem}  The first question")
-        chat.expect_prompt()
-        chat.type(f"/load {file.stem[:4]}" + ENTER)
+        chat.send(f"/load {file.stem[:4]}")
         chat.expect("assistant: You said: The first question")
         chat.expect_prompt()
         chat.type(CTRL_R)
@@ -231,9 +199,7 @@ def test_saving_and_loading(
         chat.expect_gone("I-search")
         chat.type(ENTER)
         chat.expect("message 3")
-        chat.expect_prompt()
-        chat.type(CTRL_D)
-        assert chat.end() == 0
+        assert chat.leave() == 0
     assert main(["history", "export", "--json", file.stem]) == 0
     assert len(json.loads(capsys.readouterr().out)["messages"]) == 4
 
@@ -247,15 +213,12 @@ def test_markdown_survives_a_narrower_window() -> None:
         yield "- **one**\n- two\n\n" + "word " * 30
 
     with LocalSite(bot=bot) as site, TerminalProcess("chat", "--site", site.url) as chat:
-        chat.expect_prompt()
-        chat.type("Go" + ENTER)
+        chat.send("Go")
         chat.expect("Title")
         chat.resize(24, 40)
         resized.set()
         chat.expect("• two")
-        chat.expect_prompt()
-        chat.type(CTRL_D)
-        assert chat.end() == 0
+        assert chat.leave() == 0
     assert "**" not in chat.text
     assert re.search(r"word( word){5,7}\n", chat.text)
 
