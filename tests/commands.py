@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import io
 import os
@@ -22,6 +23,20 @@ from rich.text import Text
 from .loopback import WAIT_LIMIT
 
 COMMAND = [sys.executable, "-X", "utf8", "-W", "error", "-m", "chatgpt4online"]
+
+
+def heed_ctrl_c() -> None:
+    """Heed SIGINT in a child. One of a background job inherits that it is ignored."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def read_terminal(descriptor: int) -> bytes:
+    """Read what a terminal has shown, whose command has ended, and close it."""
+    shown = b""
+    with contextlib.suppress(OSError), open(descriptor, "rb", buffering=0) as terminal:
+        while data := terminal.read(4096):
+            shown += data
+    return shown
 
 
 class Terminal(io.StringIO):
@@ -167,4 +182,4 @@ def _own_terminal() -> None:
     # Ctrl-C reaches the command only in a session of its own, and if SIGINT is not ignored.
     os.setsid()
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    heed_ctrl_c()

@@ -22,7 +22,7 @@ from chatgpt4online.cli import main
 from chatgpt4online.cli.app import COMMANDS
 from chatgpt4online.server import LocalSite
 
-from ..commands import COMMAND, Terminal
+from ..commands import COMMAND, Terminal, heed_ctrl_c
 from ..loopback import (
     CHUNKED,
     WAIT_LIMIT,
@@ -236,17 +236,12 @@ def test_ctrl_c(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPa
     assert capsys.readouterr() == ("", "chatgpt4online: Interrupted.\n")
 
 
-def _default_sigint_handler() -> None:
-    # Children of a background job inherit its ignored SIGINT.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-
-
 def test_ctrl_c_in_demo() -> None:
     with subprocess.Popen(
         [*COMMAND, "ask", "--demo", "word " * 80],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        preexec_fn=_default_sigint_handler,
+        preexec_fn=heed_ctrl_c,
     ) as process:
         assert process.stdout is not None
         assert process.stdout.read(3) == b"You"
@@ -321,7 +316,7 @@ def test_ctrl_c_during_reply() -> None:
             [*COMMAND, "ask", "--site", server.url, "Hi"],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            preexec_fn=_default_sigint_handler,
+            preexec_fn=heed_ctrl_c,
         ) as process,
     ):
         assert process.stdout is not None

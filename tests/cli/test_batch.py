@@ -26,7 +26,7 @@ from chatgpt4online.cli.batching.files import BatchFiles
 from chatgpt4online.server import LocalSite
 from chatgpt4online.server.bots import offline_bot
 
-from ..commands import COMMAND
+from ..commands import COMMAND, heed_ctrl_c, read_terminal
 from ..loopback import (
     CHUNKED,
     HELLO,
@@ -452,9 +452,6 @@ def test_kill_and_resume(files: Batch) -> None:
 
 
 def start(files: Batch, url: str, *options: str) -> subprocess.Popen[bytes]:
-    def heed_ctrl_c() -> None:  # children of a background job ignore it
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-
     return subprocess.Popen(
         [*COMMAND, *files.arguments(url, *options)],
         stdin=subprocess.PIPE,
@@ -531,23 +528,13 @@ def test_progress_on_a_terminal(files: Batch, site: LocalSite) -> None:
         timeout=60,
     )
     os.close(child)
-    shown = b""
-    while data := read_terminal(parent):
-        shown += data
-    os.close(parent)
+    shown = read_terminal(parent)
     assert done.returncode == 1
     text = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", shown.decode())
     assert "5/5" in text
     assert "1 failed" in text
     assert "5 questions: 4 replied, 1 failed." in text
     assert shown.rindex(b"\x1b[?25h") > shown.rindex(b"\x1b[?25l")  # the cursor is back
-
-
-def read_terminal(descriptor: int) -> bytes:
-    try:
-        return os.read(descriptor, 4096)
-    except OSError:
-        return b""
 
 
 @pytest.mark.parametrize("line", ["batch q", "batch -o r"])

@@ -15,7 +15,7 @@ from chatgpt4online.cli import main
 from chatgpt4online.cli.terminal import harmless
 from chatgpt4online.server import LocalSite
 
-from ..commands import COMMAND, Terminal
+from ..commands import COMMAND, Terminal, read_terminal
 from ..loopback import (
     CHUNKED,
     Connection,
@@ -60,17 +60,7 @@ def test_escape_sequences_on_a_terminal(flags: list[str]) -> None:
         )
         assert result.returncode == 0
     os.close(child)
-    output = b""
-    while True:
-        try:
-            data = os.read(parent, 4096)
-        except OSError:
-            break
-        if not data:
-            break
-        output += data
-    os.close(parent)
-    text = output.decode().replace("\r\n", "\n")
+    text = read_terminal(parent).decode().replace("\r\n", "\n")
     assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", text)
     if flags == ["--plain"]:
         assert text == "\u241b[2J\u241b]0;title\u2407\ufffd31m\u2421over\ttab\nline\n"

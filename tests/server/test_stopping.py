@@ -19,7 +19,7 @@ from chatgpt4online.cli import main
 from chatgpt4online.server import LocalSite
 from chatgpt4online.server.sources import BotSource
 
-from ..commands import COMMAND
+from ..commands import COMMAND, heed_ctrl_c
 from ..loopback import WAIT_LIMIT
 from .servers import handing_out, running, upstream
 from .test_openai_clients import HELLO, SAID, client
@@ -35,7 +35,7 @@ def serving(*options: str, **variables: str) -> Iterator[tuple[subprocess.Popen[
         text=True,
         env={**os.environ, **variables},
         # A test may run where SIGINT is ignored, as it is in the background of a shell.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+        preexec_fn=heed_ctrl_c,
     ) as process:
         assert process.stdout is not None
         try:

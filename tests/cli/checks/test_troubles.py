@@ -17,7 +17,7 @@ from chatgpt4online import Message
 from chatgpt4online.cli import main
 from chatgpt4online.server import LocalSite
 
-from ...commands import COMMAND
+from ...commands import COMMAND, heed_ctrl_c
 from ...loopback import (
     WAIT_LIMIT,
     Connection,
@@ -99,11 +99,6 @@ def test_a_report_that_cannot_be_written(
     assert err == "chatgpt4online: Cannot write /dev/full: No space left on device.\n"
 
 
-def _default_sigint_handler() -> None:
-    # Children of a background job inherit its ignored SIGINT.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-
-
 def test_ctrl_c(tmp_path: Path) -> None:
     arrived = threading.Event()
 
@@ -117,7 +112,7 @@ def test_ctrl_c(tmp_path: Path) -> None:
             [*COMMAND, "check", "--site", server.url, "--repeat", "9", write(tmp_path, HOURS)],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            preexec_fn=_default_sigint_handler,
+            preexec_fn=heed_ctrl_c,
         ) as process,
     ):
         assert arrived.wait(WAIT_LIMIT)
