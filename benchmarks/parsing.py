@@ -121,7 +121,7 @@ def _measure(form: str, way: str, rounds: int) -> Table:
     feeds = events if way == ONE_EVENT else traffic.slices(b"".join(events))
     contestants = {name: partial(_timed, parser, feeds) for name, parser in PARSERS.items()}
     title = f"Parsing events of {form}, {way}: CPU"
-    return compare(title, contestants, rounds, unit="us/event", per=EVENTS * 1e-6)
+    return compare(title, contestants, rounds, unit="µs/event", per=EVENTS * 1e-6)
 
 
 def _timed(parser: Callable[[Feeds], int], feeds: Feeds) -> float:

@@ -11,7 +11,7 @@ from pathlib import Path
 import matplotlib
 
 matplotlib.use("svg")
-from matplotlib import pyplot
+from matplotlib import pyplot, ticker
 
 RUNS = 5
 RESULTS = Path(__file__).parent / "results"
@@ -58,6 +58,11 @@ class Table:
             rows.append(f"{name:{width}}  {value:<13.4g}  {ratio:8}  {median}")
         return "\n".join([self.title, "-" * len(self.title), "", *rows, bar, ""])
 
+    def axis(self) -> str:
+        """Return what the bars of the plot show."""
+        figure = f"relative to {next(iter(self.values))}" if self.has_ratios else self.unit
+        return f"{figure} (slowest run; {'more' if self.more_is_better else 'less'} is better)"
+
     def plot(self, path: Path) -> None:
         """Draw the table as a bar chart."""
         shown = {name: self.shown(name) for name in self.values}
@@ -67,9 +72,14 @@ class Table:
         bars = axes.barh(names, [shown[name] for name in names], color=colors)
         axes.bar_label(bars, fmt="%.2f", padding=3)
         axes.set_title(self.title, fontsize=9)
+        axes.set_xlabel(self.axis(), fontsize=9)
         axes.spines[["top", "right"]].set_visible(False)
         if max(shown.values()) > 8 * statistics.median(shown.values()):
             axes.set_xscale("log")
+            axes.set_xlim(left=min(shown.values()) / 2)
+            axes.xaxis.set_major_formatter(ticker.FuncFormatter("{:g}".format))
+            axes.xaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
+            axes.xaxis.set_minor_locator(ticker.NullLocator())
         figure.savefig(path, bbox_inches="tight", metadata={"Date": None})
         pyplot.close(figure)
 

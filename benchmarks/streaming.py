@@ -44,15 +44,15 @@ def tables(port: int, rounds: int, loop: asyncio.Runner) -> dict[str, Callable[[
     per_event = REPLIES * traffic.EVENTS * 1e-6
     for how, sent in SENT.items():
         title = f"client, {sent}: CPU"
-        add(f"Sync {title}", partial(sync, partial(_cpu, how)), "us/event", per_event, rounds)
+        add(f"Sync {title}", partial(sync, partial(_cpu, how)), "µs/event", per_event, rounds)
         take = partial(_cpu_async, how)
-        add(f"Async {title}", partial(awaited, take), "us/event", per_event, rounds)
+        add(f"Async {title}", partial(awaited, take), "µs/event", per_event, rounds)
     title = "client, an event every 2 ms: median latency"
-    add(f"Sync {title}", partial(sync, _latency), "us", 1e-6, rounds)
-    add(f"Async {title}", partial(awaited, _latency_async), "us", 1e-6, rounds)
+    add(f"Sync {title}", partial(sync, _latency), "µs", 1e-6, rounds)
+    add(f"Async {title}", partial(awaited, _latency_async), "µs", 1e-6, rounds)
     title = "client, warm connection: time to the first event"
-    add(f"Sync {title}", partial(sync, _first), "us", 1e-6, rounds * 8)
-    add(f"Async {title}", partial(awaited, _first_async), "us", 1e-6, rounds * 8)
+    add(f"Sync {title}", partial(sync, _first), "µs", 1e-6, rounds * 8)
+    add(f"Async {title}", partial(awaited, _first_async), "µs", 1e-6, rounds * 8)
     for how, sent in SENT.items():
         title = f"{AT_ONCE} open streams, {sent}: throughput (more is better)"
         found[title] = partial(_many, title, made_async, how, loop, port, seldom_of(rounds))
