@@ -67,7 +67,9 @@ class Deadline:
     def cap(self, seconds: float | None) -> float | None:
         """Return `seconds`, or the seconds that are left if those are fewer."""
         left = self.left()
-        return min((value for value in (seconds, left) if value is not None), default=None)
+        if left is None or (seconds is not None and seconds < left):
+            return seconds
+        return left
 
     def error(self) -> ChatTimeout:
         """Return the error for an expired deadline."""

@@ -45,7 +45,6 @@ class Runner:
     def stream(self, turn: Turn, settings: Settings) -> AsyncReplyStream:
         """Return the reply to a turn as a stream, which sends the turn when it is first used."""
         self._transport.check_open()
-
         return AsyncReplyStream(lambda: self._begin(turn, settings))
 
     async def _begin(self, turn: Turn, settings: Settings) -> Opened:

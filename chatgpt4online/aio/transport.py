@@ -308,6 +308,8 @@ class ResponseStream:
         try:
             while len(body) <= limit and (data := await self.read()):
                 body += data
+            if len(body) <= limit:
+                await self.drain()
         except TransportError:
             if must_be_complete:
                 raise
@@ -325,6 +327,10 @@ class ResponseStream:
                     async with asyncio.timeout(DRAIN_SECONDS):
                         while await self._response.content.readany():
                             pass
+                        # aiohttp returns the connection once it has finished the request, too, a
+                        # step of the event loop later.
+                        await self._response.read()
+                        await asyncio.sleep(0)
         finally:
             self.close()
 
