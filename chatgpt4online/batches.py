@@ -11,7 +11,7 @@ from queue import Empty, SimpleQueue
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
 
-from .errors import Blocked, ChatError, ReplyError, StatusError, UsageError
+from .errors import ChatError, UsageError
 from .models import Reply, without_raw
 from .protocol.prompt import PromptInput
 
@@ -52,7 +52,7 @@ class BatchResult:
         """
         if self.error is None:
             return "replied"
-        return "unknown" if _may_have_run(self.error) else "failed"
+        return "unknown" if self.error.may_have_run else "failed"
 
     def as_dict(self) -> dict[str, Any]:
         """Return the outcome with the reply or the error, as JSON can have it.
@@ -68,15 +68,6 @@ class BatchResult:
         if partial_text:
             error["partial_text"] = partial_text
         return {"outcome": self.outcome, "error": error}
-
-
-def _may_have_run(error: ChatError) -> bool:
-    if error.retryable or isinstance(error, UsageError | ReplyError):
-        return False  # nothing was sent, or the site itself says that there is no reply
-    if isinstance(error, StatusError):
-        first = 0 if isinstance(error, Blocked) else 300
-        return not first <= error.status < 500
-    return True
 
 
 def batch(

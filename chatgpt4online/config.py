@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 from .errors import ChatError, StatusError, UsageError
 
@@ -43,13 +43,13 @@ class Timeout:
                 )
 
 
-def read_timeout(timeout: Timeout | float) -> Timeout:
-    """Return a `Timeout`. A number is the total time of a call in seconds."""
+def read_timeout(timeout: Timeout | float, default: Timeout = Timeout()) -> Timeout:
+    """Return a `Timeout`. A number is the total time of a call in seconds, beside the default."""
     if isinstance(timeout, Timeout):
         return timeout
     if isinstance(timeout, bool) or not isinstance(timeout, int | float):
         raise UsageError("timeout must be a number of seconds or a Timeout.")
-    return Timeout(total=timeout)
+    return replace(default, total=timeout)
 
 
 @dataclass(frozen=True, slots=True)

@@ -237,12 +237,13 @@ class BaseConversation:
     def _watch(self, stream: BaseReplyStream, item: NextTurn) -> None:
         """Have a turn enter the history once its reply is complete."""
         self._current = weakref.ref(stream)
-        stream.on_complete = partial(self._record, item)
-        stream.on_refusal = partial(self._refused, item)
+        stream._on_complete = partial(self._record, item)
+        stream._on_refusal = partial(self._refused, item)
 
     def _refused(self, item: NextTurn, error: ChatError) -> None:
-        """Undo `_begin` if the site has not run the turn."""
-        if error.retryable or isinstance(error, UsageError | QueryRejected | LimitReached):
+        """Undo `_begin` if the site has not run the turn, nor kept a part of it."""
+        clean = error.retryable or isinstance(error, UsageError | QueryRejected | LimitReached)
+        if clean and not error.may_have_run:
             self._chat_id, self._kept = item.chat_id, item.kept
 
     def _record(self, item: NextTurn, sent: Sequence[Message], reply: Reply) -> None:

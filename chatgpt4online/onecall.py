@@ -24,8 +24,7 @@ def generate(prompt: PromptInput, site: str | None = None, **options: Any) -> Re
         site: The URL of the site. Default: the environment variable CHATGPT4ONLINE_SITE.
         options: Arguments of `Client`, and parameters of the chatbot.
     """
-    with stream(prompt, site, **options) as reply:
-        return reply.read()
+    return stream(prompt, site, **options).read()
 
 
 def stream(prompt: PromptInput, site: str | None = None, **options: Any) -> ReplyStream:
@@ -45,7 +44,7 @@ def stream(prompt: PromptInput, site: str | None = None, **options: Any) -> Repl
     except BaseException:
         client.close()
         raise
-    reply.on_close = client.close
+    reply._on_close = client.close
     return reply
 
 
@@ -73,7 +72,7 @@ def astream(prompt: PromptInput, site: str | None = None, **options: Any) -> Asy
     arguments, options = split_options(options)
     client = AsyncClient(site, **arguments)
     reply = client.stream(prompt, **options)
-    reply.on_close = client.close
+    reply._on_close = client.close
     return reply
 
 

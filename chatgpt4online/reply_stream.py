@@ -11,6 +11,11 @@ from .protocol.reply_reader import ReplyReader, not_complete
 _PRELIMINARY = ("status", "heartbeat", "start", "debug", "embeddings", "mcp_discovery")
 """Events that come before the model's provider has taken the prompt."""
 
+OnComplete = Callable[[tuple[Message, ...], Reply], None]
+"""Called with the messages that were sent before the prompt, and the reply."""
+OnRefusal = Callable[[ChatError], None]
+"""Called with the error if the reply never begins."""
+
 
 def has_begun(pieces: Sequence[Piece]) -> bool:
     """Return whether a reply has begun with these pieces, or the site only prepares for it."""
@@ -18,17 +23,11 @@ def has_begun(pieces: Sequence[Piece]) -> bool:
 
 
 class BaseReplyStream:
-    """A reply while it arrives.
-
-    Attributes:
-        on_complete: Called with the messages that were sent before the prompt and the reply,
-            when the end of the reply, or `reply`, is handed out. Default: none.
-        on_refusal: Called with the error if the reply never begins. Default: none.
-    """
+    """A reply while it arrives."""
 
     def __init__(self, reader: ReplyReader | None, pieces: Sequence[Piece] = ()) -> None:
-        self.on_complete: Callable[[tuple[Message, ...], Reply], None] | None = None
-        self.on_refusal: Callable[[ChatError], None] | None = None
+        self._on_complete: OnComplete | None = None
+        self._on_refusal: OnRefusal | None = None
         self._reader = reader
         self._pieces = iter(pieces)
         self._opening_error: ChatError | None = None
@@ -75,8 +74,8 @@ class BaseReplyStream:
         return piece
 
     def _complete(self) -> None:
-        """Call `on_complete` once the reply is complete, but only once."""
-        reader, on_complete = self._reader, self.on_complete
+        """Tell the conversation, once, if the reply is complete."""
+        reader, on_complete = self._reader, self._on_complete
         if reader is not None and reader.reply is not None and on_complete is not None:
-            self.on_complete = None
+            self._on_complete = None
             on_complete(reader.history, reader.reply)

@@ -60,7 +60,10 @@ def retry_options(policy: RetryPolicy, first: ChatError, deadline: Deadline) -> 
     backoff = exponential + tenacity.wait_random(0, policy.backoff)
 
     def wait(state: RetryCallState) -> float:
-        return max(min(backoff(state), policy.max_backoff), _retry_after(_error_of(state)))
+        asked = _retry_after(_error_of(state))
+        if asked:  # calls that were refused together must not all come back together
+            asked += random.uniform(0, policy.backoff)
+        return max(min(backoff(state), policy.max_backoff), asked)
 
     def before_sleep(state: RetryCallState) -> None:
         error = _error_of(state)

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from ssl import SSLContext
 from typing import Any
+from urllib.parse import unquote
 
 from . import __version__
 from .config import SITE_VARIABLE, Limits, RetryPolicy, Timeout, read_timeout
@@ -61,7 +62,7 @@ class Settings:
             )
         return replace(
             self,
-            timeout=self.timeout if timeout is None else read_timeout(timeout),
+            timeout=self.timeout if timeout is None else read_timeout(timeout, self.timeout),
             retry=self.retry if retry is None else _checked_retry(retry),
             headers=merge_headers(self.headers, new) if new else self.headers,
         )
@@ -187,7 +188,7 @@ def read_settings(
     user = User.UNVERIFIED if basic else User.GUEST
     credentials = {part for value in secret for part in _secret_parts(value)}
     if auth is not None:
-        credentials.add(auth[1])
+        credentials |= {auth[1], auth[1].replace(" ", "")}  # WordPress ignores the blanks
     return Settings(
         site=Site(address, limits, credentials, user),
         bot=Bot(bot_id, custom_id),
@@ -208,7 +209,7 @@ def _checked_retry(retry: RetryPolicy) -> RetryPolicy:
 def _secret_parts(header: str) -> list[str]:
     """Return the parts of a credential header that no error may show."""
     cookies = [value.strip('"') for value in parse_cookies(header).values()]
-    return [header, *header.strip().split(None, 1)[1:], *cookies]
+    return [header, *header.strip().split(None, 1)[1:], *cookies, *map(unquote, cookies)]
 
 
 def _auth_headers(auth: tuple[str, str] | None, token: str | None) -> dict[str, str]:

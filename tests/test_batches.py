@@ -109,6 +109,8 @@ WALL = response("<title>Just a moment...</title>", 403)
 BROKEN = response("<b>Fatal error</b>", 500)
 BUSY = response("", 503, "Retry-After: 0")
 PARTIAL = CHUNKED + chunk(live("Hel"))
+FAILED_EVENT = b'data: {"type":"error","data":"The model stopped."}\n\n'
+APPROVAL = end("Let me look.", approval={"tool": "shell", "args": {}})
 REFUSAL = response({"success": False, "message": "The model is busy."}, 500)
 
 
@@ -122,6 +124,8 @@ REFUSAL = response({"success": False, "message": "The model is busy."}, 500)
         (send(response("<html>Fatal error</html>")), "unknown", "StatusError"),
         (send(response({"success": True})), "unknown", "ProtocolError"),
         (cut(), "unknown", "TransportError"),
+        (send(PARTIAL + chunk(FAILED_EVENT)), "unknown", "ReplyError"),
+        (send(CHUNKED + chunk(APPROVAL)), "unknown", "ApprovalRequired"),
         (cut(PARTIAL), "unknown", "IncompleteReply"),
         (stall(), "unknown", "ChatTimeout"),
     ],
@@ -135,7 +139,7 @@ def test_outcomes(submit: Handler, outcome: str, error: str) -> None:
         (result,) = batch(client, ["Hi"], timeout=timeout)
     assert (result.outcome, type(result.error).__name__) == (outcome, error)
     shown: dict[str, Any] = {"type": error, "message": str(result.error)}
-    if error == "IncompleteReply":
+    if getattr(result.error, "partial_text", ""):
         shown["partial_text"] = "Hel"
     assert result.as_dict() == {"outcome": outcome, "error": shown}
 

@@ -9,6 +9,7 @@ import pytest
 from requests.utils import should_bypass_proxies
 
 from chatgpt4online import Limits, RetryPolicy, Timeout
+from chatgpt4online.config import read_timeout
 from chatgpt4online.errors import (
     Blocked,
     ChatError,
@@ -55,6 +56,12 @@ def test_limits_are_positive(name: str, size: Any) -> None:
 def test_the_numbers_of_a_retry_policy(name: str, value: Any) -> None:
     with pytest.raises(UsageError, match=f"RetryPolicy.{name}"):
         RetryPolicy(**{name: value})
+
+
+def test_a_number_of_seconds_keeps_the_other_limits() -> None:
+    settings = Timeout(connect=1, idle=300, total=5)
+    assert read_timeout(60, settings) == Timeout(connect=1, idle=300, total=60)
+    assert read_timeout(60) == Timeout(total=60)
 
 
 @pytest.mark.parametrize("wrong", [{"attempts": 0}, {"attempts": 2.5}, {"retry_if": 5}])

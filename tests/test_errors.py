@@ -80,7 +80,7 @@ def test_every_error_can_be_made_from_a_text_alone(kind: type[ChatError]) -> Non
 def test_every_error_documents_its_attributes(kind: type[ChatError]) -> None:
     documented = "".join(base.__doc__ or "" for base in kind.__mro__)
     for name in vars(kind()):
-        assert f"    {name}: " in documented
+        assert name.startswith("_") or f"    {name}: " in documented
 
 
 def test_every_error_is_public() -> None:

@@ -94,6 +94,12 @@ def bomb(piece: bytes) -> Iterator[bytes]:
         yield chunk(packed)
 
 
+def bomb_in_one_chunk(size: int) -> Iterator[bytes]:
+    packer = zlib.compressobj(wbits=31)
+    yield GZIPPED
+    yield chunk(b"".join(packer.compress(b"x" * MIB) for _ in range(size // MIB)) + packer.flush())
+
+
 def long_line(start: bytes, piece: bytes, ending: bytes = b"\n\n") -> Iterator[bytes]:
     """An event that is almost as long as the limit."""
     yield CHUNKED
@@ -116,6 +122,7 @@ HOSTILE: Cases = {
 }
 GZIP_BOMBS: Cases = {
     "gzip bomb": ("generate", lambda: bomb(b"x" * 4 * MIB)),
+    "gzip bomb in one chunk": ("generate", lambda: bomb_in_one_chunk(128 * MIB)),
     "gzip bomb of blank lines": ("generate", lambda: bomb(b"\n" * 4 * MIB)),
     "gzip bomb of short lines": ("generate", lambda: bomb(b"x\n" * 2 * MIB)),
     "gzip bomb for a session": ("open_session", lambda: bomb(b"x" * 4 * MIB)),

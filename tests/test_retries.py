@@ -55,8 +55,13 @@ def test_retry_after_longer_than_the_backoff() -> None:
     policy = RetryPolicy(attempts=4, backoff=1.0, max_retry_after=50.0)
     waits, error = waits_of(policy, [busy(50), busy(0), CONNECT])
     assert error is None
-    assert waits[0] == 50
+    assert 50 <= waits[0] <= 51
     assert waits[1] < 4
+
+
+def test_calls_that_were_refused_together_do_not_come_back_together() -> None:
+    waits = [waits_of(RetryPolicy(), [busy(5)])[0][0] for _ in range(5)]
+    assert len(set(waits)) > 1
 
 
 def test_retry_after_over_the_maximum() -> None:

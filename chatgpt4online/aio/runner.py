@@ -61,17 +61,25 @@ class Runner:
         return await self._open(turn, settings, deadline)
 
     async def _open(self, turn: Turn, settings: Settings, deadline: Deadline) -> Opened:
+        lost = False  # whether the site may have run one of the tries
+
         async def attempt() -> Opened:
-            nonlocal turn
+            nonlocal turn, lost
             try:
                 reader, response = await self._run_once(settings.chat(turn), settings, deadline)
                 return reader, response.stream, await read_beginning(reader, response.stream)
             except ChatError as error:
-                if not error.retryable:  # the site may have run it, and keep it by its chat_id
+                lost = lost or error.may_have_run
+                if not error.retryable:  # the site may keep it by its chat_id
                     turn = turn.branch(new_id())
                 raise
 
-        return await self._with_retries(attempt, settings, deadline)
+        try:
+            return await self._with_retries(attempt, settings, deadline)
+        except ChatError as error:
+            if lost:
+                error.assume_run()
+            raise
 
     async def run(self, make_flow: Callable[[], Flow[T]], settings: Settings) -> T:
         """Run a flow, and a new one for each retry."""

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine, Generator
 from typing import Any, Self
 
-from ..errors import ChatError, TransportError
+from ..errors import ChatError, TransportError, UsageError
 from ..models import Event, Piece, Reply
 from ..protocol.reply_reader import ReplyReader
 from ..reply_stream import BaseReplyStream, has_begun
@@ -58,14 +58,11 @@ class AsyncReplyStream(BaseReplyStream, AsyncIterator[str]):
     The prompt is sent when the stream is first awaited, entered or iterated. Use it with ``async
     with``, or call `close`, unless you read it to its end. If the reply fails, everything that was
     received is yielded first; then the error is raised.
-
-    Attributes:
-        on_close: Awaited when the stream is closed. Default: none.
     """
 
     def __init__(self, open: Open) -> None:
         super().__init__(None)
-        self.on_close: OnClose | None = None
+        self._on_close: OnClose | None = None
         self._open: Open | None = open
         self._loop: asyncio.AbstractEventLoop | None = None
         self._response: ResponseStream | None = None
@@ -130,10 +127,14 @@ class AsyncReplyStream(BaseReplyStream, AsyncIterator[str]):
     def _release(self) -> Coroutine[Any, Any, None]:
         """Let go of the response, and return the coroutine that closes it."""
         response, self._response = self._response, None
+        on_close, self._on_close = self._on_close, None
+        if self._open is not None and self._on_refusal is not None:  # nothing was sent
+            self._on_refusal(UsageError("The stream was closed before it was used."))
         self._closed, self._open = True, None
         self._pieces = iter(())
+        self._complete()
         complete = self._reader is not None and self._reader.reply is not None
-        return _close(response, self.on_close, complete=complete)
+        return _close(response, on_close, complete=complete)
 
     async def __aenter__(self) -> Self:
         return await self._opened()
@@ -145,8 +146,8 @@ class AsyncReplyStream(BaseReplyStream, AsyncIterator[str]):
         # Leaving a loop by `break` has no other way to release the connection.
         if self._response is not None:
             self._response.close()
-        if self.on_close is not None and not self._closed:
-            _in_background(self.on_close(), self._loop)
+        if self._on_close is not None:
+            _in_background(self._on_close(), self._loop)
 
     async def _opened(self) -> Self:
         open, self._open = self._open, None
@@ -164,8 +165,8 @@ class AsyncReplyStream(BaseReplyStream, AsyncIterator[str]):
         except BaseException as error:
             if isinstance(error, ChatError):
                 self._opening_error = error
-                if self.on_refusal is not None:
-                    self.on_refusal(error)
+                if self._on_refusal is not None:
+                    self._on_refusal(error)
             await self.aclose()
             raise
         finally:

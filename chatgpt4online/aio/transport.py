@@ -93,13 +93,13 @@ class Transport:
         try:
             self.check_usable()  # the client may have been closed while it waited
             response = await self._send(request, deadline, upload)
+            stream = ResponseStream(response, self._sessions, self._site, deadline, free)
         except BaseException:
             free()
             raise
         sent_cookies = parse_cookies(response.request_info.headers.get("Cookie"))
         new_cookies = [item.value for item in response.cookies.values()]
         self._site.remember(*sent_cookies.values(), *new_cookies)
-        stream = ResponseStream(response, self._sessions, self._site, deadline, free)
         self._open.add(stream)
         status = response.status
         if status < 200:
@@ -201,7 +201,6 @@ class Transport:
         elif isinstance(error, ValueError):
             return UsageError(f"The request cannot be sent: {self._reason(error)}.")
         else:
-            self.check_usable()
             failure = connection_lost(url, self._reason(error))
         # Whether a failed connection is worth another try depends on why it failed.
         if request.repeatable and not isinstance(failure, ConnectError):

@@ -240,7 +240,10 @@ def _plain(text: object) -> str:
     """Return a message as one line of plain text, without tags and control characters."""
     if not isinstance(text, str):
         return ""
-    text = html.unescape(_TAG.sub(" ", text[:_MAX_RAW_MESSAGE]))
+    if len(text) > _MAX_RAW_MESSAGE:
+        # Without its last word, because half of a secret would not be recognized.
+        text = text[:_MAX_RAW_MESSAGE].rpartition(" ")[0]
+    text = html.unescape(_TAG.sub(" ", text))
     return " ".join(_CONTROL.sub(" ", text).split())
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -10,7 +11,7 @@ from .address import route
 from .answers import read_failure
 from .http import ACCEPT_JSON, OPEN_SESSION, SEND_JSON, Flow, Form, Request, Response
 from .jsontext import encode_json, find_object
-from .session import find_root
+from .session import find_root, read_site_page
 from .site import Session, Site
 
 _FORBIDDEN = "rest_forbidden"
@@ -108,7 +109,24 @@ def call_public_api(
 
     Without a body it is a GET request. With `stream` the body of the response is left unread.
     """
-    url = route((yield from find_root(site)), name)
+    root = yield from find_root(site)
+    try:
+        return (yield from _send_to_public_api(site, route(root, name), body, stream))
+    except RouteNotFound as error:
+        if error.code is not None or site.page is not None:
+            raise
+        # There is no REST API at this root, which was a guess if the address is a home page.
+        with contextlib.suppress(StatusError):
+            yield from read_site_page(site)
+        if site.page is None or site.page.root in (None, root):
+            raise
+        site.root = site.page.root
+    return (yield from _send_to_public_api(site, route(site.root, name), body, stream))
+
+
+def _send_to_public_api(
+    site: Site, url: str, body: Mapping[str, Any] | None, stream: bool
+) -> Flow[Response]:
     if body is None:
         request = Request("GET", url, ACCEPT_JSON, repeatable=True)
     else:

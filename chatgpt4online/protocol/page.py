@@ -19,6 +19,9 @@ _MARKERS = re.compile(r"data-system|api\.w\.org")
 _TAG = re.compile(r"""<(?:[^"'>]++|"[^"]*+"|'[^']*+')*+>""")
 _MAX_TAGS = 64
 _MAX_TAG_LENGTH = 256 * 1024
+_MAX_STARTS = 256
+_MAX_PARSED = 1024 * 1024
+"""Characters. The parser is slow on tags with many attributes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,15 +99,20 @@ def read_page(body: bytes, url: str, link_header: str = "") -> Page:
 def _tags_with_markers(text: str) -> Iterator[str]:
     """Yield the tags that matter.
 
-    Only these are parsed, and only so many: a malformed page as a whole can take the parser hours.
+    Only these are parsed, and only so much: a malformed page as a whole can take the parser hours.
     """
-    done = 0
+    done, starts, room = 0, _MAX_STARTS, _MAX_PARSED
     for marker in itertools.islice(_MARKERS.finditer(text), _MAX_TAGS):
-        start = text.rfind("<", done, marker.start())
-        tag = _TAG.match(text, start, start + _MAX_TAG_LENGTH) if start >= 0 else None
-        if tag is not None and tag.end() > marker.start():
-            yield tag[0]
-            done = tag.end()
+        start = marker.start()
+        # Attributes before the marker may have a "<" in them.
+        while starts > 0 and (start := text.rfind("<", done, start)) >= 0:
+            starts -= 1
+            tag = _TAG.match(text, start, start + min(room, _MAX_TAG_LENGTH))
+            if tag is not None and tag.end() > marker.start():
+                yield tag[0]
+                done = tag.end()
+                room -= len(tag[0])
+                break
 
 
 class _PageReader(HTMLParser):

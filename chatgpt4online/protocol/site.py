@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from threading import Lock
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 from ..config import Limits
 from .address import Address
@@ -122,15 +123,21 @@ class Site:
                 self.session = Session(new, used.session_id)
 
     def drop_session(self, refused: Session) -> None:
-        """Forget a session whose nonce was refused, unless it was replaced already."""
+        """Forget a session whose nonce was refused, unless it was replaced already.
+
+        The user is verified anew: the password may have been revoked.
+        """
         with self._lock:
             if self.session is refused:
                 self.session = None
+                if self.user is User.VERIFIED:
+                    self.user = User.UNVERIFIED
 
     def remember(self, *secrets: str | None) -> None:
         """Remember secrets that no error may show, such as the cookies that were sent."""
+        forms = [form for secret in secrets if secret for form in (secret, unquote(secret))]
         with self._lock:
-            self._seen.extend(secret for secret in secrets if secret and secret not in self._seen)
+            self._seen.extend(form for form in forms if form not in self._seen)
 
     def redact(self, text: str) -> str:
         """Return `text` without credentials, nonces and cookies."""

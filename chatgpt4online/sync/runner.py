@@ -55,17 +55,25 @@ class Runner:
         return ReplyStream(*self._open(turn, settings, deadline))
 
     def _open(self, turn: Turn, settings: Settings, deadline: Deadline) -> Opened:
+        lost = False  # whether the site may have run one of the tries
+
         def attempt() -> Opened:
-            nonlocal turn
+            nonlocal turn, lost
             try:
                 reader, response = self._run_once(settings.chat(turn), settings, deadline)
                 return reader, response.stream, read_beginning(reader, response.stream)
             except ChatError as error:
-                if not error.retryable:  # the site may have run it, and keep it by its chat_id
+                lost = lost or error.may_have_run
+                if not error.retryable:  # the site may keep it by its chat_id
                     turn = turn.branch(new_id())
                 raise
 
-        return self._with_retries(attempt, settings, deadline)
+        try:
+            return self._with_retries(attempt, settings, deadline)
+        except ChatError as error:
+            if lost:
+                error.assume_run()
+            raise
 
     def run(self, make_flow: Callable[[], Flow[T]], settings: Settings) -> T:
         """Run a flow, and a new one for each retry."""

@@ -49,16 +49,13 @@ class ReplyStream(BaseReplyStream, Iterator[str]):
 
     Use it as a context manager, or call `close`, unless you read it to its end. If the reply
     fails, everything that was received is yielded first; then the error is raised.
-
-    Attributes:
-        on_close: Called when the stream is closed. Default: none.
     """
 
     def __init__(
         self, reader: ReplyReader, response: ResponseStream, pieces: Sequence[Piece]
     ) -> None:
         super().__init__(reader, pieces)
-        self.on_close: Callable[[], None] | None = None
+        self._on_close: Callable[[], None] | None = None
         self._reader: ReplyReader = reader
         self._response: ResponseStream | None = response
 
@@ -102,7 +99,9 @@ class ReplyStream(BaseReplyStream, Iterator[str]):
     def close(self) -> None:
         """Stop reading and release the connection. An incomplete reply stays incomplete."""
         response, self._response = self._response, None
+        on_close, self._on_close = self._on_close, None
         self._pieces = iter(())
+        self._complete()
         try:
             if response is not None:
                 if self._reader.reply is not None:
@@ -110,8 +109,8 @@ class ReplyStream(BaseReplyStream, Iterator[str]):
                 else:
                     response.close()
         finally:
-            if self.on_close is not None:
-                self.on_close()
+            if on_close is not None:
+                on_close()
 
     def __enter__(self) -> Self:
         return self

@@ -78,12 +78,12 @@ class Transport:
         try:
             self.check_usable()  # the client may have been closed while it waited
             response = self._send(request, deadline)
+            stream = ResponseStream(response, self._site, deadline, free)
         except BaseException:
             free()
             raise
         sent_cookies = parse_cookies(response.request.headers.get("Cookie"))
         self._site.remember(*sent_cookies.values(), *response.cookies.values())
-        stream = ResponseStream(response, self._site, deadline, free)
         with self._open_lock:
             self._open.add(stream)
         status = response.status_code
@@ -95,7 +95,7 @@ class Transport:
         if ended := interruption(request.url, deadline, closed=self._closed):
             stream.close()
             raise ended
-        headers = {name.lower(): value for name, value in response.headers.items()}
+        headers = {name.lower(): _as_utf8(value) for name, value in response.headers.items()}
         if request.stream and status < 300:
             return Response(status, headers, stream=stream)
         try:
@@ -197,7 +197,7 @@ class ResponseStream:
         # iter_content yields bytes as they arrive only if the body is chunked, and read1 only if
         # it is not. The raw responses of vcrpy do not say which they are.
         chunked = getattr(response.raw, "chunked", True)
-        self._chunks = response.iter_content(None) if chunked else None
+        self._chunks = response.iter_content(READ_SIZE) if chunked else None
         self._failure: TransportError | None = None
         self._read_lock = Lock()
         self._closed = False
@@ -302,6 +302,14 @@ class ResponseStream:
                 self._response.close()
             finally:
                 self._read_lock.release()
+
+
+def _as_utf8(header: str) -> str:
+    """Return the value of a header, which Python's HTTP client takes for Latin-1, as UTF-8."""
+    try:
+        return header.encode("latin-1").decode()
+    except UnicodeError:
+        return header
 
 
 def _never_connected(error: Exception) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 
 from chatgpt4online import (
+    AsyncClient,
     EndEvent,
     IncompleteReply,
     Message,
@@ -29,6 +31,8 @@ from ..loopback import (
     end,
     live,
     reply_with,
+    response,
+    send,
 )
 from .conversations import contents, echo_bot
 
@@ -236,6 +240,33 @@ def test_greeting_discovered_during_a_turn_is_not_added(site: LocalSite, driver:
         client.discover()
         assert "".join(stream) == "1: one"
         assert contents(chat) == [("user", "one"), ("assistant", "1: one")]
+
+
+def test_a_turn_whose_reply_was_complete_when_it_was_closed(driver: Driver) -> None:
+    answer = response({"success": True, "reply": "Hello"})
+    with LoopbackServer(ai_site(send(answer))) as server, driver.client(server.url) as client:
+        chat = client.conversation()
+        stream = chat.stream("one")
+        stream.close()
+        chat.generate("two")
+        assert stream.reply.text == "Hello"
+        assert contents(chat) == [
+            ("user", "one"), ("assistant", "Hello"), ("user", "two"), ("assistant", "Hello"),
+        ]  # fmt: skip
+
+
+def test_an_async_stream_that_is_closed_before_it_is_used_sends_nothing() -> None:
+    async def run(url: str) -> None:
+        async with AsyncClient(url) as client:
+            chat = client.conversation()
+            await chat.generate("one")
+            await chat.stream("never sent").close()
+            await chat.generate("two")
+
+    with LoopbackServer(ai_site(reply_with(end(responseId="r1")))) as server:
+        asyncio.run(run(server.url))
+        first, second = (prompt.json for prompt in server.prompts)
+        assert (second["chatId"], second["previousResponseId"]) == (first["chatId"], "r1")
 
 
 def test_a_reply_that_came_at_once_is_complete_without_reading_it(

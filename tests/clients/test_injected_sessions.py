@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
+import threading
 
 import aiohttp
 import pytest
 import requests
 
 from chatgpt4online import AsyncClient, Client
-from chatgpt4online.errors import UsageError
+from chatgpt4online.errors import TransportError, UsageError
 from chatgpt4online.protocol.site import Era
 from chatgpt4online.server import LocalSite
 
@@ -17,7 +19,11 @@ from ..drivers import AsyncDriver
 from ..loopback import (
     CERTIFICATE,
     HELLO_SITE,
+    WAIT_LIMIT,
+    Connection,
     LoopbackServer,
+    Received,
+    ai_site,
     proxy_server,
     tls_context,
 )
@@ -95,6 +101,29 @@ def test_injected_aiohttp_session_must_decompress() -> None:
     with pytest.raises(UsageError, match="auto_decompress"):
         driver.runner.run(run())
     driver.close()
+
+
+def test_injected_aiohttp_session_that_is_closed_while_the_site_replies() -> None:
+    async def run() -> None:
+        async with aiohttp.ClientSession() as session:
+            client = AsyncClient(server.url, session=session)
+            task = asyncio.create_task(client.generate("Hi"))
+            await asyncio.to_thread(arrived.wait, WAIT_LIMIT)
+            await session.close()
+            with pytest.raises(TransportError) as caught:
+                await task
+            assert caught.value.may_have_run
+            with pytest.raises(UsageError, match="is closed"):
+                await client.generate("Hi")
+
+    arrived = threading.Event()
+
+    def submit(connection: Connection, request: Received) -> None:
+        arrived.set()
+        connection.wait_closed()
+
+    with LoopbackServer(ai_site(submit)) as server:
+        asyncio.run(run())
 
 
 def test_async_client_is_bound_to_its_event_loop() -> None:

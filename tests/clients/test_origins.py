@@ -86,6 +86,21 @@ def test_clients_share_no_secrets(driver: Driver) -> None:
             assert_no_secrets(repr(request))
 
 
+def test_redirect_to_an_address_in_raw_utf8(driver: Driver) -> None:
+    def handle(connection: Connection, request: Received) -> None:
+        if request.target == "/chat":
+            head = "HTTP/1.1 301 Moved\r\nContent-Length: 0\r\nLocation: /чат/\r\n\r\n"
+            connection.send(head.encode())
+        elif request.method == "GET":
+            connection.send(response('<link rel="https://api.w.org/" href="/wp-json/">'))
+        else:
+            HELLO_SITE(connection, request)
+
+    with LoopbackServer(handle) as server, driver.client(server.url + "/chat") as client:
+        assert client.generate("Hi").text == "Hello"
+        assert server.requests[1].target == "/%D1%87%D0%B0%D1%82/"
+
+
 def test_redirect_to_an_unsafe_address(driver: Driver) -> None:
     for location in ("file:///etc/passwd", "ftp://127.0.0.1/", "//127.0.0.1:1/", "http:/\\x/"):
         with LoopbackServer(send(response("", 302, f"Location: {location}"))) as server:

@@ -15,6 +15,7 @@ from chatgpt4online.errors import (
     ConnectError,
     IncompleteReply,
     NonceRejected,
+    PromptTooLong,
     QueryRejected,
     RateLimited,
     ReplyError,
@@ -315,6 +316,41 @@ def test_a_repeat_gets_a_chat_id_of_its_own(driver: Driver) -> None:
             chat.generate(text)
         first, lost, again, last = (prompt.json["chatId"] for prompt in server.prompts)
         assert first == lost != again == last == chat.chat_id
+
+
+def test_a_refusal_after_a_try_that_may_have_run(driver: Driver) -> None:
+    """The site may keep the lost turn under the old chat_id, whatever became of the next try."""
+    lost = sequence(HELLO, cut(), send(response("", 429, "Retry-After: 0")), HELLO)
+    policy = RetryPolicy(attempts=2, backoff=0, retry_if=lambda error: True)
+    with LoopbackServer(ai_site(lost)) as server, driver.client(server.url, retry=policy) as client:
+        chat = client.conversation()
+        chat.generate("one")
+        with pytest.raises(RateLimited) as caught:
+            chat.generate("two")
+        assert caught.value.may_have_run
+        assert not caught.value.retryable
+        chat.generate("three")
+        first, *_, last = (prompt.json["chatId"] for prompt in server.prompts)
+        assert first != last == chat.chat_id
+
+
+def test_a_message_that_is_too_long_after_a_try_that_may_have_run(driver: Driver) -> None:
+    refusal = send(response({"success": False, "message": "no"}, 400))
+    lost = ai_site(sequence(cut(), refusal))
+
+    def handle(connection: Connection, request: Received) -> None:
+        if request.method == "GET":
+            bot = '{"textInputMaxLength": 600}'
+            page = f"<div data-params='{bot}' data-system='{{\"botId\": \"default\"}}'></div>"
+            connection.send(response(page))
+        else:
+            lost(connection, request)
+
+    policy = RetryPolicy(attempts=2, backoff=0, retry_if=lambda error: error.may_have_run)
+    with LoopbackServer(handle) as server, driver.client(server.url, retry=policy) as client:
+        with pytest.raises(PromptTooLong) as caught:
+            client.generate("x" * 700)
+    assert caught.value.may_have_run
 
 
 def test_calls_wait_although_they_are_not_retried(driver: Driver) -> None:

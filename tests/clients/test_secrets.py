@@ -234,6 +234,7 @@ def rejecting(message: str) -> Handler:
             f"<b>Wrong</b> password {PASSWORD}, cookie={COOKIE}.",
             f"Wrong password {REDACTED}, cookie={REDACTED}.",
         ),
+        (f"Wrong: {PASSWORD.replace(' ', '')}", f"Wrong: {REDACTED}"),
         (f"'{PROMPT}' is banned.", f"'{PROMPT}' is banned."),
     ],
 )
@@ -255,6 +256,7 @@ def test_echoed_secrets_are_redacted(message: str, expected: str, driver: Driver
         ("authorization", f"Bearer  {TOKEN} "),
         ("cookie", f"a={COOKIE}; b={TOKEN}"),
         ("Cookie", f'a="{TOKEN}"'),
+        ("Cookie", f"a={TOKEN.replace('-', '%2D')}"),
     ],
 )
 def test_credentials_in_headers_are_secret(name: str, value: str, driver: Driver) -> None:

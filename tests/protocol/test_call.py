@@ -41,6 +41,7 @@ from .flows import (
 
 ROUTE = f"POST {ROOT}mwai-ui/v1/x"
 DONE = answer(success=True)
+NOT_FOUND = Response(404, {}, HTML_PAGE.body)
 REFUSED_PASSWORD = recorded("3.6.2/application-password/stream-no-nonce")
 
 
@@ -188,6 +189,25 @@ def test_public_api_finds_the_root_on_the_page() -> None:
         "GET http://a.b/chat/",
         f"GET {ROOT}mwai/v1/x",
     ]
+
+
+def test_public_api_of_a_home_page_whose_root_was_a_wrong_guess() -> None:
+    page = Response(200, {}, b'<link rel="https://api.w.org/" href="/?rest_route=/">')
+    script = Script(new_site(), NOT_FOUND, page, DONE, DONE)
+    assert script.run(_both_calls(script)) == (DONE, DONE)
+    assert script.sent == [
+        f"GET {ROOT}mwai/v1/x",
+        "GET http://a.b/",
+        "GET http://a.b/?rest_route=/mwai/v1/x",
+        "POST http://a.b/?rest_route=/mwai/v1/y",
+    ]
+
+
+@pytest.mark.parametrize("page", [PLAIN_PAGE, HTML_PAGE, Response(500)])
+def test_public_api_of_a_home_page_that_names_no_other_root(page: Response) -> None:
+    script = Script(new_site(), NOT_FOUND, page)
+    with pytest.raises(RouteNotFound):
+        script.run(call_public_api(script.site, "mwai/v1/x"))
 
 
 def test_public_api_of_a_page_without_a_root() -> None:

@@ -54,6 +54,20 @@ def test_malformed_chatbots_are_skipped() -> None:
     assert page.root is None
 
 
+@pytest.mark.parametrize("sentence", ["<b>Hi</b>", "a < b", "<" * 20, "<i>" * 20])
+def test_parameters_with_an_unescaped_less_than_sign(sentence: str) -> None:
+    """The HTML serializer does not escape them in attributes."""
+    text = container({"botId": "a"}, json.dumps({"startSentence": sentence}))
+    (bot,) = read_page(text.encode(), PAGE).bots
+    assert (bot.bot_id, bot.start_sentence) == ("a", sentence)
+
+
+def test_the_chatbots_of_a_large_page_are_read_up_to_a_limit() -> None:
+    filler = " a" * 100_000
+    text = "".join(f'<div {filler} data-system=\'{{"botId": "b"}}\'></div>' for _ in range(9))
+    assert 0 < len(read_page(text.encode(), PAGE).bots) < 9
+
+
 def test_root_of_the_link_is_preferred() -> None:
     system = container({"restUrl": "http://other/x/?rest_route="})
     assert read_page(system.encode(), PAGE).root == "https://a.b/x/?rest_route="

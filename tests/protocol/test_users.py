@@ -63,6 +63,17 @@ def test_wrong_credentials(answer: Response) -> None:
     assert (site.session, site.user) == (None, User.UNVERIFIED)
 
 
+def test_a_password_that_was_revoked() -> None:
+    """The nonce is refused then, and a guest would get a new one."""
+    me = recorded("3.8.1-hybrid/application-password/users-me")
+    wrong = recorded("3.8.1-hybrid/application-password/wrong-password-users-me")
+    site = sign_in(OPENED, me)
+    assert site.session is not None
+    site.drop_session(site.session)
+    with pytest.raises(AuthenticationError):
+        Script(site, OPENED, wrong).run(open_session(site))
+
+
 REDIRECTED = Response(302, {"location": "https://sso.example/"}, b"")
 
 
