@@ -61,7 +61,7 @@ def test_the_site(tmp_path: Path) -> None:
     assert list(broken_links(pages)) == []
     # Links to files, which GitHub follows, are links to pages here.
     index, reference = pages[tmp_path / "html/index.html"], pages[tmp_path / "html/reference.html"]
-    assert {"frameworks.html#notebooks", "usage.html#many-prompts"} <= set(index.links)
+    assert {"quickstart.html#a-site-to-try", "command.html#check"} <= set(index.links)
     names = {*chatgpt4online.__all__, "Client.stream", "AsyncClient.upload", "server.LocalSite"}
     assert {f"chatgpt4online.{name}" for name in names} - reference.anchors == set()
 
