@@ -70,6 +70,7 @@ PRINTED = {
             "You said: Hello there (2 words)\n",
         ],
         "docs/quickstart.rst": [
+            "AI Engine: http://127.0.0.1:",
             "You said: What is AI Engine? (4 words)\nYou said: Hello there (2 words)\n",
             "You said: What is AI Engine? (4 words)\nYou said: Hello there (2 words)\n",
         ],
