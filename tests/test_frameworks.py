@@ -1,10 +1,8 @@
-"""The examples of docs/frameworks.rst, used as a web server, a notebook or a worker uses them."""
+"""The examples of docs/frameworks.rst, used as a web server or a worker uses them."""
 
 from __future__ import annotations
 
-import ast
 import asyncio
-import inspect
 import re
 import textwrap
 from collections.abc import Callable
@@ -15,7 +13,6 @@ import django.conf
 import pytest
 from django.test import AsyncRequestFactory
 from fastapi.testclient import TestClient
-from IPython.core.formatters import DisplayFormatter
 
 from chatgpt4online.testing import ScriptedSite
 
@@ -79,23 +76,6 @@ def test_flask(site: ScriptedSite) -> None:
         answer = browser.get(f"/ask?question={TOO_LONG}")
         assert answer.status_code == 400
         assert "rejected" in answer.json["detail"]
-
-
-def test_notebook(site: ScriptedSite) -> None:
-    code = compile(example("Notebooks", site), "cell", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
-
-    async def run() -> dict[str, Any]:
-        names: dict[str, Any] = {}
-        cell = eval(code, names)
-        assert inspect.iscoroutine(cell)
-        await cell
-        await names["client"].close()
-        return names
-
-    shown, _ = DisplayFormatter().format(  # type: ignore[no-untyped-call]
-        asyncio.run(run())["reply"]
-    )
-    assert shown["text/markdown"] == REPLY
 
 
 def test_task_queue(site: ScriptedSite, capsys: pytest.CaptureFixture[str]) -> None:

@@ -43,6 +43,14 @@ PRINTED = {
             "You said: What is AI Engine? (4 words)\nYou said: Hello there (2 words)",
             "You said: What is AI Engine? (4 words)\nYou said: Hello there (2 words)",
         ],
+        "docs/batch.rst": [
+            "0 replied You said: What is AI Engine? (4 words)\n"
+            "1 replied You said: Who made it? (3 words)\n"
+            "2 failed The message has 600 characters; the site accepts 512.\n",
+            "replied: You said: What is 0? (3 words)\n",
+            "export CHATGPT4ONLINE_SITE=http://127.0.0.1:",
+            "What is 0? -> You said: What is 0? (3 words)\n",
+        ],
         "docs/errors.rst": [
             "No complete reply: The message has 600 characters; the site accepts 512.",
             "Could not connect to http://127.0.0.1:9: Connection refused.\nConnectionRefusedError(",
@@ -62,6 +70,7 @@ PRINTED = {
             "You said: Hello there (2 words)\n",
         ],
         "docs/quickstart.rst": [
+            "AI Engine: http://127.0.0.1:",
             "You said: What is AI Engine? (4 words)\nYou said: Hello there (2 words)\n",
             "You said: What is AI Engine? (4 words)\nYou said: Hello there (2 words)\n",
         ],
@@ -87,9 +96,6 @@ PRINTED = {
             "You said: What is in this picture? (5 words)\n9 of 9\n"
             "You said: And the colours? (3 words)\n2 files, 1 deleted\n",
             "You said: Hello there (2 words)\n",
-            "0 replied You said: What is AI Engine? (4 words)\n"
-            "1 replied You said: Who made it? (3 words)\n2 failed The",
-            "What is 0? -> You said: What is 0? (3 words)\n",
             "Hello there 2 messages\n"
             "You said: And now? (2 words, message 3 of this conversation)\n",
             "token ['Default']\nYou said: Hello there (2 words)\nYou said: Hello model (2 words)\n",
@@ -120,6 +126,7 @@ def test_an_example(name: str, tmp_path: Path) -> None:
         example = EXAMPLES[name].replace("https://example.com", site.url)
         done = subprocess.run(
             [sys.executable, "-X", "utf8", "-W", "error", "-c", example],
+            input="\n",
             capture_output=True,
             encoding="utf-8",
             check=False,

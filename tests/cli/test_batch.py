@@ -8,10 +8,8 @@ import pty
 import random
 import re
 import resource
-import shlex
 import signal
 import subprocess
-import textwrap
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -546,24 +544,3 @@ def test_files_are_completed(
     monkeypatch.setenv("COMP_CWORD", str(len(line.split())))
     assert main([]) == 0
     assert capsys.readouterr().out.startswith("file,")
-
-
-def test_the_examples_of_the_docs(site: LocalSite, tmp_path: Path) -> None:
-    docs = (Path(__file__).parents[2] / "docs" / "command.rst").read_text(encoding="utf-8")
-    section = docs[docs.index("\nbatch\n-----\n") :]
-    blocks = re.findall(r"\.\. code-block:: console\n\n((?:    .*\n)+)", section)
-    program = shlex.join(COMMAND)
-    for block in blocks:
-        for example in textwrap.dedent(block).split("$ ")[1:]:
-            line, _, output = example.partition("\n")
-            done = subprocess.run(
-                ["sh", "-c", line.replace("chatgpt4online batch", f"{program} batch") + " 2>&1"],
-                capture_output=True,
-                encoding="utf-8",
-                cwd=tmp_path,
-                env={**os.environ, "CHATGPT4ONLINE_SITE": site.url},
-                check=False,
-                timeout=60,
-            )
-            assert done.stdout == output, line
-    assert len(blocks) == 3

@@ -65,7 +65,7 @@ def test_the_example_of_the_docs(tmp_path: Path, capsys: pytest.CaptureFixture[s
             yield '{"item": "red shirt"}' if "JSON" in messages[-1].content else "Not on Monday."
 
     docs = (Path(__file__).parents[3] / "docs" / "command.rst").read_text(encoding="utf-8")
-    blocks = re.search(r"code-block:: toml\n((?:    .*\n|\n)+)::\n((?:    .*\n|\n)+)", docs)
+    blocks = re.search(r"code-block:: toml\n((?:    .*\n|\n)+)Save.*::\n((?:    .*\n|\n)+)", docs)
     assert blocks is not None
     command, _, shown = textwrap.dedent(blocks[2]).strip().partition("\n")
     with LocalSite(bot=bot) as site:
