@@ -22,6 +22,7 @@ from ..protocol.discovery import NAMESPACE
 from ..protocol.session import START_SESSION, USERS_ME
 from ..protocol.site import DEFAULT_BOT, Era
 from .access import AccessControl
+from .bodies import body_first
 from .chat_page import add_chat_page
 from .discussions import DiscussionStore, read_messages
 from .files import FileStore
@@ -67,7 +68,7 @@ class SiteApp:
         submissions: Request bodies of the accepted prompts. Only the last ones are kept.
         access: Access control.
         files: The uploaded files.
-        middlewares: What handles each request first, as in `aiohttp.web`. Set it before the start.
+        middlewares: What handles each request, as in `aiohttp.web`. Set them before the start.
         respond: What may answer a prompt in place of the bot.
     """
 
@@ -132,7 +133,9 @@ class SiteApp:
     def web_app(self) -> web.Application:
         """Return the aiohttp application of a site that has nothing else."""
         # Uploads may have any size.
-        app = web.Application(client_max_size=sys.maxsize, middlewares=self.middlewares)
+        app = web.Application(
+            client_max_size=sys.maxsize, middlewares=[body_first, *self.middlewares]
+        )
         self.add_routes(app)
         return app
 

@@ -1,0 +1,35 @@
+"""Reading what clients send before anything is answered."""
+
+from __future__ import annotations
+
+import contextlib
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+_LONGEST_REST = 64 * 1024 * 1024
+"""Bytes. A client that sends more after a refusal is not listened to any longer."""
+
+
+@web.middleware
+async def body_first(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Answer only after the body has arrived, as PHP does behind a web server.
+
+    Some clients lose an answer that comes while they are still sending.
+    """
+    try:
+        response = await handler(request)
+    except Exception:
+        await _read_rest(request)
+        raise
+    await _read_rest(request)
+    return response
+
+
+async def _read_rest(request: web.Request) -> None:
+    """Read and discard what the handler has left of the body."""
+    size = 0
+    # Without a connection or in a broken encoding, there is nothing more to come.
+    with contextlib.suppress(ConnectionError, web.RequestPayloadError):
+        while size <= _LONGEST_REST and (data := await request.content.readany()):
+            size += len(data)
