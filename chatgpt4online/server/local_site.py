@@ -24,7 +24,8 @@ class LocalSite:
     """An AI Engine site on a free loopback port; a sync and async context manager.
 
     Args:
-        bot: The bot that replies to prompts.
+        bot: The bot that replies to prompts. An async function runs in the event loop of the site,
+            any other in a thread; at its end, the site waits for the piece that one is computing.
         era: How guests get a nonce, which depends on the version of the plugin.
         pace: Seconds between two pieces of a reply.
         max_length: Longest message in characters.
@@ -70,8 +71,9 @@ class LocalSite:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.url = ""
+        self._source = BotSource(bot)
         self.app = SiteApp(
-            source=BotSource(bot),
+            source=self._source,
             era=era,
             access=AccessControl(era, users or {}, token, clock),
             storage=Storage(data),
@@ -103,6 +105,7 @@ class LocalSite:
         runner, self._runner = self._runner, None
         if runner is not None:
             await runner.cleanup()
+            await self._source.close()
 
     def __enter__(self) -> Self:
         started = threading.Event()

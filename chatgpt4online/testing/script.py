@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import inspect
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
+from contextlib import aclosing, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from types import TracebackType
@@ -15,6 +15,7 @@ from aiohttp import web
 from ..errors import UsageError
 from ..models import Message
 from ..server import Bot
+from ..server.bots import is_async, kind_of, write, write_async
 
 Respond = Callable[[web.Request, bool], Awaitable[web.StreamResponse]]
 """Answers a prompt. It is told whether the client asked for a stream."""
@@ -44,12 +45,14 @@ class Script:
 
     Attributes:
         steps: The replies that are left.
+        bot: A bot that gives the scripted text of the current request, or else what the bot does.
     """
 
     def __init__(self, bot: Bot) -> None:
         self.steps: deque[Step] = deque()
         self._mistakes: list[tuple[Exception, TracebackType | None]] = []
         self._bot = _check_bot(bot)
+        self.bot: Bot = self._write_async if is_async(bot) else self._write
 
     async def respond(
         self, request: web.Request, body: dict[str, Any]
@@ -61,17 +64,32 @@ class Script:
         _pieces.set(answer)
         return None
 
-    def bot(self, messages: Sequence[Message]) -> Iterator[str]:
-        """Yield the scripted text of the current request, or the bot's reply."""
+    def _write(self, messages: Sequence[Message]) -> Iterator[str]:
+        """Yield the scripted text of the current request, or the reply of a plain bot."""
+        __tracebackhide__ = True
+        scripted = _pieces.get()
+        with self._recording():
+            yield from write(self._bot, messages) if scripted is None else scripted
+
+    async def _write_async(self, messages: Sequence[Message]) -> AsyncGenerator[str, None]:
+        """Yield the scripted text of the current request, or the reply of an async bot."""
+        __tracebackhide__ = True
         scripted = _pieces.get()
         if scripted is not None:
-            yield from scripted
-            return
-        try:
-            for piece in _iterable(self._bot(messages)):
-                if not isinstance(piece, str):
-                    raise TypeError(f"A bot yields text; this one yielded {_kind(piece)}.")
+            for piece in scripted:
                 yield piece
+            return
+        with self._recording():
+            async with aclosing(write_async(self._bot, messages)) as written:
+                async for piece in written:
+                    yield piece
+
+    @contextmanager
+    def _recording(self) -> Iterator[None]:
+        """Keep what the bot raises."""
+        __tracebackhide__ = True
+        try:
+            yield
         except Exception as error:
             error.add_note("The bot of the scripted site raised this.")
             self._mistakes.append((error, error.__traceback__))
@@ -94,24 +112,6 @@ def _check_bot(bot: Bot) -> Bot:
     if not callable(bot):
         raise UsageError(
             "A bot is a function that takes the messages and yields text, not "
-            f"{_kind(bot)}. For a reply that is known beforehand, use reply()."
+            f"{kind_of(bot)}. For a reply that is known beforehand, use reply()."
         )
-    if inspect.isasyncgenfunction(bot) or inspect.iscoroutinefunction(bot):
-        raise UsageError("A bot is an ordinary function that yields text, not an async one.")
     return bot
-
-
-def _iterable(pieces: object) -> Iterable[object]:
-    __tracebackhide__ = True
-    if isinstance(pieces, str):
-        return [pieces]
-    if isinstance(pieces, Iterable):
-        return pieces
-    if inspect.iscoroutine(pieces):
-        pieces.close()  # it would warn that it was never awaited
-    raise TypeError(f"A bot returns or yields text; this one returned {_kind(pieces)}.")
-
-
-def _kind(value: object) -> str:
-    name = type(value).__name__.replace("_", " ")
-    return "None" if value is None else f"{'an' if name[0] in 'aeiou' else 'a'} {name}"

@@ -30,7 +30,7 @@ class ScriptedSite:
         options: The other options of `LocalSite`.
 
     Raises:
-        UsageError: The bot is no function, or an async one.
+        UsageError: The bot is no function.
     """
 
     def __init__(self, *, bot: Bot = offline_bot, **options: Any) -> None:
