@@ -77,7 +77,8 @@ async def begin(request: web.Request, response: web.StreamResponse) -> None:
     """Send the beginning of a stream."""
     response.content_type = "text/event-stream"
     response.charset = "UTF-8"
-    await response.prepare(request)
+    with contextlib.suppress(ConnectionError):
+        await response.prepare(request)
     await send(response, start_event())
 
 

@@ -5,18 +5,21 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import socket
 import sqlite3
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextvars import ContextVar
 from functools import partial
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import requests
 
 from chatgpt4online import Client, Message, StatusError
 from chatgpt4online.models import EndEvent
+from chatgpt4online.protocol.site import Era
 from chatgpt4online.server import Bot, LocalSite
 from chatgpt4online.server.bot_threads import MOST_THREADS
 from chatgpt4online.server.sources import BotSource, Question
@@ -24,6 +27,9 @@ from chatgpt4online.server.sources import BotSource, Question
 from ..loopback import WAIT_LIMIT
 from .servers import running
 
+ANN = ("ann", "abcd EFGH 1234")
+SUBMIT = "/wp-json/mwai-ui/v1/chats/submit"
+DISCUSSIONS = "/wp-json/mwai-ui/v1/discussions/list"
 KINDS = pytest.mark.parametrize("kind", ["plain", "async"])
 
 
@@ -107,6 +113,43 @@ def test_a_reply_that_is_left_when_the_site_stops(
     assert not errors(caplog)
 
 
+def test_a_client_that_leaves_before_the_reply_begins(caplog: pytest.LogCaptureFixture) -> None:
+    """The local site keeps the turn all the same."""
+    begun, left = threading.Event(), threading.Event()
+
+    def bot(messages: Sequence[Message]) -> str:
+        begun.set()
+        assert left.wait(WAIT_LIMIT)
+        return "Hello"
+
+    def kept(url: str) -> int:
+        found = requests.post(url + DISCUSSIONS, json={}, auth=ANN, timeout=WAIT_LIMIT)
+        return int(found.json()["total"])
+
+    with LocalSite(bot=bot, era=Era.NO_NONCE, users=dict([ANN])) as site:
+        with prompting(site.url):
+            assert begun.wait(WAIT_LIMIT)
+        for _ in range(5):  # in which the site sees that the client has left
+            assert kept(site.url) == 0
+        left.set()
+        while not errors(caplog) and not kept(site.url):
+            pass
+    assert not errors(caplog)
+
+
+def prompting(url: str) -> socket.socket:
+    """Send a prompt and return the connection."""
+    prompt = {"botId": "default", "newMessage": "Hi", "stream": True}
+    request = requests.Request("POST", url + SUBMIT, json=prompt, auth=ANN).prepare()
+    address = urlsplit(url)
+    lines = [f"POST {SUBMIT} HTTP/1.1", f"Host: {address.netloc}"]
+    lines += [f"{name}: {value}" for name, value in request.headers.items()]
+    connection = socket.create_connection((address.hostname, address.port), WAIT_LIMIT)
+    assert isinstance(request.body, bytes)
+    connection.sendall("\r\n".join([*lines, "", ""]).encode() + request.body)
+    return connection
+
+
 def errors(caplog: pytest.LogCaptureFixture) -> list[str]:
     return [item.getMessage() for item in caplog.records if item.levelno >= logging.ERROR]
 
@@ -135,7 +178,7 @@ def test_a_site_that_stops_waits_for_a_piece(place: str) -> None:
         with contextlib.suppress(requests.ConnectionError):
             start = requests.post(f"{url}/wp-json/mwai/v1/start_session", timeout=WAIT_LIMIT)
             requests.post(
-                f"{url}/wp-json/mwai-ui/v1/chats/submit",
+                url + SUBMIT,
                 json={"botId": "default", "newMessage": "Hi", "stream": True},
                 headers={"X-WP-Nonce": start.json()["restNonce"]},
                 cookies=start.cookies,
