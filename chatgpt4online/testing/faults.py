@@ -20,18 +20,19 @@ from ..server.responses import (
     over_limit,
     start_event,
 )
-from .script import Respond
+from .script import Respond, Target
 
 Fault = Literal[
     429, "429", "approval", "bot_wall", "cut", "error", "refuse", "rejected", "stale_nonce",
     "stall", "usage_limit",
 ]  # fmt: skip
 
+_ON_ANYTHING = ("refuse", "stall", "bot_wall", "429")
 _EVENTS = "text/event-stream"
 _WALL = "<!DOCTYPE html><html><head><title>Just a moment...</title></head><body></body></html>"
 
 
-def make_fault(fault: Fault, **options: Any) -> Respond:
+def make_fault(fault: Fault, on: Target, **options: Any) -> Respond:
     """Return what answers with a fault. Options that are None are left to the fault.
 
     Raises:
@@ -43,6 +44,10 @@ def make_fault(fault: Fault, **options: Any) -> Respond:
     given = {name: value for name, value in options.items() if value is not None}
     for name in given.keys() - inspect.signature(make).parameters.keys():
         raise UsageError(f"The fault {fault!r} does not take {name}.")
+    if on != "prompt" and (str(fault) not in _ON_ANYTHING or "after" in given):
+        raise UsageError(
+            f"On a session or an upload, the faults are {', '.join(_ON_ANYTHING)}, without after."
+        )
     return make(**given)
 
 

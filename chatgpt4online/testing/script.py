@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any
+from typing import Any, Literal
 
 from aiohttp import web
 
 from ..errors import UsageError
 from ..models import Message
+from ..protocol.files import UPLOAD
+from ..protocol.session import START_SESSION
 from ..server import Bot
 from ..server.bots import is_async, kind_of, write, write_async
 
 Respond = Callable[[web.Request, bool], Awaitable[web.StreamResponse]]
 """Answers a prompt. It is told whether the client asked for a stream."""
 
+Target = Literal["prompt", "session", "upload"]
+
+_ROUTES: Mapping[Target, str] = {"session": START_SESSION, "upload": UPLOAD}
 _pieces: ContextVar[Sequence[str] | None] = ContextVar("pieces", default=None)
 """The scripted text of the request that is being handled."""
 
@@ -31,10 +35,12 @@ class Step:
     Attributes:
         source: The call that made it.
         answer: The pieces of a text, or what answers.
+        on: The kind of request that it is for.
     """
 
     source: str
     answer: Sequence[str] | Respond
+    on: Target = "prompt"
 
 
 class Script:
@@ -49,7 +55,7 @@ class Script:
     """
 
     def __init__(self, bot: Bot) -> None:
-        self.steps: deque[Step] = deque()
+        self.steps: list[Step] = []
         self._mistakes: list[tuple[Exception, TracebackType | None]] = []
         self._bot = _check_bot(bot)
         self.bot: Bot = self._write_async if is_async(bot) else self._write
@@ -58,10 +64,26 @@ class Script:
         self, request: web.Request, body: dict[str, Any]
     ) -> web.StreamResponse | None:
         """Answer a prompt, unless a bot is to do it."""
-        answer = self.steps.popleft().answer if self.steps else None
+        answer = self._take("prompt")
         if callable(answer):
             return await answer(request, bool(body.get("stream")))
         _pieces.set(answer)
+        return None
+
+    async def interrupt(self, request: web.Request) -> web.StreamResponse | None:
+        """Answer the opening of a session or an upload, if a fault is scripted for it."""
+        path = request.query.get("rest_route", request.path).rstrip("/")
+        for target, route in _ROUTES.items():
+            if path.endswith(f"/{route}") and callable(answer := self._take(target)):
+                return await answer(request, False)
+        return None
+
+    def _take(self, target: Target) -> Sequence[str] | Respond | None:
+        """Return the next answer to a kind of request, if there is one."""
+        for step in self.steps:
+            if step.on == target:
+                self.steps.remove(step)
+                return step.answer
         return None
 
     def _write(self, messages: Sequence[Message]) -> Iterator[str]:
