@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing, contextmanager
 from contextvars import ContextVar
@@ -43,6 +44,10 @@ class Step:
     on: Target = "prompt"
 
 
+class BotFailed(Exception):
+    """The bot has raised an exception, which the script keeps for the test."""
+
+
 class Script:
     """Gives each prompt the next scripted reply, or else the bot's.
 
@@ -56,7 +61,7 @@ class Script:
 
     def __init__(self, bot: Bot) -> None:
         self.steps: list[Step] = []
-        self._mistakes: list[tuple[Exception, TracebackType | None]] = []
+        self._mistakes: list[tuple[BaseException, TracebackType | None]] = []
         self._bot = _check_bot(bot)
         self.bot: Bot = self._write_async if is_async(bot) else self._write
 
@@ -108,18 +113,16 @@ class Script:
 
     @contextmanager
     def _recording(self) -> Iterator[None]:
-        """Keep what the bot raises."""
+        """Keep what the bot raises, also what is no `Exception`, such as `pytest.fail`."""
         __tracebackhide__ = True
         try:
             yield
-        except Exception as error:
+        except (GeneratorExit, asyncio.CancelledError):  # the reply has been left
+            raise
+        except BaseException as error:
             error.add_note("The bot of the scripted site raised this.")
             self._mistakes.append((error, error.__traceback__))
-            raise
-
-    def has_raised(self, error: Exception) -> bool:
-        """Return whether the bot has raised this exception."""
-        return any(error is mistake for mistake, _ in self._mistakes)
+            raise BotFailed from error
 
     def raise_mistake(self) -> None:
         """Raise the first exception of the bot again, if it has raised any."""

@@ -117,6 +117,23 @@ def test_a_bot_that_raises(call: str, define: str, pytester: pytest.Pytester) ->
         assert name not in text  # neither frames of the server nor its log
 
 
+@pytest.mark.parametrize("define", ["def", "async def"])
+def test_a_bot_that_fails_the_test(define: str, pytester: pytest.Pytester) -> None:
+    result = run(
+        pytester,
+        f"""
+        {define} bot(messages):
+            yield "One"
+            pytest.fail("My own reason.")
+
+        def test_it(make_ai_engine_site):
+            try_to_ask(make_ai_engine_site(bot=bot))
+        """,
+    )
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(['>*pytest.fail("My own reason.")', "E*Failed: My own reason."])
+
+
 @pytest.mark.parametrize(
     ("bot", "message"),
     [
