@@ -1,14 +1,35 @@
-"""Reading what clients send before anything is answered."""
+"""The bodies of requests."""
 
 from __future__ import annotations
 
 import contextlib
+import json
+from typing import Any
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
 _LONGEST_REST = 64 * 1024 * 1024
 """Bytes. A client that sends more after a refusal is not listened to any longer."""
+
+
+class InvalidBody(Exception):
+    """The body of a request is not a JSON object."""
+
+
+async def read_object(request: web.Request) -> dict[str, Any]:
+    """Read a body that is a JSON object.
+
+    Raises:
+        InvalidBody: It is something else.
+    """
+    try:
+        body = json.loads(await request.read())
+    except (ValueError, RecursionError):
+        body = None
+    if not isinstance(body, dict):
+        raise InvalidBody
+    return body
 
 
 @web.middleware
