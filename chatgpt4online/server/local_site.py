@@ -7,11 +7,11 @@ import os
 import threading
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from typing import Self
 
 from aiohttp import web
 
-from ..errors import UsageError
 from ..protocol.site import Era
 from .access import AccessControl
 from .app import SiteApp
@@ -90,12 +90,15 @@ class LocalSite:
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop: asyncio.Event | None = None
-        self._error: BaseException | None = None
 
     async def __aenter__(self) -> Self:
         self._runner = web.AppRunner(self.app.web_app(), access_log=None, shutdown_timeout=1.0)
-        await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
+        try:
+            await self._runner.setup()
+            await web.TCPSite(self._runner, "127.0.0.1", 0).start()
+        except BaseException:
+            await self.__aexit__()
+            raise
         host, port = self._runner.addresses[0][:2]
         self.url = f"http://{host}:{port}"
         return self
@@ -108,15 +111,16 @@ class LocalSite:
             await self._source.close()
 
     def __enter__(self) -> Self:
-        started = threading.Event()
+        started: Future[None] = Future()
         self._thread = threading.Thread(
             target=lambda: asyncio.run(self._serve(started)), name="LocalSite", daemon=True
         )
         self._thread.start()
-        started.wait()
-        if self._error is not None:
+        try:
+            started.result()
+        except Exception:
             self._thread.join()
-            raise self._error
+            raise
         return self
 
     def __exit__(self, *exc_info: object) -> None:
@@ -125,15 +129,14 @@ class LocalSite:
         if self._thread is not None:
             self._thread.join()
 
-    async def _serve(self, started: threading.Event) -> None:
+    async def _serve(self, started: Future[None]) -> None:
         self._loop = asyncio.get_running_loop()
         self._stop = asyncio.Event()
         try:
             await self.__aenter__()
-        except (OSError, UsageError) as error:
-            self._error = error
+        except Exception as error:  # noqa: BLE001 - it is raised where the site was started
+            started.set_exception(error)
             return
-        finally:
-            started.set()
+        started.set_result(None)
         await self._stop.wait()
         await self.__aexit__()
