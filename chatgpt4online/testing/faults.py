@@ -11,6 +11,7 @@ from aiohttp import web
 
 from ..errors import UsageError
 from ..server.app import STOPPING
+from ..server.replies import hang_up
 from ..server.responses import (
     REJECTED,
     approval_request,
@@ -81,16 +82,9 @@ def _broken(beginning: str, *, silence: bool) -> Respond:
             if silence:
                 await request.app[STOPPING].wait()
         hang_up(request)
-        return response
+        return response  # which is not sent
 
     return respond
-
-
-def hang_up(request: web.Request) -> web.StreamResponse:
-    """Close the connection. Returns a response for the server, which is not sent."""
-    if request.transport is not None:
-        request.transport.close()
-    return web.Response()
 
 
 def _begin(text: str) -> str:

@@ -11,8 +11,9 @@ from aiohttp.typedefs import Handler
 from ..errors import UsageError
 from ..models import Event
 from ..server import Bot, LocalSite, offline_bot
+from ..server.replies import hang_up
 from .events import encode_events
-from .faults import Fault, hang_up, make_fault, raw_answer
+from .faults import Fault, make_fault, raw_answer
 from .received import ReceivedRequest, receive
 from .script import BotFailed, Respond, Script, Step, Target
 
@@ -154,8 +155,9 @@ class ScriptedSite:
             return interruption
         try:
             return await handler(request)
-        except BotFailed:
-            return hang_up(request)  # the test is told; the server need not log it
+        except BotFailed:  # the test is told; the server need not log it
+            hang_up(request)
+            return web.Response()
 
 
 def _read_reply(
