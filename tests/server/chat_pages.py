@@ -46,15 +46,22 @@ class HandFedBot:
 
     def __init__(self) -> None:
         self._pieces: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        self._ended: queue.SimpleQueue[None] = queue.SimpleQueue()
 
     def __call__(self, messages: Sequence[Message]) -> Iterator[str]:
         while (piece := self._pieces.get(timeout=WAIT_LIMIT)) is not None:
             yield piece
+        self._ended.put(None)
 
     def give(self, *pieces: str | None) -> None:
         """Give pieces of a reply; None ends it."""
         for piece in pieces:
             self._pieces.put(piece)
+
+    def finish(self, *pieces: str) -> None:
+        """Give the last pieces of the first reply that has not ended, and wait for its end."""
+        self.give(*pieces, None)
+        self._ended.get(timeout=WAIT_LIMIT)
 
 
 def saying(text: str) -> HandFedBot:
