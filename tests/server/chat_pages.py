@@ -14,8 +14,7 @@ from ..loopback import SESSION, WAIT_LIMIT, Connection, Received, live, response
 
 GREETING = "Hi! How can I help you?"
 CUT = response(live("Half of"), 200, "Content-Type: text/event-stream", length=False)
-
-
+OPENED = response(SESSION, 200, "Connection: close")
 GOES_ON = b": goes on"
 """The end of an answer after which the site leaves the connection open."""
 
@@ -23,13 +22,15 @@ GOES_ON = b": goes on"
 class ScriptedSite:
     """Handles requests as a site with the chat page that gives one answer to all messages."""
 
-    def __init__(self, page: LocalSite, answer: bytes) -> None:
+    def __init__(self, page: LocalSite, answer: bytes, session: bytes = OPENED) -> None:
         self._page = page
         self._answer = answer
+        self._session = session
 
     def __call__(self, connection: Connection, request: Received) -> None:
         if "start_session" in request.target:
-            connection.send(response(SESSION))
+            connection.send(self._session)
+            connection.close()
         elif "submit" in request.target:
             connection.send(self._answer)
             if self._answer.endswith(GOES_ON):

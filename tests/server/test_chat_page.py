@@ -235,6 +235,24 @@ def test_a_reload_stops_a_reply(browser: Browser) -> None:
     assert [item["content"] for item in second["messages"]] == [GREETING, "Hello", "Half of"]
 
 
+@pytest.mark.parametrize(
+    ("session", "shown"),
+    [
+        (response("<!doctype html>", 200, "Connection: close"), "did not open a session"),
+        (response("{", 200, "Content-Length: 100", length=False), "The connection was lost."),
+        (response("{", 500, "Content-Length: 100", length=False), "The connection was lost."),
+    ],
+    ids=["another page", "cut", "cut refusal"],
+)
+def test_a_session_that_is_not_opened(session: bytes, shown: str, browser: Browser) -> None:
+    with LocalSite() as page, LoopbackServer(ScriptedSite(page, CUT, session)) as server:
+        browser.open(server.url)
+        browser.ask("Hello")
+        browser.expect_end()
+        (alert,) = browser.texts("[role=alert]")
+        assert shown in alert
+
+
 def test_headers() -> None:
     """The page can load nothing from elsewhere, nor run what is written into it."""
     with LocalSite() as site, requests.Session() as session:
