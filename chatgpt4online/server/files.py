@@ -61,7 +61,7 @@ class FileStore:
         try:
             try:
                 fields = await _receive(request, path)
-            except ValueError:  # it is not multipart, or breaks off
+            except (ValueError, AssertionError):  # no form, or one that breaks off
                 fields = {}
             refusal = _refusal_of(fields)
             if refusal is not None:

@@ -88,6 +88,7 @@ NESTED = (
         (FORM, FILE + b"\r\n--b--\r\n"),
         (FORM, NESTED),
     ],
+    ids=["JSON", "no boundary", "empty", "no form", "cut", "no purpose", "nested"],
 )
 def test_an_upload_that_is_no_form_with_a_file(kind: str, body: bytes, tmp_path: Path) -> None:
     with LocalSite(data=tmp_path) as site, requests.Session() as session:
