@@ -7,7 +7,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future
+from queue import SimpleQueue
 from typing import Self
 
 from aiohttp import web
@@ -111,16 +111,15 @@ class LocalSite:
             await self._source.close()
 
     def __enter__(self) -> Self:
-        started: Future[None] = Future()
+        started: SimpleQueue[Exception | None] = SimpleQueue()
         self._thread = threading.Thread(
             target=lambda: asyncio.run(self._serve(started)), name="LocalSite", daemon=True
         )
         self._thread.start()
-        try:
-            started.result()
-        except Exception:
+        error = started.get()
+        if error is not None:
             self._thread.join()
-            raise
+            raise error
         return self
 
     def __exit__(self, *exc_info: object) -> None:
@@ -129,14 +128,14 @@ class LocalSite:
         if self._thread is not None:
             self._thread.join()
 
-    async def _serve(self, started: Future[None]) -> None:
+    async def _serve(self, started: SimpleQueue[Exception | None]) -> None:
         self._loop = asyncio.get_running_loop()
         self._stop = asyncio.Event()
         try:
             await self.__aenter__()
         except Exception as error:  # noqa: BLE001 - it is raised where the site was started
-            started.set_exception(error)
+            started.put(error)
             return
-        started.set_result(None)
+        started.put(None)
         await self._stop.wait()
         await self.__aexit__()
