@@ -20,7 +20,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +50,7 @@ class Log:
         """Call a function once the bot was asked so often."""
         self._then = (count, function)
 
-    def bot(self, messages: Sequence[Message]) -> Iterator[str]:
+    async def bot(self, messages: Sequence[Message]) -> AsyncIterator[str]:
         """Repeat the prompt, in two pieces."""
         prompt = messages[-1].content
         self.asked[prompt] += 1

@@ -17,7 +17,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -199,11 +199,11 @@ def client_main(kind: str, site: str, count: int, at_once: int, path: str) -> di
 def logging_bot(log: IO[str]) -> Bot:
     """Return the offline bot, which logs each conversation that it is asked about."""
 
-    def bot(messages: Sequence[Message]) -> Iterator[str]:
+    async def bot(messages: Sequence[Message]) -> list[str]:  # lines are written one by one
         pieces = list(offline_bot(messages))
         entry = {"prompt": messages[-1].content, "length": len(messages), "reply": "".join(pieces)}
         log.write(json.dumps(entry) + "\n")
-        return iter(pieces)
+        return pieces
 
     return bot
 

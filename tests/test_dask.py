@@ -7,7 +7,7 @@ import json
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -38,7 +38,7 @@ class Run:
     now: int = 0
     instructions: set[str] = field(default_factory=set)
 
-    def bot(self, messages: Sequence[Message]) -> Iterator[str]:
+    async def bot(self, messages: Sequence[Message]) -> AsyncIterator[str]:
         prompt = messages[-1].content
         self.asked[prompt] += 1
         self.now += 1

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import sys
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -22,6 +21,7 @@ from ..protocol.discovery import NAMESPACE
 from ..protocol.session import START_SESSION, USERS_ME
 from ..protocol.site import DEFAULT_BOT, Era
 from .access import AccessControl
+from .bodies import InvalidBody, body_first, read_object
 from .chat_page import add_chat_page
 from .discussions import DiscussionStore, read_messages
 from .files import FileStore
@@ -67,7 +67,7 @@ class SiteApp:
         submissions: Request bodies of the accepted prompts. Only the last ones are kept.
         access: Access control.
         files: The uploaded files.
-        middlewares: What handles each request first, as in `aiohttp.web`. Set it before the start.
+        middlewares: What handles each request, as in `aiohttp.web`. Set them before the start.
         respond: What may answer a prompt in place of the bot.
     """
 
@@ -132,7 +132,9 @@ class SiteApp:
     def web_app(self) -> web.Application:
         """Return the aiohttp application of a site that has nothing else."""
         # Uploads may have any size.
-        app = web.Application(client_max_size=sys.maxsize, middlewares=self.middlewares)
+        app = web.Application(
+            client_max_size=sys.maxsize, middlewares=[body_first, *self.middlewares]
+        )
         self.add_routes(app)
         return app
 
@@ -196,7 +198,10 @@ class SiteApp:
         if rejection is not None:  # empty responses are falsy in some versions of aiohttp
             return rejection
         if handler is not None:
-            return await handler(request)
+            try:
+                return await handler(request)
+            except InvalidBody:
+                return error(400, "rest_invalid_json", "Invalid JSON body passed.")
         if name == NAMESPACE:
             routes: dict[str, Any] = {f"/{route}": {} for route in self._nonce_routes}
             return web.json_response({"namespace": name, "routes": routes})
@@ -210,12 +215,7 @@ class SiteApp:
         return lambda request: handler(request, self.access.user(request))
 
     async def _submit(self, request: web.Request) -> web.StreamResponse:
-        try:
-            body = json.loads(await request.read())
-        except ValueError:
-            body = None
-        if not isinstance(body, dict):
-            return error(400, "rest_invalid_json", "Invalid JSON body passed.")
+        body = await read_object(request)
         prompt = body.get("newMessage")
         if body.get("shortcutId"):
             if body["shortcutId"] != SHORTCUT.shortcut_id:
@@ -232,7 +232,7 @@ class SiteApp:
         if self._prompts_left is not None:
             self._prompts_left -= 1
         self.submissions.append(body)
-        if self._approval is not None and self._approval not in body.get("wpToolsAllowed", ()):
+        if self._approval is not None and self._approval not in (body.get("wpToolsAllowed") or ()):
             return approval_request(self._approval, {"ID": 7}, stream=bool(body.get("stream")))
         response = await self.respond(request, body)
         if response is not None:
@@ -265,7 +265,8 @@ class SiteApp:
     ) -> web.StreamResponse:
         """Send the source's reply, into a stream if there is one."""
         new_nonce = self.access.renewed_nonce(request)
-        result = await self._ask(request, body, str(body["newMessage"]), stream)
+        message = str(body.get("newMessage") or "")
+        result = await self._ask(request, body, message, stream)
         if stream is None:
             return web.json_response(reply(result, new_nonce))
         await end(stream, result, new_nonce)
@@ -300,7 +301,7 @@ class SiteApp:
         return [*before, Message("user", message)]
 
     async def _query(self, request: web.Request) -> web.StreamResponse:
-        body = await request.json()
+        body = await read_object(request)
         message = str(body.get("message") or "")
         if not message:
             return failure(400, "The message is required.")

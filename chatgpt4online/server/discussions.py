@@ -13,6 +13,7 @@ from aiohttp import web
 
 from ..models import ROLES, Message
 from ..protocol.jsontext import sendable
+from .bodies import read_object
 from .responses import error, failure, success
 from .storage import Storage
 
@@ -88,7 +89,7 @@ class DiscussionStore:
         """Return one page of a user's discussions, newest first, or of those with a text."""
         if user is None:
             return _not_connected()
-        body = await request.json()
+        body = await read_object(request)
         search = str(body.get("search") or "").casefold()
         limit, offset = body.get("limit", 10), body.get("offset", 0)
 
@@ -109,7 +110,7 @@ class DiscussionStore:
         """Return one discussion."""
         if user is None:
             return _not_connected()
-        key = _key(user, (await request.json()).get("chatId"))
+        key = _key(user, (await read_object(request)).get("chatId"))
         found = await self._storage.run(
             lambda connection: _as_dicts(
                 connection.execute(f"SELECT {_COLUMNS} FROM discussions WHERE {_MINE}", key)
@@ -121,7 +122,7 @@ class DiscussionStore:
         """Rename a discussion."""
         if user is None:
             return _not_connected()
-        body = await request.json()
+        body = await read_object(request)
         title = sendable(str(body.get("title") or ""))
         found = await self._update(user, body, "title = ?", title)
         return success() if found else failure(404, "No such discussion.")
@@ -130,7 +131,7 @@ class DiscussionStore:
         """Replace the messages of a discussion. The bot goes on from these."""
         if user is None:
             return _not_connected()
-        body = await request.json()
+        body = await read_object(request)
         messages = json.dumps([_record(item) for item in read_messages(body.get("messages"))])
         found = await self._update(user, body, "messages = ?, updated = ?", messages, self._now())
         return success() if found else _unknown()
@@ -139,7 +140,7 @@ class DiscussionStore:
         """Delete discussions."""
         if user is None:
             return _not_connected()
-        keys = [_key(user, item) for item in (await request.json()).get("chatIds", [])]
+        keys = [_key(user, item) for item in (await read_object(request)).get("chatIds", [])]
         await self._storage.run(
             lambda connection: connection.executemany(
                 f"DELETE FROM discussions WHERE {_MINE}", keys

@@ -12,6 +12,7 @@ from typing import Any, BinaryIO
 
 from aiohttp import BodyPartReader, web
 
+from .bodies import read_object
 from .responses import failure, success
 from .storage import Storage
 
@@ -58,7 +59,10 @@ class FileStore:
             lambda connection: connection.execute("INSERT INTO files (id) VALUES (?)", (file_id,))
         )
         try:
-            fields = await _receive(request, path)
+            try:
+                fields = await _receive(request, path)
+            except (ValueError, AssertionError):  # no form, or one that breaks off
+                fields = {}
             refusal = _refusal_of(fields)
             if refusal is not None:
                 return failure(400, refusal)
@@ -84,7 +88,7 @@ class FileStore:
 
     async def list(self, request: web.Request) -> web.Response:
         """Return one page of the stored files, newest first."""
-        body = await request.json()
+        body = await read_object(request)
         purpose = body.get("purpose")
         found = [item for item in self.uploads.values() if purpose in (None, item["purpose"])]
         found.reverse()
@@ -98,7 +102,7 @@ class FileStore:
 
     async def delete(self, request: web.Request) -> web.Response:
         """Delete files."""
-        ids = (await request.json()).get("files", [])
+        ids = (await read_object(request)).get("files", [])
         deleted = [item for item in ids if self.uploads.pop(item, None) is not None]
         await self._remove(deleted)
         return success(deleted=len(deleted))
@@ -131,8 +135,11 @@ class FileStore:
 async def _receive(request: web.Request, path: Path | None) -> dict[str, Any]:
     """Return what a form says of its file, whose contents are written if there is a path."""
     fields: dict[str, Any] = {}
+    if request.content_type != "multipart/form-data":
+        raise ValueError
     async for part in await request.multipart():
-        assert isinstance(part, BodyPartReader)
+        if not isinstance(part, BodyPartReader):
+            continue
         if part.name == "file":
             fields["size"] = await _copy(part, path)
             fields["filename"] = part.filename

@@ -42,7 +42,7 @@ def own_pages_only(host: str) -> Middleware:
     @web.middleware
     async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
         origin = request.headers.get("Origin")
-        foreign = origin is not None and urlsplit(origin).netloc != request.host
+        foreign = origin is not None and origin.partition("://")[2] != request.host
         if foreign or (is_loopback(host) and not _is_named(request.host, host)):
             return refuse(request, 403, "forbidden", "Other sites' pages may not use this server.")
         return await handler(request)
@@ -78,7 +78,7 @@ async def limit_size(request: web.Request, handler: Handler) -> web.StreamRespon
 
 def refuse(request: web.Request, status: int, code: str, message: str) -> web.Response:
     """Return an error in the dialect of the route."""
-    if request.path.startswith(f"{PREFIX}/"):
+    if f"{request.path}/".startswith(f"{PREFIX}/"):
         return error_response(InvalidRequest(message, code=code, status=status))
     return error(status, code, message)
 

@@ -7,11 +7,11 @@ import os
 import threading
 import time
 from collections.abc import Callable, Mapping
+from queue import SimpleQueue
 from typing import Self
 
 from aiohttp import web
 
-from ..errors import UsageError
 from ..protocol.site import Era
 from .access import AccessControl
 from .app import SiteApp
@@ -24,7 +24,8 @@ class LocalSite:
     """An AI Engine site on a free loopback port; a sync and async context manager.
 
     Args:
-        bot: The bot that replies to prompts.
+        bot: The bot that replies to prompts. An async function runs in the event loop of the site,
+            any other in a thread; at its end, the site waits for the piece that one is computing.
         era: How guests get a nonce, which depends on the version of the plugin.
         pace: Seconds between two pieces of a reply.
         max_length: Longest message in characters.
@@ -70,8 +71,9 @@ class LocalSite:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.url = ""
+        self._source = BotSource(bot)
         self.app = SiteApp(
-            source=BotSource(bot),
+            source=self._source,
             era=era,
             access=AccessControl(era, users or {}, token, clock),
             storage=Storage(data),
@@ -88,12 +90,15 @@ class LocalSite:
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop: asyncio.Event | None = None
-        self._error: BaseException | None = None
 
     async def __aenter__(self) -> Self:
         self._runner = web.AppRunner(self.app.web_app(), access_log=None, shutdown_timeout=1.0)
-        await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
+        try:
+            await self._runner.setup()
+            await web.TCPSite(self._runner, "127.0.0.1", 0).start()
+        except BaseException:
+            await self.__aexit__()
+            raise
         host, port = self._runner.addresses[0][:2]
         self.url = f"http://{host}:{port}"
         return self
@@ -103,17 +108,18 @@ class LocalSite:
         runner, self._runner = self._runner, None
         if runner is not None:
             await runner.cleanup()
+            await self._source.close()
 
     def __enter__(self) -> Self:
-        started = threading.Event()
+        started: SimpleQueue[Exception | None] = SimpleQueue()
         self._thread = threading.Thread(
             target=lambda: asyncio.run(self._serve(started)), name="LocalSite", daemon=True
         )
         self._thread.start()
-        started.wait()
-        if self._error is not None:
+        error = started.get()
+        if error is not None:
             self._thread.join()
-            raise self._error
+            raise error
         return self
 
     def __exit__(self, *exc_info: object) -> None:
@@ -122,15 +128,14 @@ class LocalSite:
         if self._thread is not None:
             self._thread.join()
 
-    async def _serve(self, started: threading.Event) -> None:
+    async def _serve(self, started: SimpleQueue[Exception | None]) -> None:
         self._loop = asyncio.get_running_loop()
         self._stop = asyncio.Event()
         try:
             await self.__aenter__()
-        except (OSError, UsageError) as error:
-            self._error = error
+        except Exception as error:  # noqa: BLE001 - it is raised where the site was started
+            started.put(error)
             return
-        finally:
-            started.set()
+        started.put(None)
         await self._stop.wait()
         await self.__aexit__()

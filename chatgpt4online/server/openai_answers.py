@@ -28,18 +28,19 @@ from .openai_requests import InvalidRequest
 DONE = "data: [DONE]\n\n"
 _OTHER_ENDS = ("length", "content_filter")
 
-_INVALID, _QUOTA, _RATE, _SERVER = (
-    "invalid_request_error", "insufficient_quota", "rate_limit_error", "api_error",
+_INVALID, _QUOTA, _RATE, _SOURCE, _SERVER = (
+    "invalid_request_error", "insufficient_quota", "rate_limit_error", "api_error", "server_error",
 )  # fmt: skip
-_ERRORS: Sequence[tuple[type[ChatError], int, str, str]] = (
+_ERRORS: Sequence[tuple[type[Exception], int, str, str]] = (
     (UsageError, 400, _INVALID, "invalid_prompt"),
     (PromptTooLong, 400, _INVALID, "context_length_exceeded"),
     (QueryRejected, 400, _INVALID, "query_rejected"),
     (LimitReached, 429, _QUOTA, "insufficient_quota"),
     (RateLimited, 429, _RATE, "rate_limit_exceeded"),
-    (ChatTimeout, 504, _SERVER, "timeout"),
-    (IncompleteReply, 502, _SERVER, "incomplete_reply"),
-    (ChatError, 502, _SERVER, "source_failed"),
+    (ChatTimeout, 504, _SOURCE, "timeout"),
+    (IncompleteReply, 502, _SOURCE, "incomplete_reply"),
+    (ChatError, 502, _SOURCE, "source_failed"),
+    (Exception, 500, _SERVER, "internal_error"),
 )
 """The HTTP status, the type and the code of each exception."""
 
@@ -101,30 +102,38 @@ def model(bot: str) -> dict[str, Any]:
     return {"id": bot, "object": "model", "created": 0, "owned_by": "ai-engine"}
 
 
-def error_body(error: ChatError | InvalidRequest) -> dict[str, Any]:
-    """Return the object that tells what went wrong."""
-    if isinstance(error, InvalidRequest):
-        kind, code, param = _INVALID, error.code, error.param
-    else:
-        (_, _, kind, code), param = _find(error), None
-    return {"error": {"message": str(error), "type": kind, "param": param, "code": code}}
+def error_body(error: Exception) -> dict[str, Any]:
+    """Return the object that tells what went wrong. What an unexpected error says is left out."""
+    _, kind, code = _find(error)
+    expected = isinstance(error, ChatError | InvalidRequest)
+    message = str(error) if expected else "The server failed; see the server's log."
+    param = error.param if isinstance(error, InvalidRequest) else None
+    return {"error": {"message": message, "type": kind, "param": param, "code": code}}
 
 
-def error_response(error: ChatError | InvalidRequest) -> web.Response:
+def error_response(error: Exception) -> web.Response:
     """Return the response that tells what went wrong, and whether another try is safe."""
-    if isinstance(error, InvalidRequest):
-        return web.json_response(error_body(error), status=error.status)
-    _, status, _, _ = _find(error)
-    # The openai package would send most prompts again, which the chatbot may have had already.
+    status, _, _ = _find(error)
     response = web.json_response(error_body(error), status=status)
-    response.headers["x-should-retry"] = "true" if error.retryable else "false"
+    if isinstance(error, InvalidRequest):
+        return response
+    # The openai package would send most prompts again, which the chatbot may have had already.
+    retryable = isinstance(error, ChatError) and error.retryable
+    response.headers["x-should-retry"] = "true" if retryable else "false"
     if isinstance(error, RateLimited) and error.retry_after is not None:
         response.headers["Retry-After"] = str(math.ceil(error.retry_after))
     return response
 
 
-def _find(error: ChatError) -> tuple[type[ChatError], int, str, str]:
-    return next(entry for entry in _ERRORS if isinstance(error, entry[0]))
+def _find(error: Exception) -> tuple[int, str, str | None]:
+    """Return the HTTP status, the type and the code of an error."""
+    if isinstance(error, InvalidRequest):
+        return error.status, _INVALID, error.code
+    return next(
+        (status, kind, code)
+        for exception, status, kind, code in _ERRORS
+        if isinstance(error, exception)
+    )
 
 
 def _counts(usage: Usage | None) -> dict[str, int] | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
+import logging
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 
@@ -28,6 +28,7 @@ from .sources import Question, Source
 from .stop_texts import StopTexts, cut
 
 PREFIX = "/v1"
+_LOG = logging.getLogger("chatgpt4online.server")
 
 
 class OpenAIDialect:
@@ -46,7 +47,7 @@ class OpenAIDialect:
         app.router.add_post(f"{PREFIX}/chat/completions", _with_errors(self._complete))
         app.router.add_get(f"{PREFIX}/models", _with_errors(self._list))
         app.router.add_get(f"{PREFIX}/models/{{model}}", _with_errors(self._show))
-        app.router.add_route("*", f"{PREFIX}/{{name:.*}}", _with_errors(_unknown))
+        app.router.add_route("*", f"{PREFIX}{{name:(/.*)?}}", _with_errors(_unknown))
 
     async def _list(self, request: web.Request) -> web.Response:
         bots = await self._source.bots()
@@ -110,18 +111,31 @@ class OpenAIDialect:
         """Send the pieces of the reply as they come."""
         response = web.StreamResponse(headers={"Cache-Control": "no-cache"})
         response.content_type = "text/event-stream"
-        with contextlib.suppress(ConnectionError):  # the client has left
-            try:
-                async with aclosing(self._parts(wanted, events)) as parts:
-                    async for part in parts:
-                        if not response.prepared:
-                            await response.prepare(request)
-                        await response.write(part.encode())
-            except ChatError as error:
-                if not response.prepared:
-                    raise
-                await response.write(data(error_body(error)).encode())
+        async with aclosing(self._parts_or_error(request, wanted, events)) as parts:
+            async for part in parts:
+                try:
+                    if not response.prepared:
+                        await response.prepare(request)
+                    await response.write(part.encode())
+                except ConnectionError:  # the client has left
+                    break
         return response
+
+    async def _parts_or_error(
+        self, request: web.Request, wanted: CompletionRequest, events: AsyncIterator[Event]
+    ) -> AsyncGenerator[str, None]:
+        """Yield the parts of the stream, and what goes wrong once it has begun as the last one."""
+        begun = False
+        try:
+            async with aclosing(self._parts(wanted, events)) as parts:
+                async for part in parts:
+                    begun = True
+                    yield part
+        except Exception as error:
+            if not begun:
+                raise
+            _log_unexpected(request, error)
+            yield data(error_body(error))
 
     async def _parts(
         self, wanted: CompletionRequest, events: AsyncIterator[Event]
@@ -173,7 +187,15 @@ def _with_errors(handler: Handler) -> Handler:
     async def handle(request: web.Request) -> web.StreamResponse:
         try:
             return await handler(request)
-        except (ChatError, InvalidRequest) as error:
+        except web.HTTPException:
+            raise
+        except Exception as error:  # noqa: BLE001 - the client and the log are told of it
+            _log_unexpected(request, error)
             return error_response(error)
 
     return handle
+
+
+def _log_unexpected(request: web.Request, error: Exception) -> None:
+    if not isinstance(error, ChatError | InvalidRequest):
+        _LOG.error("%s %s failed.", request.method, request.path, exc_info=error)

@@ -77,7 +77,8 @@ async def begin(request: web.Request, response: web.StreamResponse) -> None:
     """Send the beginning of a stream."""
     response.content_type = "text/event-stream"
     response.charset = "UTF-8"
-    await response.prepare(request)
+    with contextlib.suppress(ConnectionError):
+        await response.prepare(request)
     await send(response, start_event())
 
 
@@ -105,9 +106,15 @@ async def fail(
     elif not isinstance(error, IncompleteReply):
         limit_reached = isinstance(error, LimitReached)
         await send(stream, error_event(message, over_limit=limit_reached))
-    elif request.transport is not None:
-        request.transport.close()
+    else:
+        hang_up(request)
     return stream
+
+
+def hang_up(request: web.Request) -> None:
+    """Close the connection, so that the client sees that the reply breaks off."""
+    if request.transport is not None:
+        request.transport.close()
 
 
 async def send(response: web.StreamResponse, data: str) -> None:

@@ -19,6 +19,7 @@ from ..protocol.site import Era
 from ..transport_errors import reason_of
 from .access import AccessControl
 from .app import SiteApp
+from .bodies import body_first
 from .guards import (
     API_USER,
     HEALTH,
@@ -153,7 +154,8 @@ def _signals(stopped: asyncio.Event) -> Iterator[None]:
 def _make_app(
     source: Source, host: str, era: Era, api_key: str | None, storage: Storage
 ) -> web.Application:
-    middlewares = [own_pages_only(host), *([needs_key(api_key)] if api_key else []), limit_size]
+    key = [needs_key(api_key)] if api_key else []
+    middlewares = [body_first, own_pages_only(host), *key, limit_size]
     app = web.Application(middlewares=middlewares, client_max_size=LARGEST_REQUEST)
     app.router.add_get(HEALTH, _health)
     OpenAIDialect(source).add_routes(app)

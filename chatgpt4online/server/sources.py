@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 import time
 from collections.abc import AsyncGenerator, Callable, Sequence
@@ -12,7 +13,8 @@ from typing import Protocol
 from ..errors import RateLimited
 from ..models import EndEvent, Event, Message, Reply, Shortcut, TextEvent, Usage
 from ..protocol.site import DEFAULT_BOT
-from .bots import Bot
+from .bot_threads import BotThreads
+from .bots import Bot, is_async, write_async
 
 SHORTCUT = Shortcut(
     "message", {"label": "Tell me more", "variant": "info", "shortcutId": "tell-me-more"}
@@ -61,7 +63,7 @@ class Source(Protocol):
 
 
 class BotSource:
-    """Replies of a function, which is called in the event loop and should not block.
+    """Replies of a function, which runs in the event loop if it is async, or else in a thread.
 
     Args:
         bot: The function.
@@ -69,6 +71,8 @@ class BotSource:
 
     def __init__(self, bot: Bot) -> None:
         self._bot = bot
+        self._threads = BotThreads()
+        self._tasks: set[asyncio.Task[object]] = set()
 
     async def bots(self) -> Sequence[str]:
         """Return the id of the only chatbot."""
@@ -76,16 +80,30 @@ class BotSource:
 
     async def reply(self, question: Question) -> AsyncGenerator[Event, None]:
         """Yield what the function yields, and count its words as tokens."""
-        pieces = []
-        for piece in self._bot([*question.messages]):
-            pieces.append(piece)
-            yield TextEvent(piece)
+        write = write_async if is_async(self._bot) else self._threads.write
+        task, pieces = asyncio.current_task(), []
+        assert task is not None
+        self._tasks.add(task)
+        try:
+            async with aclosing(write(self._bot, [*question.messages])) as written:
+                async for piece in written:
+                    pieces.append(piece)
+                    yield TextEvent(piece)
+        finally:
+            self._tasks.discard(task)
         text = "".join(pieces)
         words = len(text.split())
         yield EndEvent(Reply(text, shortcuts=(SHORTCUT,), usage=Usage(0, words, words)))
 
     async def close(self) -> None:
-        """Do nothing."""
+        """End the replies that are left, and wait for what threads are still computing."""
+        # aiohttp forgets a request whose client has left.
+        tasks = [task for task in self._tasks if not task.done()]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+        await self._threads.close()
 
 
 class LimitedSource:

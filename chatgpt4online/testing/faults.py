@@ -11,6 +11,7 @@ from aiohttp import web
 
 from ..errors import UsageError
 from ..server.app import STOPPING
+from ..server.replies import hang_up
 from ..server.responses import (
     REJECTED,
     approval_request,
@@ -20,18 +21,19 @@ from ..server.responses import (
     over_limit,
     start_event,
 )
-from .script import Respond
+from .script import Respond, Target
 
 Fault = Literal[
     429, "429", "approval", "bot_wall", "cut", "error", "refuse", "rejected", "stale_nonce",
     "stall", "usage_limit",
 ]  # fmt: skip
 
+_ON_ANYTHING = ("refuse", "stall", "bot_wall", "429")
 _EVENTS = "text/event-stream"
 _WALL = "<!DOCTYPE html><html><head><title>Just a moment...</title></head><body></body></html>"
 
 
-def make_fault(fault: Fault, **options: Any) -> Respond:
+def make_fault(fault: Fault, on: Target, **options: Any) -> Respond:
     """Return what answers with a fault. Options that are None are left to the fault.
 
     Raises:
@@ -43,6 +45,10 @@ def make_fault(fault: Fault, **options: Any) -> Respond:
     given = {name: value for name, value in options.items() if value is not None}
     for name in given.keys() - inspect.signature(make).parameters.keys():
         raise UsageError(f"The fault {fault!r} does not take {name}.")
+    if on != "prompt" and (str(fault) not in _ON_ANYTHING or "after" in given):
+        raise UsageError(
+            f"On a session or an upload, the faults are {', '.join(_ON_ANYTHING)}, without after."
+        )
     return make(**given)
 
 
@@ -76,16 +82,9 @@ def _broken(beginning: str, *, silence: bool) -> Respond:
             if silence:
                 await request.app[STOPPING].wait()
         hang_up(request)
-        return response
+        return response  # which is not sent
 
     return respond
-
-
-def hang_up(request: web.Request) -> web.StreamResponse:
-    """Close the connection. Returns a response for the server, which is not sent."""
-    if request.transport is not None:
-        request.transport.close()
-    return web.Response()
 
 
 def _begin(text: str) -> str:

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-import inspect
-from collections import deque
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import aclosing, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any
+from typing import Any, Literal
 
 from aiohttp import web
 
 from ..errors import UsageError
 from ..models import Message
+from ..protocol.files import UPLOAD
+from ..protocol.session import START_SESSION
 from ..server import Bot
+from ..server.bots import is_async, kind_of, write, write_async
 
 Respond = Callable[[web.Request, bool], Awaitable[web.StreamResponse]]
 """Answers a prompt. It is told whether the client asked for a stream."""
 
+Target = Literal["prompt", "session", "upload"]
+
+_ROUTES: Mapping[Target, str] = {"session": START_SESSION, "upload": UPLOAD}
 _pieces: ContextVar[Sequence[str] | None] = ContextVar("pieces", default=None)
 """The scripted text of the request that is being handled."""
 
@@ -30,10 +36,16 @@ class Step:
     Attributes:
         source: The call that made it.
         answer: The pieces of a text, or what answers.
+        on: The kind of request that it is for.
     """
 
     source: str
     answer: Sequence[str] | Respond
+    on: Target = "prompt"
+
+
+class BotFailed(Exception):
+    """The bot has raised an exception, which the script keeps for the test."""
 
 
 class Script:
@@ -44,42 +56,73 @@ class Script:
 
     Attributes:
         steps: The replies that are left.
+        bot: A bot that gives the scripted text of the current request, or else what the bot does.
     """
 
     def __init__(self, bot: Bot) -> None:
-        self.steps: deque[Step] = deque()
-        self._mistakes: list[tuple[Exception, TracebackType | None]] = []
+        self.steps: list[Step] = []
+        self._mistakes: list[tuple[BaseException, TracebackType | None]] = []
         self._bot = _check_bot(bot)
+        self.bot: Bot = self._write_async if is_async(bot) else self._write
 
     async def respond(
         self, request: web.Request, body: dict[str, Any]
     ) -> web.StreamResponse | None:
         """Answer a prompt, unless a bot is to do it."""
-        answer = self.steps.popleft().answer if self.steps else None
+        answer = self._take("prompt")
         if callable(answer):
             return await answer(request, bool(body.get("stream")))
         _pieces.set(answer)
         return None
 
-    def bot(self, messages: Sequence[Message]) -> Iterator[str]:
-        """Yield the scripted text of the current request, or the bot's reply."""
+    async def interrupt(self, request: web.Request) -> web.StreamResponse | None:
+        """Answer the opening of a session or an upload, if a fault is scripted for it."""
+        path = request.query.get("rest_route", request.path).rstrip("/")
+        for target, route in _ROUTES.items():
+            if path.endswith(f"/{route}") and callable(answer := self._take(target)):
+                return await answer(request, False)
+        return None
+
+    def _take(self, target: Target) -> Sequence[str] | Respond | None:
+        """Return the next answer to a kind of request, if there is one."""
+        for step in self.steps:
+            if step.on == target:
+                self.steps.remove(step)
+                return step.answer
+        return None
+
+    def _write(self, messages: Sequence[Message]) -> Iterator[str]:
+        """Yield the scripted text of the current request, or the reply of a plain bot."""
+        __tracebackhide__ = True
+        scripted = _pieces.get()
+        with self._recording():
+            yield from write(self._bot, messages) if scripted is None else scripted
+
+    async def _write_async(self, messages: Sequence[Message]) -> AsyncGenerator[str, None]:
+        """Yield the scripted text of the current request, or the reply of an async bot."""
+        __tracebackhide__ = True
         scripted = _pieces.get()
         if scripted is not None:
-            yield from scripted
-            return
-        try:
-            for piece in _iterable(self._bot(messages)):
-                if not isinstance(piece, str):
-                    raise TypeError(f"A bot yields text; this one yielded {_kind(piece)}.")
+            for piece in scripted:
                 yield piece
-        except Exception as error:
+            return
+        with self._recording():
+            async with aclosing(write_async(self._bot, messages)) as written:
+                async for piece in written:
+                    yield piece
+
+    @contextmanager
+    def _recording(self) -> Iterator[None]:
+        """Keep what the bot raises, also what is no `Exception`, such as `pytest.fail`."""
+        __tracebackhide__ = True
+        try:
+            yield
+        except (GeneratorExit, asyncio.CancelledError):  # the reply has been left
+            raise
+        except BaseException as error:
             error.add_note("The bot of the scripted site raised this.")
             self._mistakes.append((error, error.__traceback__))
-            raise
-
-    def has_raised(self, error: Exception) -> bool:
-        """Return whether the bot has raised this exception."""
-        return any(error is mistake for mistake, _ in self._mistakes)
+            raise BotFailed from error
 
     def raise_mistake(self) -> None:
         """Raise the first exception of the bot again, if it has raised any."""
@@ -94,24 +137,6 @@ def _check_bot(bot: Bot) -> Bot:
     if not callable(bot):
         raise UsageError(
             "A bot is a function that takes the messages and yields text, not "
-            f"{_kind(bot)}. For a reply that is known beforehand, use reply()."
+            f"{kind_of(bot)}. For a reply that is known beforehand, use reply()."
         )
-    if inspect.isasyncgenfunction(bot) or inspect.iscoroutinefunction(bot):
-        raise UsageError("A bot is an ordinary function that yields text, not an async one.")
     return bot
-
-
-def _iterable(pieces: object) -> Iterable[object]:
-    __tracebackhide__ = True
-    if isinstance(pieces, str):
-        return [pieces]
-    if isinstance(pieces, Iterable):
-        return pieces
-    if inspect.iscoroutine(pieces):
-        pieces.close()  # it would warn that it was never awaited
-    raise TypeError(f"A bot returns or yields text; this one returned {_kind(pieces)}.")
-
-
-def _kind(value: object) -> str:
-    name = type(value).__name__.replace("_", " ")
-    return "None" if value is None else f"{'an' if name[0] in 'aeiou' else 'a'} {name}"

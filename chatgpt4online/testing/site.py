@@ -11,10 +11,11 @@ from aiohttp.typedefs import Handler
 from ..errors import UsageError
 from ..models import Event
 from ..server import Bot, LocalSite, offline_bot
+from ..server.replies import hang_up
 from .events import encode_events
-from .faults import Fault, hang_up, make_fault, raw_answer
+from .faults import Fault, make_fault, raw_answer
 from .received import ReceivedRequest, receive
-from .script import Respond, Script, Step
+from .script import BotFailed, Respond, Script, Step, Target
 
 _LONGEST_SOURCE = 70
 
@@ -30,7 +31,7 @@ class ScriptedSite:
         options: The other options of `LocalSite`.
 
     Raises:
-        UsageError: The bot is no function, or an async one.
+        UsageError: The bot is no function.
     """
 
     def __init__(self, *, bot: Bot = offline_bot, **options: Any) -> None:
@@ -93,16 +94,19 @@ class ScriptedSite:
         self,
         fault: Fault,
         *,
+        on: Target = "prompt",
         after: str | None = None,
         message: str | None = None,
         retry_after: int | None = None,
         tool: str | None = None,
     ) -> None:
-        """Script a fault for the next prompt.
+        """Script a fault for the next prompt, or for another request.
 
         Args:
             fault: ``refuse``, ``stall``, ``cut``, ``error``, ``rejected``, ``usage_limit``,
                 ``approval``, ``stale_nonce``, ``bot_wall`` or ``429``.
+            on: ``session`` is the next opening of a session, and ``upload`` the next upload of a
+                file. They have the faults ``refuse``, ``stall``, ``bot_wall`` and ``429``.
             after: The text that arrives before the fault, if it is ``stall``, ``cut`` or ``error``.
             message: What the site says, if the fault is ``error``.
             retry_after: Seconds to wait, if the fault is ``429``. Default: the site does not say.
@@ -112,9 +116,11 @@ class ScriptedSite:
             UsageError: There is no such fault, or it does not take one of the arguments.
         """
         options = {"after": after, "message": message, "retry_after": retry_after, "tool": tool}
-        answer = make_fault(fault, **options)
+        answer = make_fault(fault, on, **options)
         given = {name: value for name, value in options.items() if value is not None}
-        self._script.steps.append(Step(_source("fail", fault, **given), answer))
+        if on != "prompt":
+            given["on"] = on
+        self._script.steps.append(Step(_source("fail", fault, **given), answer, on))
 
     @property
     def unused(self) -> str:
@@ -144,12 +150,14 @@ class ScriptedSite:
     @web.middleware
     async def _receive(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         self._requests.append(await receive(request))
+        interruption = await self._script.interrupt(request)
+        if interruption is not None:
+            return interruption
         try:
             return await handler(request)
-        except Exception as error:
-            if not self._script.has_raised(error):
-                raise
-        return hang_up(request)  # the test is told; the server need not log it
+        except BotFailed:  # the test is told; the server need not log it
+            hang_up(request)
+            return web.Response()
 
 
 def _read_reply(

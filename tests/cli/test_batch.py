@@ -12,7 +12,7 @@ import signal
 import subprocess
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -411,7 +411,7 @@ def test_kill_and_resume(files: Batch) -> None:
     asked: Counter[str] = Counter()
     kill: dict[int, Callable[[], None]] = {}
 
-    def bot(messages: Sequence[Message]) -> Iterator[str]:
+    async def bot(messages: Sequence[Message]) -> Iterable[str]:  # prompts are counted one by one
         asked[messages[-1].content] += 1
         kill.pop(asked.total(), lambda: None)()
         return offline_bot(messages)

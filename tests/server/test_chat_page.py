@@ -62,7 +62,8 @@ def test_stop_and_retry(browser: Browser) -> None:
         browser.expect("Half of")
         browser.click("#stop")
         browser.expect("Stopped.")
-        bot.give(" it", None, "All of it", None)
+        bot.finish(" it")  # the site goes on with a reply that was stopped
+        bot.give("All of it", None)
         browser.click(".buttons button")
         browser.expect("All of it")
         browser.expect_end()
@@ -93,7 +94,8 @@ def test_keyboard_only(browser: Browser) -> None:
         browser.press("three", ENTER)  # waits until the reply is there
         browser.press(ESCAPE)
         browser.expect("Stopped.")
-        bot.give(None, "Again", None)
+        bot.finish()
+        bot.give("Again", None)
         browser.press(SHIFT_TAB)  # to Retry, the last control before the message
         browser.press(ENTER)
         browser.expect("Again")
@@ -231,6 +233,24 @@ def test_a_reload_stops_a_reply(browser: Browser) -> None:
     first, second = (prompt.json for prompt in server.prompts)
     assert first["chatId"] != second["chatId"]
     assert [item["content"] for item in second["messages"]] == [GREETING, "Hello", "Half of"]
+
+
+@pytest.mark.parametrize(
+    ("session", "shown"),
+    [
+        (response("<!doctype html>", 200, "Connection: close"), "did not open a session"),
+        (response("{", 200, "Content-Length: 100", length=False), "The connection was lost."),
+        (response("{", 500, "Content-Length: 100", length=False), "The connection was lost."),
+    ],
+    ids=["another page", "cut", "cut refusal"],
+)
+def test_a_session_that_is_not_opened(session: bytes, shown: str, browser: Browser) -> None:
+    with LocalSite() as page, LoopbackServer(ScriptedSite(page, CUT, session)) as server:
+        browser.open(server.url)
+        browser.ask("Hello")
+        browser.expect_end()
+        (alert,) = browser.texts("[role=alert]")
+        assert shown in alert
 
 
 def test_headers() -> None:

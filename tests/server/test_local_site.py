@@ -164,8 +164,10 @@ def test_rejected_requests(site: LocalSite, session: requests.Session) -> None:
     assert post(START, X_WP_Nonce="0" * 10) == (403, "rest_cookie_invalid_nonce")
     nonce = session.post(site.url + START).json()["restNonce"]
     assert post(START, X_WP_Nonce=nonce) == (200, None)
-    assert post(SUBMIT, "{not json", X_WP_Nonce=nonce) == (400, "rest_invalid_json")
-    assert post(SUBMIT, "[]", X_WP_Nonce=nonce) == (400, "rest_invalid_json")
+    for route in ("chats/submit", "files/list", "files/delete"):
+        for body in ("{not json", "[]", "[" * 100_000, ""):
+            answer = post(f"/wp-json/mwai-ui/v1/{route}", body, X_WP_Nonce=nonce)
+            assert answer == (400, "rest_invalid_json")
     assert post(SUBMIT, '{"newMessage":"Hi"}', X_WP_Nonce=nonce) == (403, None)
     assert post(SUBMIT, '{"botId":"b","newMessage":""}', X_WP_Nonce=nonce) == (403, None)
     assert post("/wp-json/mwai/v1/other", X_WP_Nonce=nonce) == (404, "rest_no_route")
@@ -174,6 +176,14 @@ def test_rejected_requests(site: LocalSite, session: requests.Session) -> None:
     assert session.get(site.url + "/wp-json/").json()["namespaces"] == ["mwai-ui/v1"]
     assert session.get(site.url + "/missing").status_code == 404
     assert not site.app.submissions
+
+
+def test_a_prompt_of_files_without_a_message(site: LocalSite, session: requests.Session) -> None:
+    nonce = session.post(site.url + START).json()["restNonce"]
+    for message in ({}, {"newMessage": None}):
+        body = {"botId": "b", "newFileId": "f", **message}
+        response = session.post(site.url + SUBMIT, json=body, headers={"X-WP-Nonce": nonce})
+        assert response.json()["reply"] == "You said:  (0 words)"
 
 
 def test_invalid_history_is_ignored(site: LocalSite, session: requests.Session) -> None:

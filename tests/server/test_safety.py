@@ -83,8 +83,8 @@ def test_health_needs_no_key(protected: str) -> None:
 
 def test_pages_of_other_sites_are_kept_out() -> None:
     with running() as url:
-        for headers in ({"Origin": "https://evil.example"}, {"Origin": "null"},
-                        {"Host": "evil.example"}, {"Host": "["}):  # fmt: skip
+        foreign = [{"Origin": origin} for origin in ("https://evil.example", "null", "http://[")]
+        for headers in (*foreign, {"Host": "evil.example"}, {"Host": "["}):
             answer = requests.get(f"{url}/v1/models", headers=headers, timeout=20)
             assert answer.status_code in (400, 403)
             answer = requests.get(f"{url}/chat/", headers=headers, timeout=20)
@@ -116,11 +116,24 @@ def asking_again(url: str) -> str:
         return asking.generate("Hello there").text
 
 
-@pytest.mark.parametrize("path", ["/v1/other", "/v1/", "/v1/chat/completions/x"])
-def test_an_unknown_url(path: str) -> None:
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE", "OPTIONS"])
+@pytest.mark.parametrize("path", ["", "/", "/other", "/models/", "/chat/completions/x"])
+def test_an_unknown_url(method: str, path: str) -> None:
     with running() as url:
-        answer = requests.get(url + path, timeout=20)
+        answer = requests.request(method, f"{url}/v1{path}", timeout=20)
         assert (answer.status_code, answer.json()["error"]["code"]) == (404, "unknown_url")
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("GET", "/chat/completions"), ("PUT", "/chat/completions"), ("POST", "/models"),
+     ("DELETE", "/models/default")],
+)  # fmt: skip
+def test_a_wrong_method(method: str, path: str) -> None:
+    with running() as url:
+        answer = requests.request(method, f"{url}/v1{path}", timeout=20)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (404, "unknown_url")
+        assert f"There is no {method} /v1{path} here" in answer.json()["error"]["message"]
 
 
 def test_bodies_that_are_no_requests() -> None:

@@ -260,6 +260,15 @@ def test_a_folder_that_is_in_use(tmp_path: Path, driver: Driver) -> None:
         assert "message 3 of" in client.conversation("chat-1").generate("two").text
 
 
+def test_a_site_starts_once_its_folder_is_free(tmp_path: Path) -> None:
+    site = LocalSite(data=tmp_path)
+    with LocalSite(data=tmp_path), pytest.raises(UsageError, match="in use"):
+        site.__enter__()
+    for _ in range(2):
+        with site, Client(site.url) as client:
+            client.generate("Hi")
+
+
 def test_only_the_user_can_read_the_folder(tmp_path: Path) -> None:
     (tmp_path / "old").mkdir(mode=0o755)
     for name in ("old", "new"):

@@ -70,6 +70,38 @@ def test_an_upload_cannot_choose_its_id(tmp_path: Path) -> None:
         assert session.get(site.url + "/wp-content/uploads/..%2Fsite.sqlite3").status_code == 404
 
 
+FORM = "multipart/form-data; boundary=b"
+FILE = b'--b\r\nContent-Disposition: form-data; name="file"; filename="x"\r\n\r\nabc'
+NESTED = (
+    b"--b\r\nContent-Type: multipart/mixed; boundary=c\r\n\r\n--c\r\n\r\nx\r\n--c--\r\n--b--\r\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        ("application/json", b"{}"),
+        ("multipart/form-data", FILE),
+        (FORM, b""),
+        (FORM, b"{}"),
+        (FORM, FILE),
+        (FORM, FILE + b"\r\n--b--\r\n"),
+        (FORM, NESTED),
+    ],
+    ids=["JSON", "no boundary", "empty", "no form", "cut", "no purpose", "nested"],
+)
+def test_an_upload_that_is_no_form_with_a_file(kind: str, body: bytes, tmp_path: Path) -> None:
+    with LocalSite(data=tmp_path) as site, requests.Session() as session:
+        start = session.post(site.url + "/wp-json/mwai/v1/start_session").json()
+        headers = {"X-WP-Nonce": start["restNonce"], "Content-Type": kind}
+        url = site.url + "/wp-json/mwai-ui/v1/files/upload"
+        answer = session.post(url, data=body, headers=headers)
+        assert answer.status_code == 400
+        assert answer.json()["message"] == "The file or its purpose is missing."
+        assert not site.app.files.uploads
+    assert not list((tmp_path / "files").iterdir())
+
+
 def test_a_refused_file_is_not_kept(tmp_path: Path, driver: Driver) -> None:
     with LocalSite(data=tmp_path) as site, driver.client(site.url) as client:
         with pytest.raises(ReplyError, match="Invalid file type"):

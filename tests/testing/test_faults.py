@@ -26,6 +26,8 @@ OPTIONS: dict[str, Any] = {"after": "Hel", "message": "m", "retry_after": 0, "to
 """All options of faults, with a value for each."""
 ALSO_ONE_ANSWER = [fault for fault in RAISED if fault not in ("refuse", "stall", "cut")]
 
+ON_ANYTHING = ["refuse", "stall", "bot_wall", "429"]
+
 
 def raised_by(
     fault: Any, site: ScriptedSite, driver: Driver, options: dict[str, Any], **call: Any
@@ -97,6 +99,37 @@ def test_tries_take_faults(ai_engine_site: ScriptedSite, driver: Driver) -> None
     with driver.client(ai_engine_site.url, retry=NO_BACKOFF) as client:
         assert client.generate("Hi").text == "Hello"
     assert ai_engine_site.prompts == ["Hi"] * 3
+
+
+@pytest.mark.parametrize("target", ["session", "upload"])
+@pytest.mark.parametrize("fault", ON_ANYTHING)
+def test_a_fault_before_the_prompt(
+    fault: Any, target: Any, ai_engine_site: ScriptedSite, driver: Driver
+) -> None:
+    ai_engine_site.reply("Hello")
+    ai_engine_site.fail(fault, on=target)
+    timeout = {"timeout": Timeout(idle=IDLE_TIMEOUT)} if fault == "stall" else {}
+    with driver.client(ai_engine_site.url, retry=NO_RETRY) as client:
+        if target == "upload":
+            client.open_session()
+        with pytest.raises(ChatError) as caught:
+            client.generate("Hi", files=[b"x" * 300_000], **timeout)
+        assert type(caught.value).__name__ == RAISED[fault]
+        assert ai_engine_site.prompts == []
+        assert client.generate("Hi", files=[b"some bytes"]).text == "Hello"
+
+
+@pytest.mark.parametrize("target", ["session", "upload"])
+def test_a_fault_of_prompts_only(target: Any) -> None:
+    site = ScriptedSite()
+    for fault in RAISED.keys() - ON_ANYTHING:
+        with pytest.raises(UsageError, match="the faults are refuse, stall, bot_wall, 429"):
+            site.fail(fault, on=target)
+    with pytest.raises(UsageError, match="without after"):
+        site.fail("stall", on=target, after="Hel")
+    site.fail("refuse", on=target)
+    with pytest.raises(AssertionError, match=rf"fail\('refuse', on='{target}'\)"):
+        site.verify()
 
 
 @pytest.mark.parametrize("option", OPTIONS)

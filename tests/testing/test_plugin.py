@@ -90,12 +90,13 @@ def test_a_test_that_fails_or_ends_early_is_not_blamed_for_replies(
     assert "nothing asked for" not in text
 
 
+@pytest.mark.parametrize("define", ["def", "async def"])
 @pytest.mark.parametrize("call", ["ask", "try_to_ask"])
-def test_a_bot_that_raises(call: str, pytester: pytest.Pytester) -> None:
+def test_a_bot_that_raises(call: str, define: str, pytester: pytest.Pytester) -> None:
     result = run(
         pytester,
         f"""
-        def bot(messages):
+        {define} bot(messages):
             yield "One"
             assert messages[-1].content == "Hello"
 
@@ -112,15 +113,32 @@ def test_a_bot_that_raises(call: str, pytester: pytest.Pytester) -> None:
     ])  # fmt: skip
     text = result.stdout.str()
     assert ("IncompleteReply" in text) == (call == "ask")
-    assert "aiohttp" not in text  # neither frames of the server nor its log
+    for name in ("aiohttp", "concurrent", "server/"):
+        assert name not in text  # neither frames of the server nor its log
+
+
+@pytest.mark.parametrize("define", ["def", "async def"])
+def test_a_bot_that_fails_the_test(define: str, pytester: pytest.Pytester) -> None:
+    result = run(
+        pytester,
+        f"""
+        {define} bot(messages):
+            yield "One"
+            pytest.fail("My own reason.")
+
+        def test_it(make_ai_engine_site):
+            try_to_ask(make_ai_engine_site(bot=bot))
+        """,
+    )
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(['>*pytest.fail("My own reason.")', "E*Failed: My own reason."])
 
 
 @pytest.mark.parametrize(
     ("bot", "message"),
     [
         ("'Hello'", "A bot is a function that takes the messages and yields text, not a str."),
-        ("respond", "A bot is an ordinary function that yields text, not an async one."),
-        ("generate", "A bot is an ordinary function that yields text, not an async one."),
+        ("pause", "A bot returns or yields text; this one returned None."),
         ("lambda messages: respond(messages)", "this one returned a coroutine."),
         ("lambda messages: generate(messages)", "this one returned an async generator."),
         ("lambda messages: None", "A bot returns or yields text; this one returned None."),
@@ -137,6 +155,9 @@ def test_a_bot_that_is_none(bot: str, message: str, pytester: pytest.Pytester) -
 
         async def generate(messages):
             yield "Hello"
+
+        async def pause(messages):
+            pass
 
         def test_it(make_ai_engine_site):
             try_to_ask(make_ai_engine_site(bot={bot}))

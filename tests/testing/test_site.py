@@ -160,6 +160,18 @@ def test_a_bot_gets_the_messages(make_ai_engine_site: MakeSite, driver: Driver) 
         assert list(chat.stream("three")) == ["one / two / three"]
 
 
+def test_an_async_bot(make_ai_engine_site: MakeSite, driver: Driver) -> None:
+    async def bot(messages: Sequence[Message]) -> str:
+        return " / ".join(message.content for message in messages)
+
+    site = make_ai_engine_site(bot=bot)
+    site.reply("t", "wo")
+    with driver.client(site.url) as client:
+        chat = client.conversation()
+        assert list(chat.stream("one")) == ["t", "wo"]
+        assert list(chat.stream("three")) == ["one / two / three"]
+
+
 def test_replies_to_prompts_sent_together(ai_engine_site: ScriptedSite, driver: Driver) -> None:
     texts = [f"Reply {number}" for number in range(8)]
     for text in texts:

@@ -41,7 +41,7 @@ export function readPage(page) {
 /** Sends messages with a nonce, and renews a nonce that is refused once. */
 export class Site {
   /** @type {System} */ #system;
-  /** @type {?string} What it is before the site was asked; empty if the site needs none. */ #nonce;
+  /** @type {?string} Null before a session is opened; empty if the site needs none. */ #nonce;
 
   /** @param {System} system */
   constructor(system) {
@@ -100,13 +100,14 @@ export class Site {
   async #openSession(signal) {
     if (this.#system.restNonce) {
       const response = await reach(location.pathname, { cache: "no-store", signal });
-      const page = new DOMParser().parseFromString(await response.text(), "text/html");
+      const page = new DOMParser().parseFromString(await readText(response), "text/html");
       return readPage(page).system.restNonce ?? "";
     }
     const response = await this.#post("mwai/v1/start_session", signal);
     if (response.status === 404) return "";
     if (!response.ok) throw await readFailure(response);
-    const session = await response.json();
+    const session = parse(await readText(response));
+    if (!session) throw new SiteError("The site did not open a session.");
     this.#system.sessionId = session.sessionId;
     return session.restNonce;
   }
@@ -138,12 +139,21 @@ async function reach(path, options) {
   }
 }
 
+/** @param {Response} response */
+async function readText(response) {
+  try {
+    return await response.text();
+  } catch {
+    throw new SiteError(LOST);
+  }
+}
+
 /**
  * Return the error that a response means.
  * @param {Response} response
  */
 async function readFailure(response) {
-  const answer = parse(await response.text());
+  const answer = parse(await readText(response));
   const message = answer?.message ?? `The site answered with HTTP status ${response.status}.`;
   return new SiteError(String(message), answer ?? {});
 }
