@@ -19,6 +19,7 @@ from ..protocol.address import origin, parse_address
 from .checks.cases import Case, read_cases
 from .checks.results import Result, unanswered
 from .checks.runner import Subject, run_cases
+from .completing import complete_site
 from .configuration import read_config
 from .output import is_terminal, write
 from .parameters import Parameters, parameter_options
@@ -34,7 +35,12 @@ _REPORT = click.Path(dir_okay=False, writable=True, path_type=Path)
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @target_options
 @parameter_options
-@click.option("--against", metavar="NAME|URL", help="A second site to compare with.")
+@click.option(
+    "--against",
+    metavar="NAME|URL",
+    shell_complete=complete_site,
+    help="A second site to compare with.",
+)
 @click.option(
     "--against-bot", metavar="ID", help="Its chatbot, or a second chatbot of the same site."
 )

@@ -41,7 +41,9 @@ def show() -> None:
 @click.argument("name", shell_complete=complete_site)
 @click.argument("values", nargs=-1, required=True, metavar="KEY=VALUE...")
 def set_values(name: str, values: tuple[str, ...]) -> None:
-    """Set what is known about a site, such as: set shop url=https://example.com bot=support
+    """Set what is known about a site.
+
+    For example: chatgpt4online config set shop url=https://example.com bot=support
 
     The keys are url, bot, user, public_api (true or false), proxy, timeout, model and system. An
     empty value removes a key. The first site becomes the default.
