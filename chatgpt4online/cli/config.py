@@ -8,9 +8,9 @@ import click
 import tomlkit
 
 from ..errors import UsageError
-from . import credentials
 from .completing import complete_site
 from .configuration import SiteEntry, config_path, parse_config, read_config
+from .credentials import ask_and_store, credential_of
 from .files import write_private
 from .output import say, write_line
 
@@ -99,18 +99,13 @@ def remove(name: str) -> None:
 @click.argument("name", shell_complete=complete_site)
 def secret(name: str) -> None:
     """Ask for a site's password or token, and keep it in the keyring."""
-    entry = _find(name)
-    if entry.public_api:
-        account, question = credentials.token_account(entry.url), f"Token of {name}: "
-    elif entry.user:
-        account = credentials.password_account(entry.url, entry.user)
-        question = f"Application password of {entry.user}: "
-    else:
+    needed = credential_of(_find(name))
+    if needed is None:
         raise UsageError(
             f"The site {name!r} needs no secret. To chat as a user, first run: chatgpt4online "
             f"config set {name} user=NAME"
         )
-    credentials.ask_and_store(account, question)
+    ask_and_store(needed)
     say("It is in the keyring.")
 
 
