@@ -159,6 +159,21 @@ def test_an_output_is_not_overwritten(
     assert not site.app.submissions
 
 
+def test_a_file_of_something_else_is_left_as_it_is(
+    files: Batch, site: LocalSite, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files.input.write_text("One\n")
+    files.output.write_text("mine, without a line end")
+    assert files.run(site.url, "--resume") == 2
+    assert f"{files.side} is empty" in capsys.readouterr().err
+    assert not files.side.exists()
+    files.side.write_text("1 0badcafe\n")
+    files.output.write_text("mine\nwithout a line end")
+    assert files.run(site.url, "--resume") == 2
+    assert files.output.read_text() == "mine\nwithout a line end"
+    assert not site.app.submissions
+
+
 @pytest.mark.parametrize(
     ("output", "complaint"),
     [
