@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from ..errors import UsageError
+from ..protocol.chat import read_parameters as check_parameters
 from .configuration import SiteEntry
 from .options import add_options
 from .target import Target
@@ -93,12 +94,13 @@ def read_parameters(parameters: Sequence[tuple[str, str]]) -> dict[str, Any]:
     """Return parameters by name.
 
     Raises:
-        UsageError: One is written as NAME=VALUE, so that what follows it is not its value.
+        UsageError: One is written as NAME=VALUE, so that what follows it is not its value; or one
+            is not accepted, which shall be said once and not for each question.
     """
     for name, _ in parameters:
         if "=" in name:
             raise UsageError(f"Write -p {shlex.join(name.split('=', 1))}.")
-    return {name: read_value(value) for name, value in parameters}
+    return check_parameters({name: read_value(value) for name, value in parameters})
 
 
 def read_value(text: str) -> Any:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from ...errors import UsageError
+from ...protocol.chat import read_parameters
 from ..files import check_keys, parse_toml, unreadable
 from .rules import Rule, contains, has_at_most, has_json, lacks, matches, takes_at_most
 
@@ -110,9 +111,9 @@ def _options(entry: Mapping[str, Any], where: str) -> Iterator[tuple[str, Any]]:
             yield argument, _text(entry, key, where)
     if "params" in entry:
         try:
-            yield "params", _json_object(entry["params"])
-        except ValueError as error:
-            raise UsageError(f"{where}: params {error}.") from error
+            yield "params", read_parameters(entry["params"])
+        except UsageError as error:
+            raise UsageError(f"{where}: {error}") from error
 
 
 def _read_follow_up(entry: Mapping[str, Any], where: str) -> Turn:
