@@ -48,6 +48,8 @@ def set_values(name: str, values: tuple[str, ...]) -> None:
     The keys are url, bot, user, public_api (true or false), proxy, timeout, model and system. An
     empty value removes a key. The first site becomes the default.
     """
+    if "=" in name:
+        raise UsageError(f"Name the site first: chatgpt4online config set NAME {name}")
     document = _read_document()
     sites = document.setdefault("sites", tomlkit.table(is_super_table=True))
     inline = isinstance(sites, tomlkit.items.InlineTable)  # which cannot contain other tables

@@ -129,6 +129,8 @@ def _read_site(entry: object, where: str) -> SiteEntry:
 def _check_site(site: SiteEntry) -> None:
     """Raise a `UsageError` for what a client would refuse, and for passwords in a URL."""
     check_address(site.url)
+    if site.user and site.public_api:
+        raise UsageError("user and public_api exclude each other.")
     if site.timeout is not None:
         try:
             read_timeout(site.timeout)

@@ -70,6 +70,10 @@ def test_comments_are_kept(home: Path) -> None:
         ('[sites.a]\nurl = "http://a.example"\nproxy = "http://u:secret@b"', "HTTP_PROXY"),
         ('[sites.a]\nurl = "http://a.example"\ntimeout = 0', "timeout must be a positive"),
         ('[sites.a]\nurl = "http://a.example"\ntimeout = nan', "timeout must be a positive"),
+        (
+            '[sites.a]\nurl = "http://a.example"\nuser = "x"\npublic_api = true',
+            "exclude each other",
+        ),
         ('[sites.""]\nurl = "http://a.example"', "a site has no name"),
         ('default = "b"', "default site 'b' is not in the file"),
         ("save = 1", "save must be true or false"),
@@ -129,6 +133,11 @@ def test_sites_in_one_line(text: str, home: Path) -> None:
     (home / "config.toml").write_text(text)
     assert main(["config", "set", "b", "url=http://b.example", "timeout=5"]) == 0
     assert main(["config", "default", "b"]) == 0
+
+
+def test_the_name_of_a_site_is_missing(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["config", "set", "url=http://a.example", "bot=support"]) == 2
+    assert "Name the site first: chatgpt4online config set NAME url=" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
