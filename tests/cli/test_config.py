@@ -9,6 +9,7 @@ import keyring.backends.fail
 import pytest
 
 from chatgpt4online.cli import main
+from chatgpt4online.cli.configuration import read_config
 from chatgpt4online.server import LocalSite
 
 from ..commands import Terminal
@@ -124,6 +125,15 @@ def test_nobody_else_can_read_the_file(home: Path) -> None:
     file.chmod(0o644)
     assert main(["config", "set", "a", "url=http://a.example"]) == 0
     assert file.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_link_to_the_file_stays(home: Path) -> None:
+    (home / "mine.toml").write_text("# mine\n")
+    (home / "config.toml").symlink_to("mine.toml")
+    assert main(["config", "set", "a", "url=http://a.example"]) == 0
+    assert (home / "config.toml").is_symlink()
+    assert (home / "mine.toml").read_text().startswith("# mine\n")
+    assert read_config().default == "a"
 
 
 @pytest.mark.parametrize(
