@@ -254,7 +254,7 @@ def test_ctrl_c(twice: bool, files: Batch) -> None:
     with LoopbackServer(ai_site(submit)) as server, start(files, server.url) as process:
         both.wait(WAIT_LIMIT)
         process.send_signal(signal.SIGINT)
-        read_until(process, b"Waiting for 2 replies. Press Ctrl-C again to give them up.")
+        read_until(process, b"Waiting for 2 replies. Press Ctrl-C again to give up.")
         if twice:
             process.send_signal(signal.SIGINT)
             process.wait(WAIT_LIMIT)
