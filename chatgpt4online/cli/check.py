@@ -142,8 +142,8 @@ def _subjects(
             entries.append(replace(target.site, bot=against_bot))
             arguments.append({**arguments[0], "bot_id": against_bot})
         yield [
-            _subject(client, parameters.for_site(entry))
-            for entry, client in zip(entries, arguments, strict=True)
+            _subject(given, parameters.for_site(entry))
+            for entry, given in zip(entries, arguments, strict=True)
         ]
 
 

@@ -116,7 +116,7 @@ class ChatPrompt:
             self._show(self._talk, text, opened)
 
     def _show(self, talk: Talk, text: str, files: Sequence[AnyFile]) -> None:
-        """Send a message and show its reply, which ends the conversation that goes on."""
+        """Send a message and show its reply. Once that is complete, `talk` is the one to go on."""
         with talk.stream(text, files=files, **self._options) as stream:
             show_stream(stream, plain=self._plain, verbose=self._verbose)
             self._talk, self._failed = talk, None
