@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from .protocol.prompt import PromptInput
 
 MODEL = "ai-engine"
-"""The model of the default site. That of a site named shop is ``ai-engine/shop``."""
+"""The model of the default site."""
 
 # `llm` asks for a list. What a site does not accept of these, it refuses by itself.
 _ATTACHMENT_TYPES = frozenset({
@@ -52,7 +52,8 @@ def register_models(register: Any) -> None:
         warnings.warn(f"The models {MODEL}/... are missing. {error}", stacklevel=1)
         return
     for name in sites:
-        register(AIEngineModel(name), AsyncAIEngineModel(name))
+        model_id = f"{MODEL}/{name}"
+        register(AIEngineModel(model_id), AsyncAIEngineModel(model_id))
 
 
 class AIEngineOptions(llm.Options):
@@ -67,22 +68,20 @@ class AIEngineOptions(llm.Options):
     )
 
 
+@dataclass(eq=False, repr=False)
 class AIEngineModel(llm.Model):
     """A chatbot as a model of `llm`.
 
     Args:
-        site: The name of the site in the configuration file. Default: the default site.
+        model_id: ``ai-engine`` for the default site, ``ai-engine/shop`` for one with the name shop.
     """
 
+    model_id: str = MODEL
     can_stream = True
     attachment_types = _ATTACHMENT_TYPES
 
     class Options(AIEngineOptions):
         """The options of a prompt."""
-
-    def __init__(self, site: str | None = None) -> None:
-        self.model_id = _model_id(site)
-        self._site = site
 
     def execute(
         self,
@@ -95,29 +94,27 @@ class AIEngineModel(llm.Model):
         from .sync.client import Client
 
         with _errors_for_llm():
-            call = _read_call(self._site, prompt, stream)
+            call = _read_call(self.model_id, prompt, stream)
             with Client(**call.client) as client:
                 with client.stream(call.prompt, **call.options) as pieces:
                     yield from pieces
             yield from _finish(pieces.reply, response)
 
 
+@dataclass(eq=False, repr=False)
 class AsyncAIEngineModel(llm.AsyncModel):
     """A chatbot as a model of `llm`, for asyncio.
 
     Args:
-        site: The name of the site in the configuration file. Default: the default site.
+        model_id: ``ai-engine`` for the default site, ``ai-engine/shop`` for one with the name shop.
     """
 
+    model_id: str = MODEL
     can_stream = True
     attachment_types = _ATTACHMENT_TYPES
 
     class Options(AIEngineOptions):
         """The options of a prompt."""
-
-    def __init__(self, site: str | None = None) -> None:
-        self.model_id = _model_id(site)
-        self._site = site
 
     async def execute(
         self,
@@ -131,17 +128,13 @@ class AsyncAIEngineModel(llm.AsyncModel):
 
         with _errors_for_llm():
             # In a thread, because attachments may have to be fetched first.
-            call = await asyncio.to_thread(_read_call, self._site, prompt, stream)
+            call = await asyncio.to_thread(_read_call, self.model_id, prompt, stream)
             async with AsyncClient(**call.client) as client:
                 async with client.stream(call.prompt, **call.options) as pieces:
                     async for piece in pieces:
                         yield piece
             for piece in _finish(pieces.reply, response):
                 yield piece
-
-
-def _model_id(site: str | None) -> str:
-    return f"{MODEL}/{site}" if site else MODEL
 
 
 def _has_packages() -> bool:
@@ -165,11 +158,11 @@ class _Call:
     options: dict[str, Any]
 
 
-def _read_call(site: str | None, prompt: llm.Prompt, stream: bool) -> _Call:
-    name, entry = _find_site(site)
+def _read_call(model_id: str, prompt: llm.Prompt, stream: bool) -> _Call:
+    name, entry = _find_site(model_id.partition("/")[2])
     from .cli.credentials import client_arguments
 
-    client = client_arguments(entry, llm.get_key(alias=_model_id(name)))
+    client = client_arguments(entry, llm.get_key(alias=f"{MODEL}/{name}"))
     system = "\n\n".join(_text_of(item) for item in prompt.messages if item.role == "system")
     messages = [item for item in prompt.messages if item.role != "system"]
     wanted = dict(prompt.options)
@@ -183,8 +176,8 @@ def _read_call(site: str | None, prompt: llm.Prompt, stream: bool) -> _Call:
     return _Call(client, _read_messages(messages), options)
 
 
-def _find_site(site: str | None) -> tuple[str, SiteEntry]:
-    """Return the name and the entry of a site, or of the default one."""
+def _find_site(site: str) -> tuple[str, SiteEntry]:
+    """Return the name and the entry of a site; of the default one if it has no name."""
     if not _has_packages():
         raise UsageError('This needs another package: llm install "chatgpt4online[llm]"')
     from .cli.configuration import SiteEntry, config_path, read_config

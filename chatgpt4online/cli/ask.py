@@ -70,7 +70,7 @@ def command(
     if shown != reply.text and not as_events:
         warn("The site changed the reply at its end. Use --no-stream to print the final text.")
     if reply.images and not (as_json or as_events):
-        warn(f"The reply has {len(reply.images)} images. Use --json to print them.")
+        warn(f"Images in the reply: {len(reply.images)}. Use --json to print them.")
     elif not reply.text.strip():
         warn("The reply is empty.")
 

@@ -6,11 +6,11 @@ import asyncio
 import contextlib
 import functools
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -19,8 +19,10 @@ from ..protocol.address import origin, parse_address
 from .checks.cases import Case, read_cases
 from .checks.results import Result, unanswered
 from .checks.runner import Subject, run_cases
-from .configuration import SiteEntry, read_config
+from .completing import complete_site
+from .configuration import read_config
 from .output import is_terminal, write
+from .parameters import Parameters, parameter_options
 from .target import Target, find_target, target_options
 
 if TYPE_CHECKING:
@@ -32,7 +34,13 @@ _REPORT = click.Path(dir_okay=False, writable=True, path_type=Path)
 @click.command("check")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @target_options
-@click.option("--against", metavar="NAME|URL", help="A second site to compare with.")
+@parameter_options
+@click.option(
+    "--against",
+    metavar="NAME|URL",
+    shell_complete=complete_site,
+    help="A second site to compare with.",
+)
 @click.option(
     "--against-bot", metavar="ID", help="Its chatbot, or a second chatbot of the same site."
 )
@@ -59,6 +67,7 @@ _REPORT = click.Path(dir_okay=False, writable=True, path_type=Path)
 def command(
     target: Target,
     file: Path,
+    parameters: Parameters,
     against: str | None,
     against_bot: str | None,
     repeat: int | None,
@@ -79,7 +88,7 @@ def command(
     cases = _chosen(read_cases(file), only, repeat)
     _check_folders(junit, html)
     start = datetime.now().astimezone()
-    with _subjects(target, against, against_bot) as subjects:
+    with _subjects(target, parameters, against, against_bot) as subjects:
         report = TerminalReport(cases, subjects)
         print_lines = _printer()
         print_lines(report.head())
@@ -116,7 +125,7 @@ def _check_folders(*paths: Path | None) -> None:
 
 @contextlib.contextmanager
 def _subjects(
-    target: Target, against: str | None, against_bot: str | None
+    target: Target, parameters: Parameters, against: str | None, against_bot: str | None
 ) -> Iterator[list[Subject]]:
     """Yield the chatbot to check, and the one to compare it with."""
     with contextlib.ExitStack() as stack:
@@ -133,20 +142,17 @@ def _subjects(
             entries.append(replace(target.site, bot=against_bot))
             arguments.append({**arguments[0], "bot_id": against_bot})
         yield [
-            Subject(
-                _label(entry, options["site"]),
-                options,
-                {"model": entry.model, "instructions": entry.system},
-            )
-            for entry, options in zip(entries, arguments, strict=True)
+            _subject(given, parameters.for_site(entry))
+            for entry, given in zip(entries, arguments, strict=True)
         ]
 
 
-def _label(entry: SiteEntry, site: str) -> str:
-    """Return what the reports call a chatbot: its id, its site without scheme, its model."""
-    place = parse_address(site).page.partition("://")[2].rstrip("/")
-    bot = f"{entry.bot} at {place}" if entry.bot else place
-    return f"{bot}, {entry.model}" if entry.model else bot
+def _subject(arguments: Mapping[str, Any], options: Mapping[str, Any]) -> Subject:
+    """Return a chatbot. Its label has its id, its site without scheme, and its model."""
+    bot, model = arguments["bot_id"], options["model"]
+    place = parse_address(arguments["site"]).page.partition("://")[2].rstrip("/")
+    label = f"{bot} at {place}" if bot else place
+    return Subject(f"{label}, {model}" if model else label, arguments, options)
 
 
 def _printer() -> Callable[[Iterator[Text]], None]:

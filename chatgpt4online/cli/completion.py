@@ -15,7 +15,7 @@ def command(shell: str) -> None:
     """Print the code that completes commands and options in a shell.
 
     For bash add this to ~/.bashrc: source <(chatgpt4online completion bash). For zsh the same
-    with zsh, in ~/.zshrc. For fish: chatgpt4online completion fish >
+    with zsh, in ~/.zshrc, below compinit. For fish: chatgpt4online completion fish >
     ~/.config/fish/completions/chatgpt4online.fish
     """
     kind = get_completion_class(shell)

@@ -8,9 +8,9 @@ import click
 import tomlkit
 
 from ..errors import UsageError
-from . import credentials
 from .completing import complete_site
 from .configuration import SiteEntry, config_path, parse_config, read_config
+from .credentials import ask_and_store, credential_of
 from .files import write_private
 from .output import say, write_line
 
@@ -41,11 +41,15 @@ def show() -> None:
 @click.argument("name", shell_complete=complete_site)
 @click.argument("values", nargs=-1, required=True, metavar="KEY=VALUE...")
 def set_values(name: str, values: tuple[str, ...]) -> None:
-    """Set what is known about a site, such as: set shop url=https://example.com bot=support
+    """Set what is known about a site.
+
+    For example: chatgpt4online config set shop url=https://example.com bot=support
 
     The keys are url, bot, user, public_api (true or false), proxy, timeout, model and system. An
     empty value removes a key. The first site becomes the default.
     """
+    if "=" in name:
+        raise UsageError(f"Name the site first: chatgpt4online config set NAME {name}")
     document = _read_document()
     sites = document.setdefault("sites", tomlkit.table(is_super_table=True))
     inline = isinstance(sites, tomlkit.items.InlineTable)  # which cannot contain other tables
@@ -97,18 +101,13 @@ def remove(name: str) -> None:
 @click.argument("name", shell_complete=complete_site)
 def secret(name: str) -> None:
     """Ask for a site's password or token, and keep it in the keyring."""
-    entry = _find(name)
-    if entry.public_api:
-        account, question = credentials.token_account(entry.url), f"Token of {name}: "
-    elif entry.user:
-        account = credentials.password_account(entry.url, entry.user)
-        question = f"Application password of {entry.user}: "
-    else:
+    needed = credential_of(_find(name))
+    if needed is None:
         raise UsageError(
             f"The site {name!r} needs no secret. To chat as a user, first run: chatgpt4online "
             f"config set {name} user=NAME"
         )
-    credentials.ask_and_store(account, question)
+    ask_and_store(needed)
     say("It is in the keyring.")
 
 

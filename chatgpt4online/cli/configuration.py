@@ -12,7 +12,7 @@ from platformdirs import user_config_path
 
 from ..config import PASSWORD_VARIABLE, TOKEN_VARIABLE, read_timeout
 from ..errors import UsageError
-from ..protocol.address import parse_address
+from ..protocol.address import Address, parse_address
 from .files import check_keys, parse_toml, unreadable
 
 FILE_VARIABLE = "CHATGPT4ONLINE_CONFIG"
@@ -129,6 +129,8 @@ def _read_site(entry: object, where: str) -> SiteEntry:
 def _check_site(site: SiteEntry) -> None:
     """Raise a `UsageError` for what a client would refuse, and for passwords in a URL."""
     check_address(site.url)
+    if site.user and site.public_api:
+        raise UsageError("user and public_api exclude each other.")
     if site.timeout is not None:
         try:
             read_timeout(site.timeout)
@@ -145,13 +147,13 @@ def _check_site(site: SiteEntry) -> None:
         Network(site.proxy, True, {})
 
 
-def check_address(url: str) -> None:
-    """Raise a `UsageError` if this is no address of a site."""
+def check_address(url: str) -> Address:
+    """Parse the address of a site, or raise a `UsageError`."""
     if "@" in url.partition("//")[2].partition("/")[0]:
         raise UsageError(
             "The site's URL must not contain a user name or password; give the name as user."
         )
-    parse_address(url)
+    return parse_address(url)
 
 
 def _check_keys(data: Mapping[str, Any], known: tuple[str, ...], where: str) -> None:

@@ -4,17 +4,52 @@ from __future__ import annotations
 
 import getpass
 import os
+import shlex
 import sys
+from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any
 
 from ..config import PASSWORD_VARIABLE, TOKEN_VARIABLE
 from ..errors import UsageError
-from ..protocol.address import origin, parse_address
+from ..protocol.address import origin
 from .configuration import SiteEntry, check_address
 
-SERVICE = "chatgpt4online"
+_SERVICE = "chatgpt4online"
 """The name under which a keyring keeps the secrets."""
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """A password or a token that a site needs.
+
+    Attributes:
+        account: The name under which a keyring keeps it.
+        variable: The environment variable that has it.
+        question: What asks for it.
+        entry: What ``config set`` takes, so that a site has an entry that needs it.
+    """
+
+    account: str
+    variable: str
+    question: str
+    entry: str
+
+
+def credential_of(site: SiteEntry) -> Credential | None:
+    """Return what a site needs; None for guests."""
+    place = origin(site.url)
+    if site.public_api:
+        return Credential(
+            f"the API of {place}", TOKEN_VARIABLE, f"Token of {place}: ",
+            f"url={place} public_api=true",
+        )  # fmt: skip
+    if site.user:
+        return Credential(
+            f"{site.user} at {place}", PASSWORD_VARIABLE, f"Application password of {site.user}: ",
+            f"url={place} {shlex.quote(f'user={site.user}')}",
+        )  # fmt: skip
+    return None
 
 
 def client_arguments(
@@ -32,56 +67,24 @@ def client_arguments(
     """
     from ..network import is_private
 
-    check_address(site.url)
-    if (site.user or site.public_api) and not is_private(parse_address(site.url).page):
+    address = check_address(site.url)
+    arguments: dict[str, Any] = {"site": site.url, "bot_id": site.bot, "proxy": site.proxy}
+    if site.timeout is not None:
+        arguments["timeout"] = site.timeout
+    needed = credential_of(site)
+    if needed is None:
+        return arguments
+    if not is_private(address.page):  # so that it fails before the secret is typed
         raise UsageError(
             "The password or token would be sent over plain http, where others can read it. Use "
             "https."
         )
-    arguments: dict[str, Any] = {"site": site.url, "bot_id": site.bot, "proxy": site.proxy}
-    if site.timeout is not None:
-        arguments["timeout"] = site.timeout
-    if site.public_api:
-        arguments["token"] = secret or read_token(site.url, environment=environment)
-    elif site.user:
-        password = secret or read_password(site.url, site.user, environment=environment)
-        arguments["auth"] = (site.user, password)
-    return arguments
+    secret = secret or _find(needed, environment=environment)
+    credentials = {"token": secret} if site.public_api else {"auth": (site.user, secret)}
+    return {**arguments, **credentials}
 
 
-def read_password(site: str, user: str, *, environment: bool = True) -> str:
-    """Return a user's application password.
-
-    Raises:
-        UsageError: There is none.
-    """
-    account, question = password_account(site, user), f"Application password of {user}: "
-    variable = PASSWORD_VARIABLE if environment else None
-    return _read(variable, account, question, f"url={origin(site)} user={user}")
-
-
-def read_token(site: str, *, environment: bool = True) -> str:
-    """Return the token of a site's public API.
-
-    Raises:
-        UsageError: There is none.
-    """
-    variable = TOKEN_VARIABLE if environment else None
-    question, entry = f"Token of {origin(site)}: ", f"url={origin(site)} public_api=true"
-    return _read(variable, token_account(site), question, entry)
-
-
-def password_account(site: str, user: str) -> str:
-    """Return the name under which a keyring keeps a password."""
-    return f"{user} at {origin(site)}"
-
-
-def token_account(site: str) -> str:
-    """Return the name under which a keyring keeps a token."""
-    return f"the API of {origin(site)}"
-
-
-def ask_and_store(account: str, question: str) -> None:
+def ask_and_store(needed: Credential) -> None:
     """Ask for a secret, and keep it in the keyring.
 
     Raises:
@@ -92,25 +95,26 @@ def ask_and_store(account: str, question: str) -> None:
     import keyring
 
     try:
-        keyring.get_password(SERVICE, account)  # so that it fails before the secret is typed
-        keyring.set_password(SERVICE, account, _ask(question))
+        # A keyring that does not work fails before the secret is typed.
+        keyring.get_password(_SERVICE, needed.account)
+        keyring.set_password(_SERVICE, needed.account, _ask(needed.question))
     except keyring.errors.KeyringError as error:
         reason = str(error).removesuffix(".")
         raise UsageError(f"The keyring cannot be used: {reason}.") from error
 
 
-def _read(variable: str | None, account: str, question: str, entry: str) -> str:
-    secret = (os.environ.get(variable) if variable else None) or _from_keyring(account)
-    if secret:
+def _find(needed: Credential, *, environment: bool) -> str:
+    given = os.environ.get(needed.variable) if environment else None
+    if secret := given or _from_keyring(needed.account):
         return secret
     if not _can_ask():
-        way = f"set {variable}, or keep it" if variable else "keep it"
+        way = f"set {needed.variable}, or keep it" if environment else "keep it"
         raise UsageError(
-            f"No secret of {account} is given: {way} in a keyring with: chatgpt4online config "
-            f"secret NAME. NAME is a site of yours; if it has none: chatgpt4online config set NAME "
-            f"{entry}"
+            f"No secret of {needed.account} is given: {way} in a keyring with: chatgpt4online "
+            "config secret NAME. NAME is a site of yours; if it has none: chatgpt4online config "
+            f"set NAME {needed.entry}"
         )
-    return _ask(question)
+    return _ask(needed.question)
 
 
 def _ask(question: str) -> str:
@@ -132,6 +136,6 @@ def _from_keyring(account: str) -> str | None:
     import keyring
 
     try:
-        return keyring.get_password(SERVICE, account)
+        return keyring.get_password(_SERVICE, account)
     except keyring.errors.KeyringError:
         return None

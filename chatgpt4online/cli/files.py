@@ -34,11 +34,14 @@ def check_keys(data: Mapping[str, Any], known: Sequence[str], where: str) -> Non
 def write_private(path: Path, content: bytes) -> None:
     """Write a file that nobody else may read. A crash leaves the old one or the new one.
 
+    A symbolic link stays; the file that it names is replaced.
+
     Raises:
         OSError: It cannot be written.
     """
-    new = f"{path}.new"
+    target = os.path.realpath(path)
+    new = f"{target}.new"
     descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with open(descriptor, "wb") as file:
         file.write(content)
-    os.replace(new, path)
+    os.replace(new, target)

@@ -70,7 +70,7 @@ def export(id: str, as_json: bool) -> None:
 def delete(ids: tuple[str, ...]) -> None:
     """Delete conversations."""
     store = Store()
-    found = [store.find(id) for id in ids]
+    found = dict.fromkeys(store.find(id) for id in ids)
     for saved in found:
         store.delete(saved)
         say(f"Deleted {saved.id}.")

@@ -28,7 +28,7 @@ class MarkdownPrinter:
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._tail = _Rendered("", tail=True)
+        self._tail = _Tail()
         self._printed = False
         self._live = Live(
             self._tail,
@@ -48,15 +48,14 @@ class MarkdownPrinter:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        rest, self._tail.text = self._tail.text, ""
+        rest, self._tail.blocks = self._tail.blocks.rest, Blocks()
         with uninterrupted():
             self._live.stop()
         self._print(rest)
 
     def feed(self, text: str) -> None:
         """Print the next piece of the text."""
-        *complete, self._tail.text = split_blocks(self._tail.text + harmless(text))
-        for block in complete:
+        for block in self._tail.blocks.feed(harmless(text)):
             self._print(block)
 
     def _print(self, text: str) -> None:
@@ -69,24 +68,37 @@ class MarkdownPrinter:
 
 
 class _Rendered:
-    """A Markdown text without blank lines before and after it.
+    """A Markdown text without blank lines before and after it."""
 
-    If `tail`, only its end is shown, as much as the terminal has room for.
-    """
-
-    def __init__(self, text: str, *, tail: bool = False) -> None:
-        self.text = text
-        self._tail = tail
+    def __init__(self, text: str) -> None:
+        self._text = text
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        lines = console.render_lines(Markdown(self.text), options, pad=False)
-        while lines and _is_blank(lines[0]):
-            del lines[0]
-        while lines and _is_blank(lines[-1]):
-            del lines[-1]
-        for line in lines[-max(1, console.height - 2) :] if self._tail else lines:
-            yield from _without_padding(line)
+        for line in _render(self._text, console, options):
+            yield from line
             yield Segment.line()
+
+
+class _Tail:
+    """The block that is not complete; its end, as much as the terminal has room for."""
+
+    def __init__(self) -> None:
+        self.blocks = Blocks()
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        room = max(1, console.height - 2)
+        for line in _render(self.blocks.end(room), console, options)[-room:]:
+            yield from line
+            yield Segment.line()
+
+
+def _render(text: str, console: Console, options: ConsoleOptions) -> list[list[Segment]]:
+    lines = console.render_lines(Markdown(text), options, pad=False)
+    while lines and _is_blank(lines[0]):
+        del lines[0]
+    while lines and _is_blank(lines[-1]):
+        del lines[-1]
+    return [_without_padding(line) for line in lines]
 
 
 def _without_padding(line: list[Segment]) -> list[Segment]:
@@ -103,20 +115,53 @@ def _is_blank(line: list[Segment]) -> bool:
     return not "".join(segment.text for segment in line).strip()
 
 
-def split_blocks(text: str) -> list[str]:
-    """Return the blocks of a Markdown text. All but the last are complete.
+class Blocks:
+    """Splits Markdown into blocks while it arrives. Each character is looked at once.
 
     A block is complete once another begins after a blank line. Indented text belongs to the block
     before it, and code between fences is one block.
     """
-    blocks, start, fence, blank = [], 0, "", False
-    for match in _LINE.finditer(text):
-        line, at = match[0], match.start()
-        if not fence and blank and line.strip() and not line[0].isspace():
-            blocks.append(text[start:at])
-            start = at
+
+    def __init__(self) -> None:
+        self._lines: list[str] = []  # of the block that is not complete
+        self._last_line: list[str] = []  # its parts, as far as they are there
+        self._fence = ""
+        self._opening = ""  # the line with the fence
+        self._after_blank_line = False
+
+    @property
+    def rest(self) -> str:
+        """The block that is not complete."""
+        return "".join([*self._lines, *self._last_line])
+
+    def end(self, lines: int) -> str:
+        """Return what is enough of `rest` to show its last lines.
+
+        Of code it is not all, because rendering that takes long.
+        """
+        for index in range(len(self._lines) - 1, 0, -1) if self._fence else ():
+            lines -= not self._lines[index].isspace()
+            if lines < 0:
+                return "".join([self._opening, *self._lines[index + 1 :], *self._last_line])
+        return self.rest
+
+    def feed(self, text: str) -> list[str]:
+        """Add the next piece of the text, and return the blocks that it completes."""
+        complete = []
+        for part in _LINE.findall(text):
+            may_begin = self._after_blank_line and not self._last_line and not self._fence
+            if may_begin and not part[0].isspace():
+                complete.append(self.rest)
+                self._lines = []
+            self._last_line.append(part)
+            if part.endswith("\n"):
+                self._end_line()
+        return complete
+
+    def _end_line(self) -> None:
+        line, self._last_line = "".join(self._last_line), []
+        self._lines.append(line)
         mark = _FENCE.match(line)
-        if mark and fence in ("", mark[1]):
-            fence = "" if fence else mark[1]
-        blank = not line.strip()
-    return [*blocks, text[start:]]
+        if mark and self._fence in ("", mark[1]):
+            self._fence, self._opening = "" if self._fence else mark[1], line
+        self._after_blank_line = line.isspace()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -18,12 +19,14 @@ from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from ..errors import ChatError, UsageError
 from .attachments import opened_files
 from .output import say, warn
-from .replies import show_stream, show_text
+from .replies import show_stream
 from .saving import Talk, load_talk
 from .store import Store, new_id
 
 if TYPE_CHECKING:
     from ..sync.client import Client
+    from ..sync.conversation import Conversation
+    from ..uploads import AnyFile
 
 
 class ChatPrompt:
@@ -109,21 +112,33 @@ class ChatPrompt:
 
     def _send(self, text: str, files: list[str]) -> None:
         self._failed = (text, files)
-        with (
-            opened_files(files) as opened,
-            self._talk.stream(text, files=opened, **self._options) as stream,
-        ):
+        with opened_files(files) as opened:
+            self._show(self._talk, text, opened)
+
+    def _show(self, talk: Talk, text: str, files: Sequence[AnyFile]) -> None:
+        """Send a message and show its reply. Once that is complete, `talk` is the one to go on."""
+        with talk.stream(text, files=files, **self._options) as stream:
             show_stream(stream, plain=self._plain, verbose=self._verbose)
-            self._failed = None
+            self._talk, self._failed = talk, None
 
     def _retry(self, _: str) -> None:
         """Send a message again that failed, or ask for another reply to the last one."""
         if self._failed is not None:
             self._send(*self._failed)
             return
-        reply = self._talk.conversation.regenerate(**self._options)
-        show_text(reply.text, plain=self._plain)
-        self._talk.save()
+        before, last = self._without_last_turn()
+        self._show(replace(self._talk, conversation=before), last, ())
+
+    def _without_last_turn(self) -> tuple[Conversation, str]:
+        """Return the conversation without its last message and reply, and that message."""
+        saved = json.loads(self._talk.conversation.to_json())
+        turn = saved["messages"][-2:]
+        if [message["role"] for message in turn] != ["user", "assistant"]:
+            raise UsageError("There is no message to send again.")
+        if not turn[0].get("plain", True):
+            raise UsageError("A message that had files cannot be sent again.")
+        del saved["messages"][-2:]
+        return self._client.load_conversation(json.dumps(saved)), turn[0]["content"]
 
     def _new(self, _: str) -> None:
         """Begin a new conversation."""

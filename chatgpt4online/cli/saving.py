@@ -108,6 +108,8 @@ def start_talk(client: Client, target: Target, *, save: bool | None, go_on: bool
         UsageError: There is no such conversation, or it is one with another chatbot.
     """
     saved = target.saved
+    if saved is not None and go_on:
+        raise UsageError("Pass --continue or --cid, not both.")
     if save or go_on or saved is not None:
         _refuse_demo(target)
     if saved is None and go_on:

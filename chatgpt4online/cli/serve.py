@@ -11,6 +11,7 @@ import click
 
 from ..errors import UsageError
 from ..protocol.site import Era
+from .completing import complete_site
 from .configuration import read_config
 from .credentials import client_arguments
 from .output import write_line
@@ -41,7 +42,12 @@ _ERAS = {"1.x": Era.NO_NONCE, "2.x": Era.PAGE_NONCE, "3.x": Era.START_SESSION}
 )
 @click.option("--upstream", metavar="URL", help="Replies come from a server with OpenAI's API.")
 @click.option("--model", metavar="NAME", help="The upstream's model.")
-@click.option("--site", metavar="NAME|URL", help="Replies come from an AI Engine site.")
+@click.option(
+    "--site",
+    metavar="NAME|URL",
+    shell_complete=complete_site,
+    help="Replies come from an AI Engine site.",
+)
 @click.option("-b", "--bot", metavar="ID", help="The site's chatbot. Default: all on its page.")
 @click.option(
     "--data",

@@ -104,7 +104,7 @@ class Store:
 
     def __iter__(self) -> Iterator[Saved]:
         """Yield the conversations, the last saved first."""
-        for path in sorted(self._paths(), key=lambda item: item.stat().st_mtime_ns, reverse=True):
+        for path in sorted(self._paths(), key=_time_of, reverse=True):
             saved = _read(path)
             if saved is not None:
                 yield saved
@@ -129,6 +129,13 @@ def new_id() -> str:
 def title_of(text: str) -> str:
     """Return the title of a conversation that begins with this message."""
     return shortened(" ".join(text.split()), _TITLE_LENGTH)
+
+
+def _time_of(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0  # it has gone in the meantime
 
 
 def _read(path: Path) -> Saved | None:

@@ -182,7 +182,7 @@ def test_filtered_reply_with_image(capsys: pytest.CaptureFixture[str]) -> None:
         out, err = capsys.readouterr()
         assert out == "raw\n"
         assert "Use --no-stream to print the final text" in err
-        assert "1 images. Use --json to print them" in err
+        assert "Images in the reply: 1. Use --json to print them" in err
         assert main(["ask", "--site", server.url, "--no-stream", "Hi"]) == 0
         assert capsys.readouterr().out == "[filtered]\n"
 

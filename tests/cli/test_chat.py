@@ -81,6 +81,57 @@ def test_retry_asks_for_another_reply(site: LocalSite) -> None:
     assert said(site) == ["Hello", "Hello"]
 
 
+@pytest.mark.parametrize("flags", [[], ["--plain"]])
+def test_another_reply_is_shown_as_it_arrives(flags: list[str]) -> None:
+    """If it is stopped, the reply before stays."""
+    shown = threading.Event()
+
+    def bot(messages: Sequence[Message]) -> Iterator[str]:
+        if len(site.app.submissions) == 1:
+            yield "The first reply."
+            return
+        yield f"Another one after {len(messages) - 1}.\n\n"
+        while not shown.is_set():
+            yield "word "
+        yield "The end."
+
+    with (
+        LocalSite(bot=bot, pace=0.01) as site,
+        TerminalProcess("chat", "--site", site.url, *flags) as chat,
+    ):
+        chat.send("Hello")
+        chat.expect("The first reply.")
+        chat.send("/retry")
+        chat.expect("Another one after 0.")
+        chat.type(CTRL_C)
+        chat.expect("Stopped. /retry")
+        chat.send("/retry")
+        chat.expect("word")
+        shown.set()
+        chat.expect("The end.")
+        chat.send("And now?")
+        chat.expect("after 2.")
+        assert chat.leave() == 0
+        assert said(site) == ["Hello", "Hello", "Hello", "And now?"]
+        history = [item["content"] for item in site.app.submissions[-1]["messages"]]
+    assert history[0] == "Hello"
+    assert history[1].startswith("Another one")
+
+
+def test_what_cannot_be_retried(site: LocalSite, tmp_path: Path) -> None:
+    file = tmp_path / "a.txt"
+    file.write_text("notes")
+    with TerminalProcess("chat", "--site", site.url) as chat:
+        type_lines(
+            chat,
+            ("/retry", "There is no message to send again."),
+            (f"/file {file}", "1 to send"),
+            ("with a file", "You said: with a file"),
+            ("/retry", "A message that had files cannot be sent again."),
+        )
+    assert said(site) == ["with a file"]
+
+
 def test_a_failed_turn_keeps_the_session() -> None:
     with LocalSite(max_length=10) as site, TerminalProcess("chat", "--site", site.url) as chat:
         chat.send("far too long for this site")

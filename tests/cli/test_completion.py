@@ -2,27 +2,75 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from chatgpt4online.cli import main
+from chatgpt4online.cli.configuration import read_config
 from chatgpt4online.cli.store import Saved, Store
 
+from .. import commands
 
-@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_the_code_is_what_the_shell_can_read(
-    shell: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    if shell == "bash" and shutil.which("bash") is None:
-        pytest.skip("bash is not installed")
+ROOT = Path(__file__).parents[2]
+
+SET_UP = {
+    "bash": {".bashrc": "PS1='> '\nsource <(chatgpt4online completion bash)\n"},
+    "zsh": {
+        ".zshrc": "PS1='> '\nautoload -U compinit\ncompinit -u -D\n"
+        "source <(chatgpt4online completion zsh)\n"
+    },
+    "fish": {
+        ".config/fish/config.fish": "set fish_greeting\nfunction fish_prompt; echo '> '; end\n",
+        ".config/fish/completions/chatgpt4online.fish": "chatgpt4online completion fish | source\n",
+    },
+}
+"""The files that set a shell up, as the help of ``completion`` says."""
+
+
+@pytest.mark.parametrize("shell", SET_UP)
+def test_in_a_shell(shell: str, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if shutil.which(shell) is None:
+        pytest.skip(f"{shell} is not installed")
+    program = home / "bin" / "chatgpt4online"
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\nexec {shlex.join(commands.COMMAND)} "$@"\n')
+    program.chmod(0o755)
+    for name, text in SET_UP[shell].items():
+        (home / name).parent.mkdir(parents=True, exist_ok=True)
+        (home / name).write_text(text)
+    (home / "my notes.txt").touch()
+    for name in ("shop", "other"):
+        assert main(["config", "set", name, "url=http://a.example"]) == 0
+    for name in ("ZDOTDIR", "XDG_CONFIG_HOME", "XDG_DATA_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("PATH", f"{program.parent}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.setattr(commands, "COMMAND", [shell, "-i"])
+    monkeypatch.chdir(home)
+    with commands.TerminalProcess() as terminal:
+        terminal.expect_prompt()
+        terminal.type("chatgpt4online conf\t")
+        terminal.expect("> chatgpt4online config")
+        terminal.type("default ot\t")
+        terminal.expect("> chatgpt4online config default other")
+        terminal.type("\r")
+        terminal.expect_prompt()
+        terminal.type("chatgpt4online ask --file my\t")
+        terminal.expect(r"> chatgpt4online ask --file my\ notes.txt")
+        terminal.type("\x15exit\r")
+        assert terminal.end() == 0
+    assert read_config().default == "other"
+
+
+@pytest.mark.parametrize("shell", ["zsh", "fish"])
+def test_the_code_needs_no_shell(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["completion", shell]) == 0
-    code = capsys.readouterr().out
-    assert "_CHATGPT4ONLINE_COMPLETE" in code
-    if shutil.which(shell) is not None:
-        subprocess.run([shell, "-n"], input=code.encode(), check=True, timeout=60)
+    assert f"_CHATGPT4ONLINE_COMPLETE={shell}_complete" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -42,7 +90,13 @@ def test_completions(
     assert completions <= complete(line, word, monkeypatch, capsys)
 
 
-@pytest.mark.parametrize("words", ["ask --site", "config default", "config remove", "config set"])
+@pytest.mark.parametrize(
+    "words",
+    [
+        "ask --site", "serve --site", "check --against",
+        "config default", "config remove", "config set",
+    ],
+)  # fmt: skip
 def test_names_of_sites(
     words: str, home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -9,6 +9,7 @@ import keyring.backends.fail
 import pytest
 
 from chatgpt4online.cli import main
+from chatgpt4online.cli.configuration import read_config
 from chatgpt4online.server import LocalSite
 
 from ..commands import Terminal
@@ -70,6 +71,10 @@ def test_comments_are_kept(home: Path) -> None:
         ('[sites.a]\nurl = "http://a.example"\nproxy = "http://u:secret@b"', "HTTP_PROXY"),
         ('[sites.a]\nurl = "http://a.example"\ntimeout = 0', "timeout must be a positive"),
         ('[sites.a]\nurl = "http://a.example"\ntimeout = nan', "timeout must be a positive"),
+        (
+            '[sites.a]\nurl = "http://a.example"\nuser = "x"\npublic_api = true',
+            "exclude each other",
+        ),
         ('[sites.""]\nurl = "http://a.example"', "a site has no name"),
         ('default = "b"', "default site 'b' is not in the file"),
         ("save = 1", "save must be true or false"),
@@ -122,6 +127,15 @@ def test_nobody_else_can_read_the_file(home: Path) -> None:
     assert file.stat().st_mode & 0o777 == 0o600
 
 
+def test_a_link_to_the_file_stays(home: Path) -> None:
+    (home / "mine.toml").write_text("# mine\n")
+    (home / "config.toml").symlink_to("mine.toml")
+    assert main(["config", "set", "a", "url=http://a.example"]) == 0
+    assert (home / "config.toml").is_symlink()
+    assert (home / "mine.toml").read_text().startswith("# mine\n")
+    assert read_config().default == "a"
+
+
 @pytest.mark.parametrize(
     "text", ["sites = {}", 'sites = {a = {url = "http://a.example"}}', "sites.a.url='http://a.b'"]
 )
@@ -129,6 +143,11 @@ def test_sites_in_one_line(text: str, home: Path) -> None:
     (home / "config.toml").write_text(text)
     assert main(["config", "set", "b", "url=http://b.example", "timeout=5"]) == 0
     assert main(["config", "default", "b"]) == 0
+
+
+def test_the_name_of_a_site_is_missing(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["config", "set", "url=http://a.example", "bot=support"]) == 2
+    assert "Name the site first: chatgpt4online config set NAME url=" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

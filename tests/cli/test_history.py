@@ -190,9 +190,18 @@ def test_a_damaged_file_is_skipped(
     for number, other in enumerate(damaged):
         (folder / f"{number}.json").write_text(json.dumps(other))
     (folder / "half.json").write_text("{")
+    (folder / "gone.json").symlink_to(folder / "nowhere")
     assert saved_ids(capsys) == [id]
     assert main(["history", "show", "0" if id[0] != "0" else "1"]) == 2
     assert "there is none" in capsys.readouterr().err
+
+
+def test_one_way_to_continue(site: LocalSite, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["ask", "--site", site.url, "--save", "Hi"]) == 0
+    [id] = saved_ids(capsys)
+    assert main(["ask", "--cid", id, "--continue", "And you?"]) == 2
+    assert "Pass --continue or --cid, not both." in capsys.readouterr().err
+    assert len(site.app.submissions) == 1
 
 
 def test_save_by_configuration(site: LocalSite, capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import io
 import re
+from collections.abc import Iterable
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
+from rich.markdown import Markdown
 
-from chatgpt4online.cli.markdown import MarkdownPrinter, split_blocks
+from chatgpt4online.cli.markdown import Blocks, MarkdownPrinter
 
 TEXT = """# Title
 
@@ -43,20 +45,54 @@ The end."""
         ["~~~\n```\n\nx"],
     ],
 )
-def test_split_blocks(blocks: list[str]) -> None:
-    assert split_blocks("".join(blocks)) == blocks
+def test_blocks(blocks: list[str]) -> None:
+    assert split(["".join(blocks)]) == blocks
+    assert split("".join(blocks)) == blocks
 
 
-@given(st.lists(st.integers(min_value=1, max_value=len(TEXT))))
-def test_any_split_gives_the_same_blocks(cuts: list[int]) -> None:
-    blocks, rest, start = [], "", 0
-    for end in [*sorted(cuts), len(TEXT)]:
-        rest += TEXT[start:end]
-        start = end
-        *complete, rest = split_blocks(rest)
-        blocks += complete
-    assert [*blocks, rest] == split_blocks(TEXT)
-    assert len(blocks) == 4
+def split(pieces: Iterable[str]) -> list[str]:
+    """Return the blocks of a text that arrives in pieces, the last one perhaps incomplete."""
+    blocks = Blocks()
+    complete = [block for piece in pieces for block in blocks.feed(piece)]
+    return [*complete, blocks.rest]
+
+
+@given(
+    st.lists(
+        st.sampled_from(["a", " ", "    ", "\n", "\n\n", "- ", "``", "```", "~~~", "\u00a0", "\t"])
+    )
+)
+def test_any_split_gives_the_same_blocks(pieces: list[str]) -> None:
+    text = "".join(pieces)
+    blocks = split([text])
+    assert "".join(blocks) == text
+    assert split(pieces) == blocks
+    assert split(text) == blocks
+
+
+@given(
+    st.lists(st.sampled_from(["a", "\n", "\n\n", "word ", "    "])),
+    st.sampled_from(["", "Code:\n", "- one\n"]),
+    st.integers(min_value=1, max_value=5),
+)
+def test_the_end_of_a_block_is_enough_for_its_last_lines(
+    pieces: list[str], before: str, room: int
+) -> None:
+    blocks = Blocks()
+    for piece in (before, "```py", "thon\n", *pieces):
+        assert blocks.feed(piece) == []
+    console = Console(file=io.StringIO(), width=40)
+    shown, wanted = (
+        console.render_lines(Markdown(text), pad=False)[-room:]
+        for text in (blocks.end(room), blocks.rest)
+    )
+    assert shown == wanted
+
+
+def test_the_end_of_a_long_block_is_short() -> None:
+    blocks = Blocks()
+    blocks.feed("```python\n" + "".join(f"line {number}\n" for number in range(1000)) + "li")
+    assert blocks.end(2) == "```python\nline 998\nline 999\nli"
 
 
 def test_what_is_printed_does_not_depend_on_the_pieces() -> None:

@@ -67,6 +67,24 @@ def test_a_parameter_with_an_equals_sign(
     assert not site.app.submissions
 
 
+@pytest.mark.parametrize("command", ["ask", "batch", "check"])
+def test_a_parameter_that_cannot_be_sent(
+    command: str, site: LocalSite, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is a mistake of the command line, not of a question."""
+    (home / "cases.toml").write_text('[[case]]\nname = "a"\nprompt = "Hi"\n')
+    (home / "questions.txt").write_text("Hi\n")
+    arguments = {
+        "ask": ["Hi"],
+        "batch": [str(home / "questions.txt"), "-o", str(home / "replies.jsonl")],
+        "check": [str(home / "cases.toml")],
+    }
+    given = ["--site", site.url, "-p", "stream", "false", *arguments[command]]
+    assert main([command, *given]) == 2
+    assert "must not contain stream" in capsys.readouterr().err
+    assert not site.app.submissions
+
+
 def test_options_override_the_file(
     site: LocalSite, capsys: pytest.CaptureFixture[str], dead_port: int
 ) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import pytest
@@ -14,14 +15,19 @@ from ..drivers import Driver
 
 
 class Watcher:
-    """A bot that keeps what it was asked. It replies with the number of the call."""
+    """A bot that keeps what it was asked. It replies with the number of the call.
+
+    Its reply to "abandoned" does not end.
+    """
 
     def __init__(self) -> None:
         self.seen: list[list[str]] = []
 
-    def __call__(self, messages: Sequence[Message]) -> Iterator[str]:
+    async def __call__(self, messages: Sequence[Message]) -> AsyncIterator[str]:
         self.seen.append([message.content for message in messages])
         yield f"reply {len(self.seen)}"
+        if messages[-1].content == "abandoned":
+            await asyncio.Event().wait()
 
 
 def regenerate(client: Any, chat: Any) -> Any:

@@ -29,7 +29,6 @@ from .rows import InputRow
 REPLIED, FAILED, UNKNOWN = "replied", "failed", "unknown"
 _SIDE_SUFFIX = ".started"
 _STARTED = re.compile(rb"([1-9][0-9]{0,11}) ([0-9a-f]{8}|again)\n")
-_BLOCK = 2**16
 _LOST = {
     "type": "Interrupted",
     "message": "The batch was stopped after it had sent this prompt. The site may have run it, and "
@@ -102,10 +101,10 @@ class BatchFiles:
 
     def __exit__(self, kind: type[BaseException] | None, *exc_info: object) -> None:
         """Close the files; remove them if nothing came of it, so that it can be begun again."""
-        paths = (self._replies.name, self._side.name)
-        if kind is not None and not any(map(os.path.getsize, paths)):
-            for path in paths:
-                os.remove(path)
+        if kind is not None and not os.path.getsize(self._side.name):
+            for path in (self._replies.name, self._side.name):
+                if not os.path.getsize(path):
+                    os.remove(path)
         self._replies.close()
         self._opened.close()
 
@@ -144,15 +143,15 @@ class BatchFiles:
         Raises:
             UsageError: The files are not those of a batch.
         """
-        replies, side = _cut(self._replies), _cut(self._side)
-        if replies and not side:
+        if os.path.getsize(self._path) and not os.path.getsize(self._side.name):
             raise UsageError(
                 f"{self._side.name} is empty, so it is not known which rows were sent. Start anew "
                 "with another output."
             )
-        self._read_side()
         repeated = RowSet()
+        end_of_side, end_of_replies = self._read_side(), 0
         for line in self._lines():
+            end_of_replies = line.offset + len(line.data)
             if line.outcome in again:
                 repeated.add(line.number)
             else:
@@ -161,6 +160,9 @@ class BatchFiles:
         for number, sent in enumerate(self._checks):
             if sent and number not in self._done and number not in repeated:
                 (repeated if UNKNOWN in again else self._lost).add(number)
+        # By now it is known that the files are those of a batch.
+        self._side.truncate(end_of_side)
+        self._replies.truncate(end_of_replies)
         self._repeat(repeated)
 
     def sort(self) -> None:
@@ -171,14 +173,20 @@ class BatchFiles:
         with open(self._path, "rb") as old:
             self._rewrite(_line_at(old, offset) for offset in offsets if offset >= 0)
 
-    def _read_side(self) -> None:
+    def _read_side(self) -> int:
+        """Read the side file, and return where its last complete line ends."""
+        end = 0
         with open(self._side.name, "rb") as side:
             for line in side:
+                if not line.endswith(b"\n"):
+                    break  # its row was not sent
                 found = _STARTED.fullmatch(line)
                 if not found:
                     raise UsageError(f"{side.name} is not what this command has written.")
                 sent = 0 if found[2] == b"again" else int(found[2], 16)
                 _put(self._checks, int(found[1]), sent, 0)
+                end += len(line)
+        return end
 
     def _repeat(self, repeated: RowSet) -> None:
         """Let rows be sent again. If this is interrupted, they are as they were."""
@@ -189,9 +197,12 @@ class BatchFiles:
             self._rewrite(line.data for line in lines if line.number not in repeated)
 
     def _lines(self) -> Iterator[Line]:
+        """Yield the complete lines of the replies."""
         offset = 0
         with open(self._path, "rb") as file:
             for count, data in enumerate(file, 1):
+                if not data.endswith(b"\n"):
+                    return
                 try:
                     value = json.loads(data)
                     number, outcome = value["row"], value["outcome"]
@@ -251,22 +262,6 @@ def _lock(file: io.FileIO) -> None:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         raise UsageError(f"Another process is at work on this batch ({file.name}).") from None
-
-
-def _cut(file: io.FileIO) -> int:
-    """Remove the beginning of a line at the end of a file; return the size that is left."""
-    size = end = file.seek(0, os.SEEK_END)
-    while end:
-        start = max(0, end - _BLOCK)
-        file.seek(start)
-        found = file.read(end - start).rfind(b"\n")
-        if found >= 0:
-            end = start + found + 1
-            break
-        end = start
-    if end < size:
-        file.truncate(end)
-    return end
 
 
 def _put(items: array[int], place: int, value: int, nothing: int) -> None:

@@ -38,10 +38,8 @@ class Stop:
         if not self.in_flight:
             raise KeyboardInterrupt
         self.requested = self.interrupted = True
-        _tell(
-            b"\nchatgpt4online: Waiting for %d replies. Press Ctrl-C again to give them up.\n"
-            % self.in_flight
-        )
+        what = "a reply" if self.in_flight == 1 else f"{self.in_flight} replies"
+        _tell(f"\nchatgpt4online: Waiting for {what}. Press Ctrl-C again to give up.\n".encode())
 
 
 @contextlib.contextmanager

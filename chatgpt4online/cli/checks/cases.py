@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from ...errors import UsageError
+from ...protocol.chat import read_parameters
 from ..files import check_keys, parse_toml, unreadable
 from .rules import Rule, contains, has_at_most, has_json, lacks, matches, takes_at_most
 
@@ -35,12 +36,14 @@ class Case:
         turns: The first prompt, and the follow-ups.
         repeat: How often the conversation is held.
         needed: How many times of these it must go well.
+        options: Keyword arguments of each call, in place of those of the command.
     """
 
     name: str
     turns: tuple[Turn, ...]
     repeat: int = 1
     needed: int = 1
+    options: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     def repeated(self, times: int) -> Self:
         """Return the case with another number of repeats; what is needed changes in proportion."""
@@ -85,7 +88,8 @@ def parse_cases(text: str, name: str) -> tuple[Case, ...]:
 
 
 def _read_case(entry: Mapping[str, Any], defaults: Mapping[str, Any], where: str) -> Case:
-    check_keys(entry, ("name", "prompt", *_RULES, "repeat", "pass", "then"), where)
+    known = ("name", "prompt", *_RULES, "repeat", "pass", "model", "system", "params", "then")
+    check_keys(entry, known, where)
     merged = {**defaults, **entry}
     rules = {key: value for key, value in defaults.items() if key in _RULES}
     follow_ups = [
@@ -97,7 +101,19 @@ def _read_case(entry: Mapping[str, Any], defaults: Mapping[str, Any], where: str
     if needed > repeat:
         raise UsageError(f"{where}: pass is {needed}, more than repeat, which is {repeat}.")
     name = " ".join(_text(entry, "name", where).split())
-    return Case(name, (_read_turn(merged, where), *follow_ups), repeat, needed)
+    turns = (_read_turn(merged, where), *follow_ups)
+    return Case(name, turns, repeat, needed, dict(_options(entry, where)))
+
+
+def _options(entry: Mapping[str, Any], where: str) -> Iterator[tuple[str, Any]]:
+    for key, argument in (("model", "model"), ("system", "instructions")):
+        if key in entry:
+            yield argument, _text(entry, key, where)
+    if "params" in entry:
+        try:
+            yield "params", read_parameters(entry["params"])
+        except UsageError as error:
+            raise UsageError(f"{where}: {error}") from error
 
 
 def _read_follow_up(entry: Mapping[str, Any], where: str) -> Turn:

@@ -31,7 +31,7 @@ class Subject:
 
     label: str
     arguments: Mapping[str, Any] = field(repr=False)
-    options: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    options: Mapping[str, Any] = field(repr=False)
 
 
 async def run_cases(
@@ -91,13 +91,15 @@ class _Talks:
     slots: asyncio.Semaphore
 
     async def run(self, case: Case) -> Run:
+        options = {**self.options, **case.options}
+        options["params"] = self.options["params"] | case.options.get("params", {})
         async with self.slots:
             conversation = self.client.conversation()
             exchanges: list[Exchange] = []
             for turn in case.turns:
                 start = time.perf_counter()
                 try:
-                    reply = await conversation.generate(turn.prompt, **self.options)
+                    reply = await conversation.generate(turn.prompt, **options)
                 except ChatError as error:
                     return Run(tuple(exchanges), str(error))
                 answer = Answer(reply.text, time.perf_counter() - start)

@@ -152,6 +152,33 @@ def test_two_entries_of_the_configuration_file(
     assert re.match(r"A: 127.0.0.1:\d+, m2\nB: b2 at 127.0.0.1:\d+, m1\n", out)
 
 
+def test_parameters_hold_for_all_cases(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """They override the site's entry; what a case says itself overrides them."""
+    own = "model = 'm3'\nsystem = 'Be kind.'\nparams = {maxTokens = 5}\n"
+    cases = write(tmp_path, f"{HOURS}{PRICES}{own}")
+    with LocalSite(bot=shop()) as site:
+        (tmp_path / "config.toml").write_text(
+            f"[sites.a]\nurl = '{site.url}'\nmodel = 'm1'\nsystem = 'Be brief.'\n"
+        )
+        options = ["-m", "m2", "-s", "", "-p", "maxTokens", "9", "-p", "scope", "x"]
+        arguments = ["--site", site.url, "--against", "a", *options, "-n", "1"]
+        assert main(["check", *arguments, cases]) == 0
+        names = ("model", "instructions", "maxTokens", "scope")
+        hours, prices = (
+            [
+                [sent.get(name) for name in names]
+                for sent in site.app.submissions
+                if sent["newMessage"] == prompt
+            ]
+            for prompt in ("When are you open?", "How much is a ticket?")
+        )
+    assert hours == [["m2", None, 9, "x"]] * 2
+    assert prices == [["m3", "Be kind.", 5, "x"]] * 2
+    assert re.match(r"A: 127.0.0.1:\d+, m2\nB: 127.0.0.1:\d+, m2\n", capsys.readouterr().out)
+
+
 def test_a_conversation(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     cases = write(
         tmp_path,

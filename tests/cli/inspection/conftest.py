@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
@@ -14,11 +13,6 @@ from .sites import (
     Inspect,
     Inspection,
 )
-
-
-@pytest.fixture(autouse=True)
-def _no_configuration(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("CHATGPT4ONLINE_CONFIG", str(tmp_path / "config.toml"))
 
 
 @pytest.fixture
