@@ -27,7 +27,7 @@ _ROW = "its row"
 _LONGEST_WAIT = 3600.0
 """Seconds that the site may ask to wait."""
 _MOST_FAILURES = 25
-"""How many rows on end may fail, unless twice the concurrency is more."""
+"""How many rows may fail one after the other, unless twice the concurrency is more."""
 
 
 @click.command("batch")
@@ -170,7 +170,7 @@ class _Run:
         counts = self._replies.counts
         if self._given_up:
             warn(
-                f"Stopped, because {self._most_failures} questions on end have got no reply. Go on "
+                f"Stopped, because {self._most_failures} questions in a row have got no reply. Go on "
                 f"with {_way_on(counts)}."
             )
         if self._stop.interrupted:

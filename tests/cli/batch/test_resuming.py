@@ -128,7 +128,7 @@ def test_it_stops_if_nothing_gets_through(
     files.input.write_text("One\n" * 60)
     assert files.run(f"http://127.0.0.1:{dead_port}", "--retries", "0") == 1
     said = capsys.readouterr().err
-    assert "25 questions on end have got no reply. Go on with --retry-failed.\n" in said
+    assert "25 questions in a row have got no reply. Go on with --retry-failed.\n" in said
     assert "\nchatgpt4online: The last error: Could not connect" in said
     outcomes = files.outcomes()
     assert 25 <= len(outcomes) < 60
@@ -141,7 +141,7 @@ def test_it_stops_if_the_outcomes_are_unknown(
     files.input.write_text("One\n" * 60)
     with LoopbackServer(ai_site(cut(CHUNKED + chunk(live("Hel"))))) as server:
         assert files.run(server.url) == 1
-    assert "on end have got no reply. Go on with --retry-unknown, which may charge twice.\n" in (
+    assert "in a row have got no reply. Go on with --retry-unknown, which may charge twice.\n" in (
         capsys.readouterr().err
     )
     assert set(files.outcomes().values()) == {"unknown"}
