@@ -170,8 +170,8 @@ class _Run:
         counts = self._replies.counts
         if self._given_up:
             warn(
-                f"Stopped, because {self._most_failures} questions in a row have got no reply. Go on "
-                f"with {_way_on(counts)}."
+                f"Stopped, because {self._most_failures} questions in a row have got no reply. Go "
+                f"on with {_way_on(counts)}."
             )
         if self._stop.interrupted:
             warn("Interrupted. Go on with --resume.")
