@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 import time
 from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import AbstractContextManager
@@ -118,6 +119,8 @@ def run(
     **options: Any,
 ) -> Generator[BatchResult]:
     """Do what `batch` does, each call within what `slot` returns."""
+    if inspect.iscoroutinefunction(client.generate):
+        raise UsageError("batch takes a Client, which it uses on threads, not an AsyncClient.")
     if not isinstance(concurrency, int) or concurrency < 1:
         raise UsageError("concurrency must be an integer, at least 1.")
     if isinstance(prompts, str | Mapping):

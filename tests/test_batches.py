@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from chatgpt4online import BatchResult, Client, Message, RetryPolicy, UsageError, batch
+from chatgpt4online import AsyncClient, BatchResult, Client, Message, RetryPolicy, UsageError, batch
 from chatgpt4online.batches import Pace
 from chatgpt4online.server import LocalSite
 
@@ -112,6 +112,11 @@ PARTIAL = CHUNKED + chunk(live("Hel"))
 FAILED_EVENT = b'data: {"type":"error","data":"The model stopped."}\n\n'
 APPROVAL = end("Let me look.", approval={"tool": "shell", "args": {}})
 REFUSAL = response({"success": False, "message": "The model is busy."}, 500)
+
+
+def test_an_async_client() -> None:
+    with pytest.raises(UsageError, match="takes a Client"):
+        next(batch(AsyncClient("http://127.0.0.1:1"), ["Hi"]))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

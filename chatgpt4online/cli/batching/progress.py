@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import sys
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 
 from ..output import is_terminal
 from .files import FAILED, UNKNOWN
@@ -32,22 +34,38 @@ def progress_bar(count_rows: Callable[[], int | None]) -> Iterator[Show]:
         Progress,
         TextColumn,
         TimeElapsedColumn,
-        TimeRemainingColumn,
     )
 
     columns = (
         BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[others]}"),
-        TextColumn("{task.fields[pace]}"), TimeElapsedColumn(), TextColumn("left:"),
-        TimeRemainingColumn(),
+        TextColumn("{task.fields[pace]}"), TimeElapsedColumn(), TextColumn("{task.fields[left]}"),
     )  # fmt: skip
+    total, before, begun = count_rows(), None, time.monotonic()
     with Progress(*columns, console=Console(stderr=True)) as progress:
-        task_id = progress.add_task("", total=count_rows(), others="", pace="")
-        task = progress.tasks[0]
+        task = progress.add_task("", total=total, others="", pace="", left="")
 
         def show(counts: Counter[str]) -> None:
-            others = [f"{counts[name]} {name}" for name in (FAILED, UNKNOWN) if counts[name]]
-            pace = f"{task.speed * 60:.0f}/min" if task.speed else ""
+            nonlocal before
             done = counts.total()
-            progress.update(task_id, completed=done, others=", ".join(others), pace=pace)
+            before = done if before is None else before  # an earlier run has finished these
+            others = [f"{counts[name]} {name}" for name in (FAILED, UNKNOWN) if counts[name]]
+            pace, left = estimate(done - before, total and total - done, time.monotonic() - begun)
+            progress.update(task, completed=done, others=", ".join(others), pace=pace, left=left)
 
         yield show
+
+
+def estimate(done: int, left: int | None, seconds: float) -> tuple[str, str]:
+    """Return the pace of a batch and the time that is left, to show them.
+
+    Args:
+        done: How many rows were finished.
+        left: How many are left, or None if that is unknown.
+        seconds: How long it took to finish them.
+    """
+    if not done or not seconds:
+        return "", ""
+    pace = f"{60 * done / seconds:.0f}/min"
+    if left is None:
+        return pace, ""
+    return pace, f"left: {timedelta(seconds=round(seconds / done * left))}"
