@@ -15,33 +15,18 @@ class ChatError(Exception):
     Attributes:
         retryable: Whether another try is safe and may succeed: the site cannot have run the
             prompt. `RetryPolicy` goes by this.
+        may_have_run: Whether the site may have run the prompt, and charged for it, in any try of
+            the call.
     """
 
     def __init__(self, text: str = "", *, retryable: bool = False) -> None:
         super().__init__(text)
         self.retryable = retryable
-        self._assumed_run = False
-
-    @property
-    def may_have_run(self) -> bool:
-        """Whether the site may have run the prompt, and charged for it, in any try of the call."""
-        return self._assumed_run or not (self.retryable or self._is_refusal())
-
-    def assume_run(self) -> None:
-        """Record that the site may have run the prompt, so that another try is not safe."""
-        self._assumed_run = True
-        self.retryable = False
-
-    def _is_refusal(self) -> bool:
-        """Return whether the error by itself means that the prompt was not run."""
-        return False
+        self.may_have_run = False
 
 
 class UsageError(ChatError, ValueError):
     """The caller made a mistake, such as a wrong argument. No prompt was sent."""
-
-    def _is_refusal(self) -> bool:
-        return True
 
 
 class TransportError(ChatError):
@@ -53,9 +38,6 @@ class TransportError(ChatError):
 
 class ConnectError(TransportError):
     """No connection to the site, or to a proxy, could be established."""
-
-    def _is_refusal(self) -> bool:
-        return True
 
 
 class ChatTimeout(TransportError, TimeoutError):
@@ -88,9 +70,6 @@ class StatusError(ChatError):
         self.message = message
         self.retry_after = retry_after
 
-    def _is_refusal(self) -> bool:
-        return self.status < 500 and not 200 <= self.status < 300
-
 
 class AuthenticationError(StatusError):
     """The site refused the user name and password, or the token."""
@@ -103,15 +82,9 @@ class NonceRejected(StatusError):
 class RouteNotFound(StatusError):
     """AI Engine was not found: the plugin or a module is missing, or the address is wrong."""
 
-    def _is_refusal(self) -> bool:
-        return True
-
 
 class Blocked(StatusError):
     """Something in front of the site answered: a bot wall, a rate limit or a maintenance page."""
-
-    def _is_refusal(self) -> bool:
-        return self.status < 500
 
 
 class RateLimited(Blocked):
@@ -146,9 +119,6 @@ class ReplyError(ChatError):
         self.message = message
         self.status = status
         self.partial_text = partial_text
-
-    def _is_refusal(self) -> bool:
-        return not self.partial_text
 
 
 class QueryRejected(ReplyError):
@@ -201,9 +171,6 @@ class ApprovalRequired(ReplyError):
         self.tool = tool
         self.arguments = arguments or {}
 
-    def _is_refusal(self) -> bool:
-        return False
-
 
 class IncompleteReply(ChatError):
     """The reply broke off, or nothing more arrived in time, after it had begun.
@@ -216,4 +183,5 @@ class IncompleteReply(ChatError):
 
     def __init__(self, text: str = "", *, partial_text: str = "") -> None:
         super().__init__(text)
+        self.may_have_run = True
         self.partial_text = partial_text

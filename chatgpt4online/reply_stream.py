@@ -54,10 +54,19 @@ class BaseReplyStream:
         """
         if self._reader is not None and self._reader.finished:
             self._complete()
-            return self._reader.result()
+            return self._result()
         if self.done:
             raise self._closed_early()
         raise not_complete()
+
+    def _result(self) -> Reply:
+        """Return the reply, or raise what went wrong after it had begun."""
+        assert self._reader is not None
+        try:
+            return self._reader.result()
+        except ChatError as error:
+            error.may_have_run = True
+            raise
 
     def _closed_early(self) -> ChatError:
         return self._opening_error or IncompleteReply(
@@ -74,7 +83,7 @@ class BaseReplyStream:
         return piece
 
     def _complete(self) -> None:
-        """Tell the conversation, once, if the reply is complete."""
+        """Call `_on_complete`, once, if the reply is complete."""
         reader, on_complete = self._reader, self._on_complete
         if reader is not None and reader.reply is not None and on_complete is not None:
             self._on_complete = None

@@ -84,13 +84,10 @@ def connect_error(
     `reason` is for errors that do not say it well themselves.
     """
     through = " through the proxy" if proxy else ""
-    failure = ConnectError(
+    return ConnectError(
         f"Could not connect to {origin(url)}{through}: {reason or reason_of(error)}.",
-        retryable=True,
+        retryable=not isinstance(find_cause(error), ssl.SSLError),
     )
-    if isinstance(find_cause(error), ssl.SSLError):
-        failure.assume_run()  # HTTP libraries do not tell a failed handshake from a later failure
-    return failure
 
 
 def certificate_error(url: str, error: BaseException, *, proxy: bool = False) -> ConnectError:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import mimetypes
 import os
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import partial
 from threading import Lock
 from typing import BinaryIO
 
@@ -19,16 +19,12 @@ from .protocol.http import Form
 FileInput = str | os.PathLike[str] | bytes | BinaryIO
 """A path, the bytes themselves, or a file that is open in binary mode."""
 
-AnyFile = FileInput | StoredFile
-"""A local file, or one that was uploaded before."""
-
 Progress = Callable[[int, int], object]
 """Called with the bytes of the file that were sent so far, and with its size in bytes."""
 
 CHUNK_SIZE = 65536
 
-_OPEN_FILES = Lock()
-"""Held while an open file is not at its start. Several calls may send the same one."""
+_READING = Lock()
 
 
 class LocalFile:
@@ -67,10 +63,10 @@ class LocalFile:
 
     def _read(self) -> Iterator[bytes]:
         sent = 0
-        with self._open() as read:
+        with self._open() as file:
             while sent < self.size:
                 try:
-                    chunk = read(sent, min(CHUNK_SIZE, self.size - sent))
+                    chunk = file.read(min(CHUNK_SIZE, self.size - sent))
                 except (OSError, ValueError) as error:
                     raise _unreadable(self.filename, error) from error
                 if not chunk:
@@ -81,46 +77,57 @@ class LocalFile:
                     self._progress(sent, self.size)
 
     @contextlib.contextmanager
-    def _open(self) -> Iterator[Callable[[int, int], bytes]]:
-        """Yield a function that returns bytes of the content, by their position and number."""
-        file = self._file
-        if isinstance(file, bytes):
-            yield lambda at, size: file[at : at + size]
-        elif isinstance(file, str | os.PathLike):
-            with _opened(file) as opened:
-                yield lambda _, size: opened.read(size)
+    def _open(self) -> Iterator[BinaryIO]:
+        if isinstance(self._file, bytes):
+            yield io.BytesIO(self._file)
+        elif isinstance(self._file, str | os.PathLike):
+            with _opened(self._file) as opened:
+                yield opened
         else:
-            yield partial(_read_at, file, self._start)
+            try:
+                self._file.seek(self._start)
+            except (OSError, ValueError) as error:
+                raise _unreadable(self.filename, error) from error
+            try:
+                yield self._file
+            finally:
+                # Back to its position, so that another call can send it again.
+                with contextlib.suppress(OSError, ValueError):
+                    self._file.seek(self._start)
 
 
-def attach(files: Sequence[AnyFile]) -> tuple[Attachment, ...]:
+AnyFile = FileInput | StoredFile
+"""A local file, or one that was uploaded before."""
+
+
+def attach(files: Sequence[AnyFile | LocalFile]) -> tuple[Attachment, ...]:
     """Return the attachments for files. All of them are checked before any is uploaded."""
     # An open file, too, would be taken apart: into its lines.
     is_one = isinstance(files, str | bytes | os.PathLike) or hasattr(files, "read")
     if is_one or not isinstance(files, Iterable):
         raise UsageError("files must be a list, even for a single file.")
-    return tuple(
-        Attachment(stored=file)
-        if isinstance(file, StoredFile)
-        else Attachment(LocalFile(file), boundary=secrets.token_hex(16))
-        for file in files
-    )
+    return tuple(map(_attachment, files))
+
+
+def _attachment(file: AnyFile | LocalFile) -> Attachment:
+    if isinstance(file, StoredFile):
+        return Attachment(stored=file)
+    if not isinstance(file, LocalFile):
+        file = LocalFile(file) if isinstance(file, str | bytes | os.PathLike) else _snapshot(file)
+    return Attachment(file, boundary=secrets.token_hex(16))
+
+
+def _snapshot(file: BinaryIO) -> LocalFile:
+    """Return the content of an open file, which another call may send at the same time."""
+    with _READING:
+        opened = LocalFile(file)
+        return LocalFile(b"".join(opened.chunks()), opened.filename)
 
 
 def read_error_of(body: object) -> Exception | None:
     """Return what failed while the file of a request body was read, or None."""
     file = body.file if isinstance(body, Form) else None
     return file.error if isinstance(file, LocalFile) else None
-
-
-def _read_at(file: BinaryIO, start: int, at: int, size: int) -> bytes:
-    """Return bytes of an open file, and leave it at its start, because others may send it too."""
-    with _OPEN_FILES:
-        file.seek(start + at)
-        try:
-            return file.read(size)
-        finally:
-            file.seek(start)
 
 
 def _opened(path: str | os.PathLike[str]) -> BinaryIO:
@@ -146,10 +153,9 @@ def _extent_of(file: BinaryIO) -> tuple[int, int]:
     try:
         if not isinstance(file.read(0), bytes):
             raise TypeError("not binary")
-        with _OPEN_FILES:
-            start = file.tell()
-            size = file.seek(0, os.SEEK_END) - start
-            file.seek(start)
+        start = file.tell()
+        size = file.seek(0, os.SEEK_END) - start
+        file.seek(start)
     except (OSError, ValueError) as error:
         raise UsageError("A file to upload must be open and seekable.") from error
     except (AttributeError, TypeError) as error:

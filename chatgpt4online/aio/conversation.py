@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from ..config import Timeout
 from ..conversation import BaseConversation, NextTurn
-from ..errors import ChatError
 from ..models import Reply, Shortcut
 from ..protocol.chat import read_parameters
 from ..settings import chat_parameters
@@ -151,11 +151,7 @@ class AsyncConversation(BaseConversation):
         settings = self._settings.with_options(timeout)
         with self._alone():
             item = make_turn()
-            self._begin(item)
-            try:
-                stream: AsyncReplyStream = self._runner.stream(item.turn, settings)
-            except ChatError as error:
-                self._refused(item, error)
-                raise
+            stream: AsyncReplyStream = self._runner.stream(item.turn, settings)
+            stream._on_open = partial(self._begin, item)
             self._watch(stream, item)
         return stream

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine, Generator
 from typing import Any, Self
 
-from ..errors import ChatError, TransportError, UsageError
+from ..errors import ChatError, TransportError
 from ..models import Event, Piece, Reply
 from ..protocol.reply_reader import ReplyReader
 from ..reply_stream import BaseReplyStream, has_begun
@@ -62,6 +62,7 @@ class AsyncReplyStream(BaseReplyStream, AsyncIterator[str]):
 
     def __init__(self, open: Open) -> None:
         super().__init__(None)
+        self._on_open: Callable[[], None] | None = None
         self._on_close: OnClose | None = None
         self._open: Open | None = open
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -128,11 +129,9 @@ class AsyncReplyStream(BaseReplyStream, AsyncIterator[str]):
         """Let go of the response, and return the coroutine that closes it."""
         response, self._response = self._response, None
         on_close, self._on_close = self._on_close, None
-        if self._open is not None and self._on_refusal is not None:  # nothing was sent
-            self._on_refusal(UsageError("The stream was closed before it was used."))
         self._closed, self._open = True, None
         self._pieces = iter(())
-        self._complete()
+        self._on_complete = None  # what was not read to its end was abandoned
         complete = self._reader is not None and self._reader.reply is not None
         return _close(response, on_close, complete=complete)
 
@@ -156,6 +155,8 @@ class AsyncReplyStream(BaseReplyStream, AsyncIterator[str]):
                 raise self._closed_early()
             return self
         self._opening, self._loop = True, asyncio.get_running_loop()
+        if self._on_open is not None:
+            self._on_open()
         try:
             reader, response, pieces = await open()
             if self._closed:
@@ -180,7 +181,7 @@ class AsyncReplyStream(BaseReplyStream, AsyncIterator[str]):
         reader, response = self._reader, self._response
         if reader is not None and reader.finished:
             await self.aclose()
-            reader.result()
+            self._result()
             return False
         if reader is None or response is None:
             raise self._closed_early()

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from ..models import EndEvent, Event, Reply, TextEvent, without_raw
-from .attachments import opened_files
+from .attachments import watched_files
 from .output import warn, write_line
 from .parameters import chat_options
 from .prompts import read_prompt
@@ -51,7 +51,7 @@ def command(
     if as_json and as_events:
         raise click.UsageError("Pass --json or --events, not both.")
     prompt = read_prompt(words)
-    with target.client() as client, opened_files(files) as opened:
+    with target.client() as client, watched_files(files) as opened:
         talk = start_talk(client, target, save=save, go_on=go_on)
         options |= {"files": opened, "stream": not no_stream}
         if as_json or (no_stream and not as_events):

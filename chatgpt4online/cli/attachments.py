@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -14,7 +13,7 @@ from .output import is_terminal
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-    from ..uploads import AnyFile
+    from ..uploads import LocalFile
 
 _LARGE = 2**20
 """Bytes."""
@@ -26,7 +25,7 @@ def _is_large(path: str) -> bool:
 
 
 @contextlib.contextmanager
-def opened_files(paths: Sequence[str]) -> Iterator[list[AnyFile]]:
+def watched_files(paths: Sequence[str]) -> Iterator[list[Any]]:
     """Yield files as `generate` takes them. Large ones show their progress on a terminal."""
     large = [path for path in paths if _is_large(path)]
     if not large or not is_terminal(sys.stderr):
@@ -36,25 +35,18 @@ def opened_files(paths: Sequence[str]) -> Iterator[list[AnyFile]]:
     from rich.progress import Progress
 
     with Progress(console=Console(stderr=True), transient=True) as progress:
-        with contextlib.ExitStack() as stack:
-            yield [
-                stack.enter_context(_WatchedFile(path, progress)) if path in large else path
-                for path in paths
-            ]
+        yield [_watched(path, progress) if path in large else path for path in paths]
 
 
-class _WatchedFile(io.FileIO):
-    """A file whose progress is shown until all files are read."""
+def _watched(path: str, progress: Progress) -> LocalFile:
+    """Return a file whose progress is shown until all files are sent."""
+    from ..uploads import LocalFile
 
-    def __init__(self, path: str, progress: Progress) -> None:
-        super().__init__(path)
-        self._progress = progress
-        self._task = progress.add_task(os.path.basename(path), total=os.path.getsize(path))
+    task = progress.add_task(os.path.basename(path), total=os.path.getsize(path))
 
-    def read(self, size: int | None = -1, /) -> Any:
-        """Read from the file, and show how far it has come."""
-        data = super().read(size)
-        self._progress.update(self._task, completed=self.tell())
-        if self._progress.finished:
-            self._progress.stop()
-        return data
+    def show(sent: int, total: int) -> None:
+        progress.update(task, completed=sent, total=total)
+        if progress.finished:
+            progress.stop()
+
+    return LocalFile(path, progress=show)

@@ -17,7 +17,7 @@ from prompt_toolkit.history import InMemoryHistory
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 
 from ..errors import ChatError, UsageError
-from .attachments import opened_files
+from .attachments import watched_files
 from .output import say, warn
 from .replies import show_stream
 from .saving import Talk, load_talk
@@ -112,7 +112,7 @@ class ChatPrompt:
 
     def _send(self, text: str, files: list[str]) -> None:
         self._failed = (text, files)
-        with opened_files(files) as opened:
+        with watched_files(files) as opened:
             self._show(self._talk, text, opened)
 
     def _show(self, talk: Talk, text: str, files: Sequence[AnyFile]) -> None:

@@ -22,11 +22,12 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 class Address(NamedTuple):
     """The address of a site: the page to read if one is needed, and the REST root.
 
-    The root is None if only the page names it.
+    The root is None if only the page names it; that of a home page is a guess.
     """
 
     page: str
     root: str | None
+    is_guess: bool = False
 
 
 def parse_address(site: str) -> Address:
@@ -62,7 +63,7 @@ def parse_address(site: str) -> Address:
     elif found:
         folder, root = f"{before}/", url._replace(path=before + found, query="")
     elif url.path == "/" and not url.query:
-        return Address(urlunsplit(url), urlunsplit(url._replace(path="/wp-json/")))
+        return Address(urlunsplit(url), urlunsplit(url._replace(path="/wp-json/")), is_guess=True)
     else:
         return Address(urlunsplit(url), None)
     folder = folder.removesuffix("index.php/").removesuffix("index.php")

@@ -86,7 +86,7 @@ def read_approval(
     approval = read_field(payload, "approval", dict, None)
     if approval is None:
         return None
-    tool = site.redact(_plain(approval.get("tool")))[:_MAX_MESSAGE]
+    tool = _redacted(site, approval.get("tool"))[:_MAX_MESSAGE]
     arguments = read_field(approval, "args", dict, {})
     text = f"The chatbot needs an approval to use the tool {tool}."
     return ApprovalRequired(text, tool=tool, arguments=arguments, partial_text=partial_text)
@@ -138,10 +138,10 @@ def explain_failure(
     status = response.status
     if payload is not None:
         said = _plain(payload.get("message"))
-        message = site.redact(said)[:_MAX_MESSAGE]
+        message = _redacted(site, payload.get("message"))[:_MAX_MESSAGE]
         code: str | None = _plain(payload.get("code"))
         if code not in (_NO_ROUTE, *_NONCE_CODES):
-            code = site.redact(code or "")[:_MAX_MESSAGE] or None
+            code = _redacted(site, code)[:_MAX_MESSAGE] or None
         over_limit = payload.get("overLimit") is True
         from_plugin = "success" in payload or over_limit or (partial_text and status < 300)
         if not from_plugin and (code or status == 404):
@@ -236,14 +236,20 @@ def is_web_page(head: str) -> bool:
     return _WEB_PAGE.search(head) is not None
 
 
+def _redacted(site: Site, text: object) -> str:
+    """Return a message as one line of plain text, without the secrets of the site."""
+    if not isinstance(text, str):
+        return ""
+    # Before it is cut, because half of a secret would not be found; and once it is plain.
+    text = site.redact(text[: 2 * _MAX_RAW_MESSAGE])
+    return site.redact(_plain(text))
+
+
 def _plain(text: object) -> str:
     """Return a message as one line of plain text, without tags and control characters."""
     if not isinstance(text, str):
         return ""
-    if len(text) > _MAX_RAW_MESSAGE:
-        # Without its last word, because half of a secret would not be recognized.
-        text = text[:_MAX_RAW_MESSAGE].rpartition(" ")[0]
-    text = html.unescape(_TAG.sub(" ", text))
+    text = html.unescape(_TAG.sub(" ", text[:_MAX_RAW_MESSAGE]))
     return " ".join(_CONTROL.sub(" ", text).split())
 
 

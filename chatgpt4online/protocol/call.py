@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -11,7 +10,7 @@ from .address import route
 from .answers import read_failure
 from .http import ACCEPT_JSON, OPEN_SESSION, SEND_JSON, Flow, Form, Request, Response
 from .jsontext import encode_json, find_object
-from .session import find_root, read_site_page
+from .session import find_root
 from .site import Session, Site
 
 _FORBIDDEN = "rest_forbidden"
@@ -36,6 +35,8 @@ def send_with_nonce(
 ) -> Flow[tuple[Session, Response]]:
     """Send a request; return the session that was used, and a successful response.
 
+    With `stream` it has the site run a prompt, and the body of the response is left unread.
+
     A refused nonce means that the site did not run the request, so it is sent once more with a
     new session. WordPress says `rest_forbidden` both for a nonce that is missing and for what the
     user may not do; `may_be_forbidden` means that the latter is more likely.
@@ -47,7 +48,7 @@ def send_with_nonce(
         nonce = {} if session.nonce is None else {"X-WP-Nonce": session.nonce}
         url, body = route(site.root, name), make_body(session)
         response: Response = yield Request(
-            "POST", url, {**headers, **nonce}, body, stream, repeatable
+            "POST", url, {**headers, **nonce}, body, stream, repeatable, runs_prompt=stream
         )
         if response.ok:
             site.renew_nonce(session, response.headers.get("x-wp-nonce"))
@@ -107,30 +108,14 @@ def call_public_api(
 ) -> Flow[Response]:
     """Call a route of the public API, which needs credentials but no nonce.
 
-    Without a body it is a GET request. With `stream` the body of the response is left unread.
+    Without a body it is a GET request; with one, it has the site run a prompt. With `stream` the
+    body of the response is left unread.
     """
-    root = yield from find_root(site)
-    try:
-        return (yield from _send_to_public_api(site, route(root, name), body, stream))
-    except RouteNotFound as error:
-        if error.code is not None or site.page is not None:
-            raise
-        # There is no REST API at this root, which was a guess if the address is a home page.
-        with contextlib.suppress(StatusError):
-            yield from read_site_page(site)
-        if site.page is None or site.page.root in (None, root):
-            raise
-        site.root = site.page.root
-    return (yield from _send_to_public_api(site, route(site.root, name), body, stream))
-
-
-def _send_to_public_api(
-    site: Site, url: str, body: Mapping[str, Any] | None, stream: bool
-) -> Flow[Response]:
+    url = route((yield from find_root(site)), name)
     if body is None:
         request = Request("GET", url, ACCEPT_JSON, repeatable=True)
     else:
-        request = Request("POST", url, SEND_JSON, encode_json(body), stream)
+        request = Request("POST", url, SEND_JSON, encode_json(body), stream, runs_prompt=True)
     response: Response = yield request
     if response.ok:
         return response

@@ -185,14 +185,13 @@ def _check_length(
         text = f"The message has {length} characters; the site accepts {limit}."
         if message != turn.prompt.new_message:
             text += " The public API takes the history as part of it: trim the conversation."
-        if refusal is None:
-            raise PromptTooLong(text, length=length, limit=limit)
-        error = PromptTooLong(
-            text, message=refusal.message, status=refusal.status, length=length, limit=limit
-        )
-        if refusal.may_have_run:
-            error.assume_run()
-        raise error from refusal
+        raise PromptTooLong(
+            text,
+            message=refusal.message if refusal else "",
+            status=refusal.status if refusal else 200,
+            length=length,
+            limit=limit,
+        ) from refusal
 
 
 def _page_needed() -> UsageError:

@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..errors import AuthenticationError, ProtocolError, StatusError
-from .address import route
 from .answers import read_failure
 from .http import ACCEPT_JSON, Flow, Request, Response
 from .jsontext import find_object, read_field
 from .page import PageBot
-from .session import open_session, read_site_page
+from .session import open_session, read_site_page, rest_index
 from .site import Era, Site
 
 NAMESPACE = "mwai-ui/v1"
@@ -58,9 +57,7 @@ def discover(site: Site) -> Flow[SiteInfo]:
 
 def _has_plugin(site: Site, root: str) -> Flow[bool]:
     """Ask the REST root whether it has the plugin's routes."""
-    url = route(root, "")
-    url += ("&" if "?" in url else "?") + "_fields=namespaces"
-    response: Response = yield Request("GET", url, ACCEPT_JSON, repeatable=True)
+    response: Response = yield Request("GET", rest_index(root), ACCEPT_JSON, repeatable=True)
     if not response.ok:
         raise read_failure(site, response)
     namespaces = read_field(find_object(response.text) or {}, "namespaces", list, None)

@@ -52,6 +52,7 @@ class Request:
         headers: The headers that the protocol needs; they override the client's own.
         stream: Whether to leave the body of a successful response unread.
         repeatable: Whether sending it twice does no harm.
+        runs_prompt: Whether it has the site run a prompt, which may cost.
     """
 
     method: str
@@ -60,6 +61,7 @@ class Request:
     body: bytes | Form | None = field(default=None, repr=False)
     stream: bool = False
     repeatable: bool = False
+    runs_prompt: bool = False
 
 
 @dataclass(frozen=True, slots=True)

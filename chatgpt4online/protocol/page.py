@@ -19,7 +19,7 @@ _MARKERS = re.compile(r"data-system|api\.w\.org")
 _TAG = re.compile(r"""<(?:[^"'>]++|"[^"]*+"|'[^']*+')*+>""")
 _MAX_TAGS = 64
 _MAX_TAG_LENGTH = 256 * 1024
-_MAX_STARTS = 256
+_MAX_SCANNED = 16 * 1024 * 1024
 _MAX_PARSED = 1024 * 1024
 """Characters. The parser is slow on tags with many attributes."""
 
@@ -101,18 +101,22 @@ def _tags_with_markers(text: str) -> Iterator[str]:
 
     Only these are parsed, and only so much: a malformed page as a whole can take the parser hours.
     """
-    done, starts, room = 0, _MAX_STARTS, _MAX_PARSED
+    done, to_scan, to_parse = 0, _MAX_SCANNED, _MAX_PARSED
     for marker in itertools.islice(_MARKERS.finditer(text), _MAX_TAGS):
         start = marker.start()
         # Attributes before the marker may have a "<" in them.
-        while starts > 0 and (start := text.rfind("<", done, start)) >= 0:
-            starts -= 1
-            tag = _TAG.match(text, start, start + min(room, _MAX_TAG_LENGTH))
-            if tag is not None and tag.end() > marker.start():
+        while to_scan > 0 and (start := text.rfind("<", done, start)) >= 0:
+            end = min(len(text), start + min(to_parse, _MAX_TAG_LENGTH))
+            tag = _TAG.match(text, start, end)
+            end = tag.end() if tag is not None else end
+            to_scan -= end - start
+            if tag is not None and end > marker.start():
                 yield tag[0]
-                done = tag.end()
-                room -= len(tag[0])
+                to_parse -= end - start
+                done = end
                 break
+        else:
+            done = marker.end()
 
 
 class _PageReader(HTMLParser):

@@ -99,13 +99,26 @@ def _find_session(site: Site) -> Flow[tuple[Session, Era]]:
 
 
 def find_root(site: Site) -> Flow[str]:
-    """Return the REST root, reading the page if it is unknown."""
+    """Return the REST root, reading the page if it is unknown or was guessed wrong."""
+    if site.root is not None and site.root_is_guess:
+        response: Response = yield Request(
+            "GET", rest_index(site.root), ACCEPT_JSON, repeatable=True
+        )
+        if find_object(response.text) is None:
+            site.root = None
+        site.root_is_guess = False
     if site.root is None:
         page = yield from read_site_page(site)
         if page.root is None:
             raise route_not_found()
         site.root = page.root
     return site.root
+
+
+def rest_index(root: str) -> str:
+    """Return the URL of what a REST root says of itself, as far as it is needed."""
+    url = route(root, "")
+    return url + ("&" if "?" in url else "?") + "_fields=namespaces"
 
 
 def read_site_page(site: Site) -> Flow[Page]:

@@ -75,6 +75,7 @@ class Site:
         is_bot_page: Whether the user gave the address of a page, whose first chatbot is meant if
             no id is given.
         root: The REST root; None while it is unknown.
+        root_is_guess: Whether the root was never verified.
         era: How it lets guests in; None while it is unknown.
         page: The page's contents; None while it is unread.
         session: The current session; None while none is open.
@@ -90,7 +91,7 @@ class Site:
         credentials: Iterable[str] = (),
         user: User = User.GUEST,
     ) -> None:
-        self.page_url, self.root = address
+        self.page_url, self.root, self.root_is_guess = address
         self.is_bot_page = address.root is None
         self.era: Era | None = None
         self.page: Page | None = None
@@ -105,6 +106,7 @@ class Site:
     def open(self, session: Session, era: Era) -> None:
         """Use a new session."""
         self.remember(session.nonce, session.session_id)
+        self.root_is_guess = False
         self.era = era
         self.session = session
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 from typing import Any
@@ -10,7 +11,8 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 _LONGEST_REST = 64 * 1024 * 1024
-"""Bytes. A client that sends more after a refusal is not listened to any longer."""
+_LONGEST_WAIT = 20.0
+"""Bytes and seconds. A client that sends more after a refusal is not listened to any longer."""
 
 
 class InvalidBody(Exception):
@@ -51,6 +53,7 @@ async def _read_rest(request: web.Request) -> None:
     """Read and discard what the handler has left of the body."""
     size = 0
     # Without a connection or in a broken encoding, there is nothing more to come.
-    with contextlib.suppress(ConnectionError, web.RequestPayloadError):
-        while size <= _LONGEST_REST and (data := await request.content.readany()):
-            size += len(data)
+    with contextlib.suppress(ConnectionError, web.RequestPayloadError, TimeoutError):
+        async with asyncio.timeout(_LONGEST_WAIT):
+            while size <= _LONGEST_REST and (data := await request.content.readany()):
+                size += len(data)

@@ -113,7 +113,7 @@ class LocalSite:
     def __enter__(self) -> Self:
         started: SimpleQueue[Exception | None] = SimpleQueue()
         self._thread = threading.Thread(
-            target=lambda: asyncio.run(self._serve(started)), name="LocalSite", daemon=True
+            target=self._run, args=(started,), name="LocalSite", daemon=True
         )
         self._thread.start()
         error = started.get()
@@ -127,6 +127,16 @@ class LocalSite:
             self._loop.call_soon_threadsafe(self._stop.set)
         if self._thread is not None:
             self._thread.join()
+
+    def _run(self, started: SimpleQueue[Exception | None]) -> None:
+        runner = asyncio.Runner()
+        try:
+            runner.get_loop()
+        except OSError as error:  # such as too many open files
+            started.put(error)
+            return
+        with runner:
+            runner.run(self._serve(started))
 
     async def _serve(self, started: SimpleQueue[Exception | None]) -> None:
         self._loop = asyncio.get_running_loop()

@@ -11,9 +11,10 @@ from typing import TypeVar
 
 import requests
 
+from ..calls import Call
 from ..errors import ChatError, ProtocolError, ReplyError, StatusError, TransportError
 from ..logs import log_request, warn_of_hidden_user
-from ..network import Deadline, Network, merge_headers
+from ..network import Network, merge_headers
 from ..protocol.chat import Turn
 from ..protocol.http import OPEN_SESSION, Flow, Request, Response
 from ..protocol.session import open_session
@@ -43,62 +44,49 @@ class Runner:
 
     def stream(self, turn: Turn, settings: Settings) -> ReplyStream:
         """Send a turn and return its reply as a stream, once it has begun."""
-        deadline = Deadline(settings.timeout)
+        call = Call.begin(settings)
         try:
-            return ReplyStream(*self._open(turn, settings, deadline))
+            return ReplyStream(*self._open(turn, call))
         except ReplyError as error:
             refusal = error
         try:
-            turn = self._run_once(settings.second_try(turn, refusal), settings, deadline)
+            turn = self._run_once(settings.second_try(turn, refusal), call)
         except (TransportError, ProtocolError):
             raise refusal from None
-        return ReplyStream(*self._open(turn, settings, deadline))
+        except ChatError as error:
+            call.failed(error)
+            raise
+        return ReplyStream(*self._open(turn, call))
 
-    def _open(self, turn: Turn, settings: Settings, deadline: Deadline) -> Opened:
-        lost = False  # whether the site may have run one of the tries
-
+    def _open(self, turn: Turn, call: Call) -> Opened:
         def attempt() -> Opened:
-            nonlocal turn, lost
+            nonlocal turn
             try:
-                reader, response = self._run_once(settings.chat(turn), settings, deadline)
+                reader, response = self._run_once(call.settings.chat(turn), call)
                 return reader, response.stream, read_beginning(reader, response.stream)
             except ChatError as error:
-                lost = lost or error.may_have_run
-                if not error.retryable:  # the site may keep it by its chat_id
+                if not error.retryable:  # the site may have run it, and keep it by its chat_id
                     turn = turn.branch(new_id())
                 raise
 
-        try:
-            return self._with_retries(attempt, settings, deadline)
-        except ChatError as error:
-            if lost:
-                error.assume_run()
-            raise
+        return self._with_retries(attempt, call)
 
     def run(self, make_flow: Callable[[], Flow[T]], settings: Settings) -> T:
         """Run a flow, and a new one for each retry."""
-        deadline = Deadline(settings.timeout)
-        return self._with_retries(
-            lambda: self._run_once(make_flow(), settings, deadline), settings, deadline
-        )
+        call = Call.begin(settings)
+        return self._with_retries(lambda: self._run_once(make_flow(), call), call)
 
-    def _with_retries(self, attempt: Callable[[], T], settings: Settings, deadline: Deadline) -> T:
+    def _with_retries(self, attempt: Callable[[], T], call: Call) -> T:
         self._transport.check_usable()
         try:
-            return self._try(attempt, settings, deadline)
+            return self._try(attempt, call)
         except ChatError as error:
-            if not settings.retry.retries(error):
+            if not call.settings.retry.retries(error):
                 raise
             first = error
-        return self._retry(first, attempt, settings, deadline)
+        return self._retry(first, attempt, call)
 
-    def _retry(
-        self,
-        first: ChatError,
-        attempt: Callable[[], T],
-        settings: Settings,
-        deadline: Deadline,
-    ) -> T:
+    def _retry(self, first: ChatError, attempt: Callable[[], T], call: Call) -> T:
         from tenacity import Retrying  # slow to import, and rarely needed
 
         failed = [first]  # the first attempt was made without tenacity
@@ -106,13 +94,14 @@ class Runner:
         def next_attempt() -> T:
             if failed:
                 raise failed.pop()
-            return self._try(attempt, settings, deadline)
+            return self._try(attempt, call)
 
-        options = retry_options(settings.retry, first, deadline)
+        options = retry_options(call.settings.retry, first, call.deadline)
         retrying = Retrying(sleep=self._sleep, **options)
         try:
             return retrying(next_attempt)
         except ChatError as error:
+            call.failed(error)
             count_tries(error, retrying.statistics["attempt_number"])
             raise
 
@@ -120,17 +109,20 @@ class Runner:
         if self._closing.wait(seconds):
             raise client_closed(self._site.page_url)
 
-    def _try(self, attempt: Callable[[], T], settings: Settings, deadline: Deadline) -> T:
-        wait = self._pause.left(settings.retry, deadline)
-        if wait:
-            self._sleep(wait)
+    def _try(self, attempt: Callable[[], T], call: Call) -> T:
+        policy = call.settings.retry
         try:
+            wait = self._pause.left(policy, call.deadline)
+            if wait:
+                self._sleep(wait)
             return attempt()
-        except StatusError as error:
-            self._pause.begin(error, settings.retry)
+        except ChatError as error:
+            call.failed(error)
+            if isinstance(error, StatusError):
+                self._pause.begin(error, policy)
             raise
 
-    def _run_once(self, flow: Flow[T], settings: Settings, deadline: Deadline) -> T:
+    def _run_once(self, flow: Flow[T], call: Call) -> T:
         response = None
         while True:
             try:
@@ -139,38 +131,40 @@ class Runner:
                 result: T = done.value
                 return result
             if request is OPEN_SESSION:
-                self._open_session(settings, deadline)
+                call.prompting = False  # it was refused, if it was sent
+                self._open_session(call)
                 response = None
             else:
-                response = self._send(request, settings, deadline)
+                call.prompting = request.runs_prompt
+                response = self._send(request, call)
 
-    def _send(self, request: Request, settings: Settings, deadline: Deadline) -> Response:
-        headers = merge_headers(settings.headers, request.headers)
+    def _send(self, request: Request, call: Call) -> Response:
+        headers = merge_headers(call.settings.headers, request.headers)
         started = time.monotonic()
         try:
-            response = self._transport.send(replace(request, headers=headers), deadline)
+            response = self._transport.send(replace(request, headers=headers), call.deadline)
         except ChatError as error:
             log_request(request, error, started)
             raise
         log_request(request, response.status, started)
         return response
 
-    def _open_session(self, settings: Settings, deadline: Deadline) -> None:
+    def _open_session(self, call: Call) -> None:
         """Open a session, or wait while another thread opens one, and fail if it fails."""
-        known, left = self._opening_error, deadline.left()
+        known, left = self._opening_error, call.deadline.left()
         if not self._opening.acquire(timeout=-1 if left is None else left):  # -1 is no limit
-            raise deadline.error()
+            raise call.deadline.error()
         try:
             if self._opening_error is not None and self._opening_error is not known:
                 # A copy, because each thread adds its own traceback to what it raises.
                 raise copy.copy(self._opening_error) from self._opening_error.__cause__
             if self._site.session is None:
-                self._run_once(open_session(self._site), settings, deadline)
+                self._run_once(open_session(self._site), call)
                 warn_of_hidden_user(self._site)
             self._opening_error = None
         except ChatError as error:
             # If only the time of this call was over, those who wait try for themselves.
-            if self._opening_error is known and not deadline.expired():
+            if self._opening_error is known and not call.deadline.expired():
                 self._opening_error = copy.copy(error)
                 self._opening_error.__cause__ = error.__cause__
             raise

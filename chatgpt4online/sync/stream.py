@@ -101,7 +101,7 @@ class ReplyStream(BaseReplyStream, Iterator[str]):
         response, self._response = self._response, None
         on_close, self._on_close = self._on_close, None
         self._pieces = iter(())
-        self._complete()
+        self._on_complete = None  # what was not read to its end was abandoned
         try:
             if response is not None:
                 if self._reader.reply is not None:
@@ -122,7 +122,7 @@ class ReplyStream(BaseReplyStream, Iterator[str]):
         """Read more pieces; return False at the end of a complete reply."""
         if self._reader.finished:
             self.close()
-            self._reader.result()
+            self._result()
             return False
         if self._response is None:
             raise self._closed_early()

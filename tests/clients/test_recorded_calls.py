@@ -84,23 +84,32 @@ def test_recorded_calls_of_guests_and_public_api(front: str, driver: Driver) -> 
     with serve_case("discussions-list") as server, driver.client(server.url) as client:
         with pytest.raises(ReplyError, match="You need to be connected"):
             list(client.discussions())
-    with serve_case("api-list_chatbots") as server, driver.client(server.url, token="t") as client:
+    with (
+        serve_case("api-list_chatbots") as server,
+        driver.client(server.url + "/wp-json/", token="t") as client,
+    ):
         assert [(bot.id, bot.name) for bot in client.list_chatbots()] == [
             ("default", "Default"), ("chatbot-long", "Long"),
         ]  # fmt: skip
         assert server.requests[0].method == "GET"
         assert server.requests[0].headers["authorization"] == "Bearer t"
-    with serve_case("api-auth_check") as server, driver.client(server.url, token="t") as client:
+    with (
+        serve_case("api-auth_check") as server,
+        driver.client(server.url + "/wp-json/", token="t") as client,
+    ):
         assert client.check_auth() == {"type": "email", "value": "admin@example.org"}
     with (
         serve_case("api-simple_chatbot_query") as server,
-        driver.client(server.url, token="t") as client,
+        driver.client(server.url + "/wp-json/", token="t") as client,
     ):
         reply = client.generate("hello")
         assert (reply.text, len(server.requests)) == ("You said: hello (2 messages)", 1)
         sent = server.requests[0].json
         assert (sent["botId"], sent["message"], len(sent["chatId"])) == ("default", "hello", 32)
-    with serve_case("api-unauthorized") as server, driver.client(server.url, token="t") as client:
+    with (
+        serve_case("api-unauthorized") as server,
+        driver.client(server.url + "/wp-json/", token="t") as client,
+    ):
         with pytest.raises(AuthenticationError, match="refused the token"):
             client.generate("hello")
         assert len(server.requests) == 1

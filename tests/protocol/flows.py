@@ -97,7 +97,7 @@ class Source:
         yield b"age"
 
 
-def new_site(address: str = "http://a.b", limits: Limits = Limits()) -> Site:
+def new_site(address: str = "http://a.b/wp-json/", limits: Limits = Limits()) -> Site:
     return Site(parse_address(address), limits)
 
 

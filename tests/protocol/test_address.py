@@ -6,7 +6,6 @@ import pytest
 
 from chatgpt4online.errors import UsageError
 from chatgpt4online.protocol.address import (
-    Address,
     announced_root,
     follow_redirect,
     link_header_root,
@@ -44,7 +43,10 @@ from chatgpt4online.protocol.address import (
     ],
 )
 def test_parse_address(site: str, page: str, root: str | None) -> None:
-    assert parse_address(site) == Address(page, root)
+    address = parse_address(site)
+    assert (address.page, address.root) == (page, root)
+    # Only the root of a home page is a guess.
+    assert address.is_guess is (root is not None and "/wp-json" not in site and "=" not in site)
 
 
 @pytest.mark.parametrize(

@@ -191,21 +191,31 @@ def test_public_api_finds_the_root_on_the_page() -> None:
     ]
 
 
-def test_public_api_of_a_home_page_whose_root_was_a_wrong_guess() -> None:
+INDEX = f"GET {ROOT}?_fields=namespaces"
+
+
+def test_public_api_of_a_home_page() -> None:
+    """The root is verified once, because no prompt may be sent to a wrong guess."""
+    script = Script(new_site("http://a.b"), answer(namespaces=[]), DONE, DONE)
+    assert script.run(_both_calls(script)) == (DONE, DONE)
+    assert script.sent == [INDEX, f"GET {ROOT}mwai/v1/x", f"POST {ROOT}mwai/v1/y"]
+
+
+@pytest.mark.parametrize("missing", [NOT_FOUND, HTML_PAGE, Response(405)])
+def test_public_api_of_a_home_page_whose_root_was_a_wrong_guess(missing: Response) -> None:
     page = Response(200, {}, b'<link rel="https://api.w.org/" href="/?rest_route=/">')
-    script = Script(new_site(), NOT_FOUND, page, DONE, DONE)
+    script = Script(new_site("http://a.b"), missing, page, DONE, DONE)
     assert script.run(_both_calls(script)) == (DONE, DONE)
     assert script.sent == [
-        f"GET {ROOT}mwai/v1/x",
+        INDEX,
         "GET http://a.b/",
         "GET http://a.b/?rest_route=/mwai/v1/x",
         "POST http://a.b/?rest_route=/mwai/v1/y",
     ]
 
 
-@pytest.mark.parametrize("page", [PLAIN_PAGE, HTML_PAGE, Response(500)])
-def test_public_api_of_a_home_page_that_names_no_other_root(page: Response) -> None:
-    script = Script(new_site(), NOT_FOUND, page)
+def test_public_api_of_a_home_page_without_a_root() -> None:
+    script = Script(new_site("http://a.b"), NOT_FOUND, HTML_PAGE)
     with pytest.raises(RouteNotFound):
         script.run(call_public_api(script.site, "mwai/v1/x"))
 

@@ -213,3 +213,12 @@ def test_a_chatbot_that_the_site_does_not_have(era: Era, driver: Driver) -> None
         else:
             with pytest.raises(QueryRejected):
                 client.generate("Hi")
+
+
+def test_a_site_for_which_the_system_has_no_event_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    def new_event_loop() -> asyncio.AbstractEventLoop:
+        raise OSError("Too many open files")
+
+    monkeypatch.setattr("asyncio.events.new_event_loop", new_event_loop)
+    with pytest.raises(OSError, match="Too many open files"), LocalSite():
+        pass

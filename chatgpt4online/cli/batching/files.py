@@ -28,6 +28,8 @@ from .rows import InputRow
 
 REPLIED, FAILED, UNKNOWN = "replied", "failed", "unknown"
 _SIDE_SUFFIX = ".started"
+_BEGINNING = b'{"row": '
+"""What each line of the replies begins with."""
 _STARTED = re.compile(rb"([1-9][0-9]{0,11}) ([0-9a-f]{8}|again)\n")
 _LOST = {
     "type": "Interrupted",
@@ -148,10 +150,9 @@ class BatchFiles:
                 f"{self._side.name} is empty, so it is not known which rows were sent. Start anew "
                 "with another output."
             )
-        repeated = RowSet()
-        end_of_side, end_of_replies = self._read_side(), 0
+        repeated, line = RowSet(), None
+        end_of_side = self._read_side()
         for line in self._lines():
-            end_of_replies = line.offset + len(line.data)
             if line.outcome in again:
                 repeated.add(line.number)
             else:
@@ -162,7 +163,9 @@ class BatchFiles:
                 (repeated if UNKNOWN in again else self._lost).add(number)
         # By now it is known that the files are those of a batch.
         self._side.truncate(end_of_side)
-        self._replies.truncate(end_of_replies)
+        self._replies.truncate(line.offset + len(line.data) if line is not None else 0)
+        if line is not None and not line.data.endswith(b"\n"):  # an editor may have removed it
+            self._write(self._replies, b"\n")
         self._repeat(repeated)
 
     def sort(self) -> None:
@@ -197,18 +200,18 @@ class BatchFiles:
             self._rewrite(line.data for line in lines if line.number not in repeated)
 
     def _lines(self) -> Iterator[Line]:
-        """Yield the complete lines of the replies."""
+        """Yield the lines of the replies, but for one that was cut off at the end."""
         offset = 0
         with open(self._path, "rb") as file:
             for count, data in enumerate(file, 1):
-                if not data.endswith(b"\n"):
-                    return
                 try:
                     value = json.loads(data)
                     number, outcome = value["row"], value["outcome"]
                     valid = isinstance(number, int) and outcome in (REPLIED, FAILED, UNKNOWN)
                 except (ValueError, TypeError, LookupError, RecursionError):
                     valid = False
+                if not valid and not data.endswith(b"\n") and _is_beginning(data):
+                    return
                 if not valid:
                     raise UsageError(
                         f"{self._path}, line {count}, is not what this command has written."
@@ -239,6 +242,10 @@ class BatchFiles:
             self._replies = _open(str(self._path))
         except OSError as error:
             raise _not_written(str(new), error) from error
+
+
+def _is_beginning(data: bytes) -> bool:
+    return data.startswith(_BEGINNING) or _BEGINNING.startswith(data)
 
 
 def _open(path: str) -> io.FileIO:

@@ -87,6 +87,16 @@ def test_a_first_line_that_was_cut_off(files: Batch, site: LocalSite) -> None:
     assert files.outcomes() == {1: "replied"}
 
 
+def test_a_last_line_whose_end_an_editor_has_removed(files: Batch, site: LocalSite) -> None:
+    files.input.write_text("One\nTwo\n")
+    assert files.run(site.url, "--ordered") == 0
+    files.output.write_bytes(files.output.read_bytes().rstrip(b"\n"))
+    files.input.write_text("One\nTwo\nThree\n")
+    assert files.run(site.url, "--resume") == 0
+    assert files.outcomes() == {1: "replied", 2: "replied", 3: "replied"}
+    assert prompts_of(site) == ["One", "Three", "Two"]
+
+
 def test_asking_again(files: Batch) -> None:
     files.input.write_text("One\nTwo\nThree\n")
     busy = send(response("", 503, "Retry-After: 0"))
