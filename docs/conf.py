@@ -105,7 +105,7 @@ def describe_once(app: Sphinx, *described: Any) -> None:
     original = getattr(getattr(chatgpt4online, kind), member, None)
     own, shared = (inspect.getdoc(item) or "" for item in (obj, original))
     if own.partition("\n")[2] == shared.partition("\n")[2]:
-        lines[1:] = ["", f"Arguments and errors are those of `{twin}`.", ""]
+        lines[1:] = ["", f"See `{twin}` for its arguments and errors.", ""]
 
 
 def shorten_types(app: Sphinx, *described: Any) -> None:

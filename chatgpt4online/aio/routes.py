@@ -158,7 +158,7 @@ class AsyncSiteRoutes:
         return await self._run(lambda: public_api.list_chatbots(self._site))
 
     async def check_auth(self) -> Mapping[str, Any]:
-        """Return the identity that the site gives the credentials, through its public API.
+        """Return the identity that the site associates with the credentials, through its public API.
 
         It is the site's own object, such as ``{"type": "user", "value": "ann"}``.
 
@@ -184,7 +184,7 @@ class AsyncSiteRoutes:
             model: The model to use. Default: the site's own, as for the next three.
             temperature: How random the answer is, from 0 to 1 or 2.
             max_tokens: The most tokens of the answer.
-            instructions: What the model is told before the query.
+            instructions: Instructions for the model, which precede the query.
             params: Other parameters, by the plugin's own names, such as ``{"envId": "…"}``.
 
         Raises:
