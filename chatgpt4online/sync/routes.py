@@ -155,9 +155,9 @@ class SiteRoutes:
         return self._run(lambda: public_api.list_chatbots(self._site))
 
     def check_auth(self) -> Mapping[str, Any]:
-        """Return the identity that the site associates with the credentials, through its public API.
+        """Ask through the public API which identity the site associates with the credentials.
 
-        It is the site's own object, such as ``{"type": "user", "value": "ann"}``.
+        It returns the site's own object, such as ``{"type": "user", "value": "ann"}``.
 
         Raises:
             ChatError: The call failed; `AuthenticationError` if the site refuses the credentials.

@@ -83,7 +83,7 @@ class ScriptedSite:
             raw: The body of the response.
 
         Raises:
-            UsageError: A piece is no text, or something is no event, or there is not exactly one of
+            UsageError: A piece is not text, or an event is not one, or there is not exactly one of
                 the three.
         """
         answer = _read_reply(pieces, events, raw)
