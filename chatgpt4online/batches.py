@@ -30,11 +30,11 @@ Slot = Callable[[], AbstractContextManager[Any]]
 
 @dataclass(frozen=True, slots=True)
 class BatchResult:
-    """What became of a row of a batch. Its repr does not show the prompt.
+    """The result of a row of a batch. Its repr does not show the prompt.
 
     Attributes:
-        index: The place of the row among those of the batch, from 0.
-        row: The row, as it was given.
+        index: The number of the row among those of this call, from 0.
+        row: The row, as you passed it.
         reply: The reply, or None.
         error: Why there is no reply, or None.
     """
@@ -56,10 +56,10 @@ class BatchResult:
         return "unknown" if self.error.may_have_run else "failed"
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the outcome with the reply or the error, as JSON can have it.
+        """Return the outcome with the reply or the error, as a dict that can be saved as JSON.
 
         ``reply`` is the text of the reply; its other parts follow under their own names.
-        ``error`` has the ``type``, the ``message`` and, if there is some, the ``partial_text``.
+        ``error`` contains the ``type``, the ``message`` and, if any, the ``partial_text``.
         """
         if self.reply is not None:
             reply = without_raw(self.reply)
@@ -80,7 +80,7 @@ def batch(
     ordered: bool = False,
     **options: Any,
 ) -> Generator[BatchResult]:
-    """Send prompts, several at a time, and yield what becomes of each.
+    """Send prompts, several at a time, and yield the result of each.
 
     A failed row does not end the batch. Each call is tried again by the client's `RetryPolicy`,
     and if the site says how long to wait, all of them wait.

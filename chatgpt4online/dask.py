@@ -31,10 +31,9 @@ def ask_partition(
 ) -> Any:
     """Ask the prompts of one partition. It is for `map_partitions` of a bag or a dataframe.
 
-    It runs on a worker of ``distributed``. A bag has rows as `batch` takes them, and gets a dict
-    for each: the row, ``outcome``, and ``reply`` or ``error``, as `BatchResult.as_dict` has them.
-    A dataframe has a column ``prompt`` and gets three more, which are `ANSWER_COLUMNS`; tell Dask
-    with ``meta={**frame.dtypes, **ANSWER_COLUMNS}``.
+    It runs on a worker of ``distributed``. A row of a bag is one that `batch` accepts. It becomes a
+    dict: the row, and what `BatchResult.as_dict` returns. A dataframe needs a column ``prompt`` and
+    gets three more, `ANSWER_COLUMNS`: pass ``meta={**frame.dtypes, **ANSWER_COLUMNS}`` to Dask.
 
     Passwords and tokens stay out of the graph: they come from the workers' environment.
 
@@ -43,12 +42,12 @@ def ask_partition(
         site: The URL of the site. Default: the environment variable CHATGPT4ONLINE_SITE of the
             workers.
         limit: The most calls to the site at the same time, of all workers together.
-        user: Chat as this WordPress user; CHATGPT4ONLINE_PASSWORD has the application password.
-        token: Whether to use the public API; CHATGPT4ONLINE_TOKEN has the token.
+        user: Chat as this WordPress user; its application password is in CHATGPT4ONLINE_PASSWORD.
+        token: Whether to use the public API; the token is in CHATGPT4ONLINE_TOKEN.
         options: Other arguments of `Client`, and parameters of the chatbot.
 
     Raises:
-        UsageError: An argument is invalid, or this is no worker.
+        UsageError: An argument is invalid, or this is not a worker.
     """
     site = site or os.environ.get(SITE_VARIABLE)
     if not site:

@@ -66,7 +66,7 @@ async def _get_nonce(
 
 
 class Chatgpt4Online:
-    """Chat in the way of the original provider class.
+    """Chat as the original provider class did.
 
     On an instance, ``async for text in provider.create_async_generator()`` yields the whole reply
     once, or None if the site failed. On the class, as

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import os
+import re
 from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit
@@ -38,6 +40,13 @@ autodoc_default_options = {"members": True, "member-order": "bysource"}
 autodoc_inherit_docstrings = False
 autodoc_preserve_defaults = True
 autodoc_typehints_format = "short"
+# Public aliases keep their names, instead of showing what they stand for.
+autodoc_type_aliases = {
+    "Bot": "~chatgpt4online.server.Bot",
+    "FileInput": "~chatgpt4online.FileInput",
+    "PromptInput": "~chatgpt4online.PromptInput",
+    "Row": "Row",  # not public: see `spell_out`
+}
 maximum_signature_line_length = 88
 napoleon_numpy_docstring = False
 napoleon_use_ivar = True
@@ -71,12 +80,40 @@ def remove_contents(app: Sphinx, doctree: nodes.document) -> None:
         title.attributes.pop("refid", None)  # a link back to the list
 
 
-def name_defaults(app: Sphinx, *described: Any) -> tuple[str, str | None] | None:
-    """Show a default that a function makes, such as an empty dict, as ``...``."""
+def spell_out(types: str) -> str:
+    """Replace the alias of a prompt of a batch, which is not public, by what it stands for."""
+    return re.sub(r"\bRow\b", "PromptInput | Mapping[str, Any]", types)
+
+
+def write_signature(app: Sphinx, *described: Any) -> tuple[str, str | None] | None:
+    """Write types readably, and a default that a function makes, such as a dict, as ``...``."""
     *_, signature, returned = described
-    if not signature or "<factory>" not in signature:
+    if not signature:
         return None
-    return signature.replace("<factory>", "...").replace("~typing.", ""), returned
+    if "<factory>" in signature:
+        signature = signature.replace("<factory>", "...").replace("~typing.", "")
+    return spell_out(signature), returned
+
+
+def describe_once(app: Sphinx, *described: Any) -> None:
+    """Describe the arguments that both clients have with the blocking one only."""
+    _, name, obj, _, lines = described
+    twin = name.replace(".Async", ".", 1)
+    if twin == name or "Args:" not in lines:
+        return
+    kind, _, member = twin.removeprefix("chatgpt4online.").partition(".")
+    original = getattr(getattr(chatgpt4online, kind), member, None)
+    own, shared = (inspect.getdoc(item) or "" for item in (obj, original))
+    if own.partition("\n")[2] == shared.partition("\n")[2]:
+        lines[1:] = ["", f"See `{twin}` for its arguments and errors.", ""]
+
+
+def shorten_types(app: Sphinx, *described: Any) -> None:
+    """Show the types of attributes without their modules, as those of signatures are."""
+    *_, lines = described
+    for number, line in enumerate(lines):
+        if line.startswith(":vartype "):
+            lines[number] = spell_out(re.sub(r"(?<![\w.~])(?=\w+\.\w)", "~", line))
 
 
 def link_pages(app: Sphinx, doctree: nodes.document, docname: str) -> None:
@@ -113,7 +150,9 @@ def link_public_names(app: Sphinx, env: Any, node: Any, contents: nodes.Node) ->
 def setup(app: Sphinx) -> None:
     """Connect the functions above to Sphinx."""
     app.add_lexer("ipython", PythonLexer)  # IPython's own comes with IPython
-    app.connect("autodoc-process-signature", name_defaults)
+    app.connect("autodoc-process-docstring", describe_once, priority=100)  # before napoleon
+    app.connect("autodoc-process-docstring", shorten_types, priority=900)  # after napoleon
+    app.connect("autodoc-process-signature", write_signature)
     app.connect("doctree-read", remove_contents)
     app.connect("doctree-resolved", link_pages)
     app.connect("missing-reference", link_public_names)

@@ -1,4 +1,4 @@
-"""Ask one question, and tell why there is no reply if there is none.
+"""Ask one question, and say why if there is no reply.
 
 ::
 

@@ -7,13 +7,14 @@
     curl "http://127.0.0.1:8001/ask?question=Hello"
 """
 
+from answers import explain, pieces
 from django.conf import settings
 from django.core.asgi import get_asgi_application
 from django.http import HttpRequest, JsonResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import path
 
-from chatgpt4online import AsyncClient, ChatError, QueryRejected, UsageError
+from chatgpt4online import AsyncClient, ChatError
 
 client = AsyncClient(timeout=60)
 
@@ -21,11 +22,10 @@ client = AsyncClient(timeout=60)
 async def ask(request: HttpRequest) -> HttpResponseBase:
     try:
         stream = await client.stream(request.GET.get("question", ""))
-    except (QueryRejected, UsageError) as error:
-        return JsonResponse({"detail": str(error)}, status=400)
     except ChatError as error:
-        return JsonResponse({"detail": str(error)}, status=502)
-    return StreamingHttpResponse(stream, content_type="text/plain")
+        status, headers = explain(error)
+        return JsonResponse({"detail": str(error)}, status=status, headers=headers)
+    return StreamingHttpResponse(pieces(stream), content_type="text/plain")
 
 
 urlpatterns = [path("ask", ask)]

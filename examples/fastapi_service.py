@@ -10,10 +10,11 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from fastapi import FastAPI, HTTPException, Request
-from fastapi.responses import StreamingResponse
+from answers import explain, pieces
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse, StreamingResponse
 
-from chatgpt4online import AsyncClient, ChatError, QueryRejected, UsageError
+from chatgpt4online import AsyncClient, ChatError
 
 
 @asynccontextmanager
@@ -25,12 +26,13 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
 app = FastAPI(lifespan=lifespan)
 
 
+@app.exception_handler(ChatError)
+async def refuse(request: Request, error: ChatError) -> JSONResponse:
+    status, headers = explain(error)
+    return JSONResponse({"detail": str(error)}, status, headers)
+
+
 @app.get("/ask")
 async def ask(request: Request, question: str) -> StreamingResponse:
-    try:
-        stream = await request.app.state.client.stream(question)
-    except (QueryRejected, UsageError) as error:
-        raise HTTPException(400, str(error)) from error
-    except ChatError as error:
-        raise HTTPException(502, str(error)) from error
-    return StreamingResponse(stream, media_type="text/plain")
+    stream = await request.app.state.client.stream(question)
+    return StreamingResponse(pieces(stream), media_type="text/plain")

@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
@@ -17,7 +18,17 @@ import pytest
 from chatgpt4online.server import LocalSite
 
 from .commands import COMMAND
-from .loopback import WAIT_LIMIT
+from .loopback import (
+    CHUNKED,
+    WAIT_LIMIT,
+    Connection,
+    LoopbackServer,
+    Received,
+    ai_site,
+    chunk,
+    live,
+    stall,
+)
 
 ROOT = Path(__file__).parent.parent
 FOLDER = ROOT / "examples"
@@ -146,6 +157,28 @@ def test_a_web_service(name: str, site: LocalSite, tmp_path: Path) -> None:
         process.terminate()
         assert process.stdout is not None
         assert "Traceback" not in process.stdout.read()
+
+
+@pytest.mark.parametrize("name", ["fastapi_service:app", "django_view:application"])
+def test_a_visitor_who_leaves(name: str, tmp_path: Path) -> None:
+    """The connection to the site is closed, although the site is silent."""
+    closed = threading.Event()
+
+    def submit(connection: Connection, request: Received) -> None:
+        stall(CHUNKED + chunk(live("Hello")))(connection, request)
+        closed.set()
+
+    command = [*PYTHON, "-m", "uvicorn", "--app-dir", str(FOLDER), "--port", "0", name]
+    with (
+        LoopbackServer(ai_site(submit)) as server,
+        started(command, server.url, tmp_path) as process,
+        urllib.request.urlopen(
+            f"{first_address(process)}/ask?question=Hi", timeout=WAIT_LIMIT
+        ) as answer,
+    ):
+        assert answer.read(5) == b"Hello"
+        answer.close()
+        assert closed.wait(WAIT_LIMIT)
 
 
 def test_openai_client(site: LocalSite, tmp_path: Path) -> None:

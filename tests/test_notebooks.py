@@ -119,11 +119,11 @@ def test_the_cells(tmp_path: Path) -> None:
         assert updates[-1] == f"You said: Tell me about **{topic}** (4 words)"
     assert many["shown"][-1]["text/html"].count("6") >= 2
     assert "You said: What is 5? (3 words)" in table["shown"][0]["text/html"]
-    assert (missing["shown"], close["shown"]) == ([], [])
+    assert (missing["error"], close["shown"]) == ("NoneType", [])
 
 
 def test_interrupting_a_batch(tmp_path: Path) -> None:
-    """The results that are there stay, and the client works on."""
+    """The results that are there stay, and the others are asked for afterwards."""
     third, release = Event(), Event()
 
     def bot(messages: Sequence[Message]) -> Iterator[str]:
@@ -135,13 +135,13 @@ def test_interrupting_a_batch(tmp_path: Path) -> None:
     with LocalSite(bot=bot) as site, notebook(tmp_path) as cells:
         first, *_, many, _, missing, _ = cells_for(site)
         cells.run(first)
-        cells.start(many.replace("batch(client, prompts)", "batch(client, prompts, concurrency=1)"))
+        cells.start(many.replace("batch(client, rows)", "batch(client, rows, concurrency=1)"))
         assert third.wait(WAIT_LIMIT)
         cells.interrupt()
         release.set()
         assert cells.finish()["error"] == "KeyboardInterrupt"
         cells.run(missing)
-        assert cells.run("print(len(results), missing)")["printed"] == (
-            "2 ['What is 2?', 'What is 3?', 'What is 4?', 'What is 5?']\n"
+        assert cells.run("print(*(result.row['id'] for result in results))")["printed"] == (
+            "0 1 2 3 4 5\n"
         )
         assert markdown(cells.run("client.generate('Again')")) == ["You said: Again (1 word)"]

@@ -25,7 +25,8 @@ DOCUMENTS = {
 }
 USAGE = DOCUMENTS["docs/usage.rst"]
 SPHINX_PAGES = {
-    f"docs/{name}.rst" for name in ("changelog", "examples", "index", "reference", "security")
+    f"docs/{name}.rst"
+    for name in ("changelog", "examples", "glossary", "index", "reference", "security")
 }
 """Pages with directives of Sphinx, which tests/test_docs_site.py builds."""
 EXAMPLES = {
@@ -47,6 +48,9 @@ PRINTED = {
             "0 replied You said: What is AI Engine? (4 words)\n"
             "1 replied You said: Who made it? (3 words)\n"
             "2 failed The message has 600 characters; the site accepts 512.\n",
+            "".join(
+                f"{number} replied You said: What is {number}? (3 words)\n" for number in range(4)
+            ),
             "replied: You said: What is 0? (3 words)\n",
             "export CHATGPT4ONLINE_SITE=http://127.0.0.1:",
             "What is 0? -> You said: What is 0? (3 words)\n",
@@ -60,8 +64,6 @@ PRINTED = {
             "DEBUG POST http://127.0.0.1:",
         ],
         "docs/frameworks.rst": [
-            "",
-            "",
             "",
             "You said: Hello there (2 words)\nYou said: Hello again (2 words)\n",
         ],
@@ -88,7 +90,7 @@ PRINTED = {
             "You said: Hello there (2 words)\n",
             "status Starting stream... {}\nYou said: Hello there (2 words)\n",
             "You said: Hello there (2 words)\n"
-            "text, images, actions, shortcuts, blocks, usage, response_id, chat_id",
+            "text, images, actions, shortcuts, blocks, usage, response_id, chat_id, raw\n",
             "Tell me more -> You said: Tell me more (3 words, message 3 of this conversation)\n",
             "You said: What is my name? (4 words, message 4 of this conversation)\n"
             "Again: You said: What is my name? (4 words, message 4 of this conversation)\n"

@@ -21,7 +21,8 @@ class SiteInfo:
 
     Attributes:
         root: Its REST root.
-        era: How it lets guests in; None if its REST API is closed and only its page was read.
+        era: How it gives guests their nonce; None if its REST API is closed and only its page was
+            read.
         has_plugin: Whether AI Engine's chatbots are available.
         bots: The chatbots on the page, in their order.
     """

@@ -27,7 +27,7 @@ _MAX_REMEMBERED = 100
 
 
 class Era(Enum):
-    """How a version of the plugin lets guests in."""
+    """How a version of the plugin gives guests their nonce."""
 
     NO_NONCE = "1.x: no nonce"
     PAGE_NONCE = "2.0.0 to 2.4.3: nonce on the page"
@@ -76,7 +76,7 @@ class Site:
             no id is given.
         root: The REST root; None while it is unknown.
         root_is_guess: Whether the root was never verified.
-        era: How it lets guests in; None while it is unknown.
+        era: How it gives guests their nonce; None while that is unknown.
         page: The page's contents; None while it is unread.
         session: The current session; None while none is open.
         has_discussions: Whether it keeps discussions; None while it is unknown.

@@ -103,7 +103,7 @@ def model(bot: str) -> dict[str, Any]:
 
 
 def error_body(error: Exception) -> dict[str, Any]:
-    """Return the object that tells what went wrong. What an unexpected error says is left out."""
+    """Return the object that describes an error, without the text of an unexpected one."""
     _, kind, code = _find(error)
     expected = isinstance(error, ChatError | InvalidRequest)
     message = str(error) if expected else "The server failed; see the server's log."
@@ -112,7 +112,7 @@ def error_body(error: Exception) -> dict[str, Any]:
 
 
 def error_response(error: Exception) -> web.Response:
-    """Return the response that tells what went wrong, and whether another try is safe."""
+    """Return the response that describes an error and says whether another try is safe."""
     status, _, _ = _find(error)
     response = web.json_response(error_body(error), status=status)
     if isinstance(error, InvalidRequest):

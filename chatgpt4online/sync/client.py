@@ -40,7 +40,8 @@ class Client(SiteRoutes):
             the environment variable CHATGPT4ONLINE_SITE.
         bot_id: The id of the chatbot. Default: the first on the page if `site` is a chatbot's page;
             for a home page or a REST root, the site's default chatbot.
-        custom_id: The id of a chatbot that is defined on its page. Default: none.
+        custom_id: The id of a chatbot that its page defines, rather than the plugin's settings.
+            Default: none.
         auth: A WordPress user name and one of the user's application passwords, to chat as that
             user. Default: chat as a guest.
         token: The token of the site's public API, to chat through that API. It is as powerful as
@@ -120,7 +121,7 @@ class Client(SiteRoutes):
             model: The model to use. Default: the chatbot's own, as for the next three.
             temperature: How random the reply is, from 0 to 1 or 2.
             max_tokens: The most tokens of the reply.
-            instructions: What the chatbot is told before the conversation.
+            instructions: Instructions for the chatbot, which precede the conversation.
             timeout: Seconds that the whole call may take, or a `Timeout`. Default: the client's.
             stream: Whether the site sends the reply while it is written; otherwise all at once.
             params: Other parameters, by the plugin's own names, such as ``{"envId": "…"}``.
@@ -130,7 +131,7 @@ class Client(SiteRoutes):
             TransportError: There was no connection, or no answer in time.
             QueryRejected: The site rejected the message.
             LimitReached: The site's usage limit is reached.
-            IncompleteReply: The reply broke off; `partial_text` has its beginning.
+            IncompleteReply: The reply broke off; `partial_text` is its beginning.
             ChatError: Any other failure.
         """
         return self.stream(
@@ -167,7 +168,7 @@ class Client(SiteRoutes):
             model: The model to use. Default: the chatbot's own, as for the next three.
             temperature: How random the reply is, from 0 to 1 or 2.
             max_tokens: The most tokens of the reply.
-            instructions: What the chatbot is told before the conversation.
+            instructions: Instructions for the chatbot, which precede the conversation.
             timeout: Seconds that the whole call may take, or a `Timeout`. Default: the client's.
             stream: Whether the site sends the reply while it is written; otherwise all at once.
             params: Other parameters, by the plugin's own names, such as ``{"envId": "…"}``.
@@ -223,7 +224,7 @@ class Client(SiteRoutes):
             headers: Sent with each request, beside those of this client. Default: none.
 
         Raises:
-            UsageError: An argument is invalid, or a header has credentials.
+            UsageError: An argument is invalid, or a header contains credentials.
         """
         other = copy.copy(self)
         other._settings = self._settings.with_options(timeout, retry, headers)

@@ -43,7 +43,7 @@ class Conversation(BaseConversation):
             model: The model to use. Default: the chatbot's own, as for the next three.
             temperature: How random the reply is, from 0 to 1 or 2.
             max_tokens: The most tokens of the reply.
-            instructions: What the chatbot is told before the conversation.
+            instructions: Instructions for the chatbot, which precede the conversation.
             timeout: Seconds that the whole call may take, or a `Timeout`. Default: the client's.
             stream: Whether the site sends the reply while it is written; otherwise all at once.
             params: Other parameters, by the plugin's own names, such as ``{"envId": "…"}``.
@@ -79,7 +79,7 @@ class Conversation(BaseConversation):
             model: The model to use. Default: the chatbot's own, as for the next three.
             temperature: How random the reply is, from 0 to 1 or 2.
             max_tokens: The most tokens of the reply.
-            instructions: What the chatbot is told before the conversation.
+            instructions: Instructions for the chatbot, which precede the conversation.
             timeout: Seconds that the whole call may take, or a `Timeout`. Default: the client's.
             stream: Whether the site sends the reply while it is written; otherwise all at once.
             params: Other parameters, by the plugin's own names, such as ``{"envId": "…"}``.
@@ -110,7 +110,7 @@ class Conversation(BaseConversation):
             model: The model to use. Default: the chatbot's own, as for the next three.
             temperature: How random the reply is, from 0 to 1 or 2.
             max_tokens: The most tokens of the reply.
-            instructions: What the chatbot is told before the conversation.
+            instructions: Instructions for the chatbot, which precede the conversation.
             timeout: Seconds that the whole call may take, or a `Timeout`. Default: the client's.
             params: Other parameters, by the plugin's own names, such as ``{"envId": "…"}``.
 

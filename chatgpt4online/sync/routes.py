@@ -155,9 +155,9 @@ class SiteRoutes:
         return self._run(lambda: public_api.list_chatbots(self._site))
 
     def check_auth(self) -> Mapping[str, Any]:
-        """Return the identity that the site gives the credentials, through its public API.
+        """Ask through the public API which identity the site associates with the credentials.
 
-        It is the site's own object, such as ``{"type": "user", "value": "ann"}``.
+        It returns the site's own object, such as ``{"type": "user", "value": "ann"}``.
 
         Raises:
             ChatError: The call failed; `AuthenticationError` if the site refuses the credentials.
@@ -181,7 +181,7 @@ class SiteRoutes:
             model: The model to use. Default: the site's own, as for the next three.
             temperature: How random the answer is, from 0 to 1 or 2.
             max_tokens: The most tokens of the answer.
-            instructions: What the model is told before the query.
+            instructions: Instructions for the model, which precede the query.
             params: Other parameters, by the plugin's own names, such as ``{"envId": "…"}``.
 
         Raises:

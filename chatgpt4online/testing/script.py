@@ -1,4 +1,4 @@
-"""The replies that a scripted site has been told to give, in order."""
+"""The replies of a scripted site, in order."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ..server import Bot
 from ..server.bots import is_async, kind_of, write, write_async
 
 Respond = Callable[[web.Request, bool], Awaitable[web.StreamResponse]]
-"""Answers a prompt. It is told whether the client asked for a stream."""
+"""Answers a prompt, as a stream if the second argument is True."""
 
 Target = Literal["prompt", "session", "upload"]
 

@@ -21,7 +21,7 @@ _LONGEST_SOURCE = 70
 
 
 class ScriptedSite:
-    """An AI Engine site on a free loopback port that replies as it is told; a context manager.
+    """An AI Engine site on a free loopback port with scripted replies; a context manager.
 
     Each prompt that the site accepts gets the next scripted reply. If there is none, the bot
     replies. The site runs in a thread of its own, for sync and async code alike.
@@ -31,7 +31,7 @@ class ScriptedSite:
         options: The other options of `LocalSite`.
 
     Raises:
-        UsageError: The bot is no function.
+        UsageError: The bot is not a function.
     """
 
     def __init__(self, *, bot: Bot = offline_bot, **options: Any) -> None:
@@ -83,7 +83,7 @@ class ScriptedSite:
             raw: The body of the response.
 
         Raises:
-            UsageError: A piece is no text, or something is no event, or there is not exactly one of
+            UsageError: A piece is not text, or an event is not one, or there is not exactly one of
                 the three.
         """
         answer = _read_reply(pieces, events, raw)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+import textwrap
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -167,6 +168,17 @@ def test_commands(site: LocalSite, tmp_path: Path) -> None:
     assert (first["model"], first["instructions"]) == ("small", "Be brief")
     assert first["newFileIds"] if "newFileIds" in first else first["newFileId"]
     assert first["chatId"] != second["chatId"]
+
+
+def test_the_commands_are_those_in_the_docs(site: LocalSite) -> None:
+    docs = (Path(__file__).parents[2] / "docs" / "command.rst").read_text(encoding="utf-8")
+    shown = re.search(r"    > /help\n((?:    .+\n)+)", docs)
+    assert shown is not None
+    with TerminalProcess("chat", "--site", site.url, columns=100) as chat:
+        chat.send("/help")
+        chat.expect("Leave, like Ctrl-D.")
+        assert textwrap.dedent(shown[1]).strip() in chat.text
+        assert chat.leave() == 0
 
 
 def type_lines(chat: TerminalProcess, *lines: tuple[str, str]) -> None:

@@ -1,4 +1,4 @@
-"""The replies of a batch, and a file beside them that tells what was sent.
+"""The replies of a batch, and a file beside them that records what was sent.
 
 Before a row is sent, a line with its number and checksum is added to the side file. When it is
 done, its line is added to the replies. So whenever the process ends, the rows that were sent and

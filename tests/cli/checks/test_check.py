@@ -76,6 +76,24 @@ def test_the_example_of_the_docs(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert without_times(out.replace(site_name(out), "example.com")) == without_times(shown) + "\n"
 
 
+def test_the_example_for_the_demo(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    docs = (Path(__file__).parents[3] / "docs" / "command.rst").read_text(encoding="utf-8")
+    found = re.search(
+        r"``demo\.toml``(?s:.*?)code-block:: toml\n((?:    .*\n|\n)+)::\n((?:    .*\n|\n)+)", docs
+    )
+    assert found is not None
+    cases, shown = (textwrap.dedent(block).strip() for block in found.groups())
+    command, _, expected = shown.partition("\n")
+    arguments = command.replace("demo.toml", write(tmp_path, cases))
+    assert main(shlex.split(arguments)[2:]) == 0
+    printed = capsys.readouterr()
+    address = re.compile(r"127\.0\.0\.1:\d+")
+    outputs = [
+        address.sub("_", without_times(text)) for text in (expected, printed.err + printed.out)
+    ]
+    assert outputs[0] + "\n" == outputs[1]
+
+
 def test_all_cases_pass(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with LocalSite(bot=shop()) as site:
         assert main(["check", "--site", site.url, write(tmp_path, HOURS + PRICES)]) == 0
