@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ssl
 from dataclasses import dataclass
 
 from .errors import (
     ApprovalRequired,
     Blocked,
     ChatError,
+    ConnectError,
     ReplyError,
     RouteNotFound,
     StatusError,
@@ -38,19 +40,28 @@ class Call:
         """Return a call whose time begins now."""
         return cls(settings, Deadline(settings.timeout))
 
-    def failed(self, error: ChatError) -> None:
-        """Take note of a failed try, and let its error say whether the prompt may have run."""
+    def try_failed(self, error: ChatError) -> None:
+        """Take note of a failed try, and have its error say whether the prompt may have run."""
         self.lost = self.lost or (self.prompting and _leaves_doubt(error))
         self.prompting = False
         error.may_have_run = self.lost
-        if self.lost:
-            error.retryable = False
+
+    def failed(self, error: ChatError) -> None:
+        """Have the error of the whole call say whether the prompt may have run in any try."""
+        error.may_have_run = self.lost
+        error.retryable = error.retryable and not self.lost
 
 
 def _leaves_doubt(error: ChatError) -> bool:
     """Return whether the site may have run a prompt that came to this error."""
     if error.retryable or isinstance(error, UsageError | RouteNotFound):
         return False
+    if isinstance(error, ConnectError):
+        # A handshake that fails looks like TLS that fails later, but for a rejected certificate.
+        cause = error.__cause__
+        return isinstance(cause, ssl.SSLError) and not isinstance(
+            cause, ssl.SSLCertVerificationError
+        )
     if isinstance(error, StatusError):
         is_page = 200 <= error.status < 300 and not isinstance(error, Blocked)
         return is_page or error.status >= 500

@@ -71,10 +71,11 @@ class Deadline:
             return seconds
         return left
 
-    def error(self) -> ChatTimeout:
+    def error(self, *, nothing_sent: bool = False) -> ChatTimeout:
         """Return the error for an expired deadline."""
         return ChatTimeout(
-            f"The call took longer than {self.timeout.total:g} seconds (Timeout.total)."
+            f"The call took longer than {self.timeout.total:g} seconds (Timeout.total).",
+            retryable=nothing_sent,
         )
 
 

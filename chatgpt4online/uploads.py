@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import mimetypes
 import os
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from threading import Lock
 from typing import BinaryIO
+from weakref import WeakValueDictionary
 
 from .errors import UsageError
 from .models import StoredFile
@@ -24,7 +24,7 @@ Progress = Callable[[int, int], object]
 
 CHUNK_SIZE = 65536
 
-_READING = Lock()
+Read = Callable[[int, int], bytes]
 
 
 class LocalFile:
@@ -39,6 +39,7 @@ class LocalFile:
     ) -> None:
         self.error: Exception | None = None
         self._file = file
+        self._shared: _OpenFile | None = None
         self._start = 0
         self._progress = progress
         if isinstance(file, bytes):
@@ -47,7 +48,8 @@ class LocalFile:
             name, self.size = os.path.basename(file), _size_of(file)
         else:
             name = os.path.basename(str(getattr(file, "name", "") or "file"))
-            self._start, self.size = _extent_of(file)
+            self._shared = _shared(file)
+            self._start, self.size = self._shared.extent()
         self.filename = filename or name
         guessed = mimetypes.guess_type(self.filename)[0]
         self.content_type = guessed or "application/octet-stream"
@@ -63,10 +65,10 @@ class LocalFile:
 
     def _read(self) -> Iterator[bytes]:
         sent = 0
-        with self._open() as file:
+        with self._open() as read:
             while sent < self.size:
                 try:
-                    chunk = file.read(min(CHUNK_SIZE, self.size - sent))
+                    chunk = read(sent, min(CHUNK_SIZE, self.size - sent))
                 except (OSError, ValueError) as error:
                     raise _unreadable(self.filename, error) from error
                 if not chunk:
@@ -77,23 +79,18 @@ class LocalFile:
                     self._progress(sent, self.size)
 
     @contextlib.contextmanager
-    def _open(self) -> Iterator[BinaryIO]:
-        if isinstance(self._file, bytes):
-            yield io.BytesIO(self._file)
-        elif isinstance(self._file, str | os.PathLike):
-            with _opened(self._file) as opened:
-                yield opened
+    def _open(self) -> Iterator[Read]:
+        """Yield a function that returns so many bytes of the content from a position on."""
+        file = self._file
+        if isinstance(file, bytes):
+            yield lambda at, size: file[at : at + size]
+        elif isinstance(file, str | os.PathLike):
+            with _opened(file) as opened:
+                yield lambda _, size: opened.read(size)
         else:
-            try:
-                self._file.seek(self._start)
-            except (OSError, ValueError) as error:
-                raise _unreadable(self.filename, error) from error
-            try:
-                yield self._file
-            finally:
-                # Back to its position, so that another call can send it again.
-                with contextlib.suppress(OSError, ValueError):
-                    self._file.seek(self._start)
+            assert self._shared is not None
+            with self._shared.reading(self._start) as read:
+                yield read
 
 
 AnyFile = FileInput | StoredFile
@@ -113,15 +110,8 @@ def _attachment(file: AnyFile | LocalFile) -> Attachment:
     if isinstance(file, StoredFile):
         return Attachment(stored=file)
     if not isinstance(file, LocalFile):
-        file = LocalFile(file) if isinstance(file, str | bytes | os.PathLike) else _snapshot(file)
+        file = LocalFile(file)
     return Attachment(file, boundary=secrets.token_hex(16))
-
-
-def _snapshot(file: BinaryIO) -> LocalFile:
-    """Return the content of an open file, which another call may send at the same time."""
-    with _READING:
-        opened = LocalFile(file)
-        return LocalFile(b"".join(opened.chunks()), opened.filename)
 
 
 def read_error_of(body: object) -> Exception | None:
@@ -148,18 +138,61 @@ def _size_of(path: str | os.PathLike[str]) -> int:
     return os.path.getsize(path)
 
 
-def _extent_of(file: BinaryIO) -> tuple[int, int]:
-    """Return the position of an open file, and the number of bytes from there to its end."""
-    try:
-        if not isinstance(file.read(0), bytes):
-            raise TypeError("not binary")
-        start = file.tell()
-        size = file.seek(0, os.SEEK_END) - start
-        file.seek(start)
-    except (OSError, ValueError) as error:
-        raise UsageError("A file to upload must be open and seekable.") from error
-    except (AttributeError, TypeError) as error:
-        raise UsageError(
-            "A file to upload must be a path, bytes, or a file open in binary mode."
-        ) from error
-    return start, size
+class _OpenFile:
+    """A file that the caller has opened, and that several calls may send at the same time.
+
+    Between calls it is at the position where the caller has left it.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._lock = Lock()
+        self._readers = 0
+        self._start = 0  # of the content that is being read
+
+    def extent(self) -> tuple[int, int]:
+        """Return the position of the file, and the number of bytes from there to its end."""
+        try:
+            with self._lock:
+                if not isinstance(self._file.read(0), bytes):
+                    raise TypeError("not binary")
+                start = self._start if self._readers else self._file.tell()
+                size = self._file.seek(0, os.SEEK_END) - start
+                self._file.seek(start)
+        except (OSError, ValueError) as error:
+            raise UsageError("A file to upload must be open and seekable.") from error
+        except (AttributeError, TypeError) as error:
+            raise UsageError(
+                "A file to upload must be a path, bytes, or a file open in binary mode."
+            ) from error
+        return start, size
+
+    @contextlib.contextmanager
+    def reading(self, start: int) -> Iterator[Read]:
+        """Yield a function that reads so many bytes from a position after the start."""
+        with self._lock:
+            self._readers += 1
+            self._start = start
+        try:
+            yield lambda at, size: self._read(start + at, size)
+        finally:
+            with self._lock, contextlib.suppress(OSError, ValueError):
+                self._readers -= 1
+                if not self._readers:
+                    self._file.seek(start)
+
+    def _read(self, position: int, size: int) -> bytes:
+        with self._lock:
+            if self._file.tell() != position:
+                self._file.seek(position)
+            return self._file.read(size)
+
+
+_OPEN_FILES: WeakValueDictionary[int, _OpenFile] = WeakValueDictionary()
+_OPEN_FILES_LOCK = Lock()
+
+
+def _shared(file: BinaryIO) -> _OpenFile:
+    """Return what all calls that send this file share."""
+    with _OPEN_FILES_LOCK:
+        return _OPEN_FILES.setdefault(id(file), _OpenFile(file))

@@ -85,6 +85,13 @@ class Runner:
     async def _with_retries(self, attempt: Callable[[], Awaitable[T]], call: Call) -> T:
         self._transport.check_usable()
         try:
+            return await self._tries(attempt, call)
+        except ChatError as error:
+            call.failed(error)
+            raise
+
+    async def _tries(self, attempt: Callable[[], Awaitable[T]], call: Call) -> T:
+        try:
             return await self._try(attempt, call)
         except ChatError as error:
             if not call.settings.retry.retries(error):
@@ -107,7 +114,6 @@ class Runner:
         try:
             return await retrying(next_attempt)
         except ChatError as error:
-            call.failed(error)
             count_tries(error, retrying.statistics["attempt_number"])
             raise
 
@@ -125,7 +131,7 @@ class Runner:
                 await self._sleep(wait)
             return await attempt()
         except ChatError as error:
-            call.failed(error)
+            call.try_failed(error)
             if isinstance(error, StatusError):
                 self._pause.begin(error, policy)
             raise

@@ -22,7 +22,7 @@ class Slots:
             async with asyncio.timeout(deadline.left()):
                 await self._free.acquire()
         except TimeoutError:
-            raise deadline.error() from None
+            raise deadline.error(nothing_sent=True) from None
         return self._free.release
 
 

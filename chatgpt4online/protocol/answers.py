@@ -240,17 +240,21 @@ def _redacted(site: Site, text: object) -> str:
     """Return a message as one line of plain text, without the secrets of the site."""
     if not isinstance(text, str):
         return ""
-    # Before it is cut, because half of a secret would not be found; and once it is plain.
-    text = site.redact(text[: 2 * _MAX_RAW_MESSAGE])
-    return site.redact(_plain(text))
+    return site.redact(_plain(site.redact(_cut(text, 2 * _MAX_RAW_MESSAGE))))
 
 
 def _plain(text: object) -> str:
     """Return a message as one line of plain text, without tags and control characters."""
     if not isinstance(text, str):
         return ""
-    text = html.unescape(_TAG.sub(" ", text[:_MAX_RAW_MESSAGE]))
+    text = html.unescape(_TAG.sub(" ", _cut(text, _MAX_RAW_MESSAGE)))
     return " ".join(_CONTROL.sub(" ", text).split())
+
+
+def _cut(text: str, length: int) -> str:
+    """Cut a text after a word, if it has any, because half of a secret would not be found."""
+    words = text[:length].rsplit(None, 1)
+    return words[0] if len(text) > length and len(words) > 1 else text[:length]
 
 
 def read_retry_after(headers: Headers) -> float | None:

@@ -20,6 +20,7 @@ _TAG = re.compile(r"""<(?:[^"'>]++|"[^"]*+"|'[^']*+')*+>""")
 _MAX_TAGS = 64
 _MAX_TAG_LENGTH = 256 * 1024
 _MAX_SCANNED = 16 * 1024 * 1024
+_LEAST_SCANNED = 1024
 _MAX_PARSED = 1024 * 1024
 """Characters. The parser is slow on tags with many attributes."""
 
@@ -104,12 +105,14 @@ def _tags_with_markers(text: str) -> Iterator[str]:
     done, to_scan, to_parse = 0, _MAX_SCANNED, _MAX_PARSED
     for marker in itertools.islice(_MARKERS.finditer(text), _MAX_TAGS):
         start = marker.start()
+        if start < done:
+            continue
         # Attributes before the marker may have a "<" in them.
         while to_scan > 0 and (start := text.rfind("<", done, start)) >= 0:
             end = min(len(text), start + min(to_parse, _MAX_TAG_LENGTH))
             tag = _TAG.match(text, start, end)
             end = tag.end() if tag is not None else end
-            to_scan -= end - start
+            to_scan -= max(end - start, _LEAST_SCANNED)
             if tag is not None and end > marker.start():
                 yield tag[0]
                 to_parse -= end - start

@@ -100,19 +100,27 @@ def _find_session(site: Site) -> Flow[tuple[Session, Era]]:
 
 def find_root(site: Site) -> Flow[str]:
     """Return the REST root, reading the page if it is unknown or was guessed wrong."""
-    if site.root is not None and site.root_is_guess:
-        response: Response = yield Request(
-            "GET", rest_index(site.root), ACCEPT_JSON, repeatable=True
-        )
-        if find_object(response.text) is None:
-            site.root = None
-        site.root_is_guess = False
-    if site.root is None:
-        page = yield from read_site_page(site)
-        if page.root is None:
-            raise route_not_found()
-        site.root = page.root
-    return site.root
+    root = site.root
+    if root is None or (site.root_is_guess and not (yield from _is_rest_root(site, root))):
+        root = (yield from read_site_page(site)).root or root
+    if root is None:
+        raise route_not_found()
+    if site.root is None or site.root_is_guess:  # no other call has found it meanwhile
+        site.root, site.root_is_guess = root, False
+    return root
+
+
+def _is_rest_root(site: Site, root: str) -> Flow[bool]:
+    """Return whether WordPress answers at a root, or raise why that cannot be told now."""
+    response: Response = yield Request("GET", rest_index(root), ACCEPT_JSON, repeatable=True)
+    answer = find_object(response.text) or {}
+    if "namespaces" in answer or isinstance(answer.get("code"), str):
+        return True
+    if response.status in (404, 405, 410):
+        return False
+    if response.status >= 400 or is_wall(response, response.text):
+        raise _opening_error(site, response)
+    return not response.ok  # a redirect is for the call itself to tell
 
 
 def rest_index(root: str) -> str:

@@ -132,7 +132,7 @@ class LocalSite:
         runner = asyncio.Runner()
         try:
             runner.get_loop()
-        except OSError as error:  # such as too many open files
+        except Exception as error:  # noqa: BLE001 - it is raised where the site was started
             started.put(error)
             return
         with runner:

@@ -79,6 +79,13 @@ class Runner:
     def _with_retries(self, attempt: Callable[[], T], call: Call) -> T:
         self._transport.check_usable()
         try:
+            return self._tries(attempt, call)
+        except ChatError as error:
+            call.failed(error)
+            raise
+
+    def _tries(self, attempt: Callable[[], T], call: Call) -> T:
+        try:
             return self._try(attempt, call)
         except ChatError as error:
             if not call.settings.retry.retries(error):
@@ -101,7 +108,6 @@ class Runner:
         try:
             return retrying(next_attempt)
         except ChatError as error:
-            call.failed(error)
             count_tries(error, retrying.statistics["attempt_number"])
             raise
 
@@ -117,7 +123,7 @@ class Runner:
                 self._sleep(wait)
             return attempt()
         except ChatError as error:
-            call.failed(error)
+            call.try_failed(error)
             if isinstance(error, StatusError):
                 self._pause.begin(error, policy)
             raise

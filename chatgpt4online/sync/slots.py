@@ -19,7 +19,7 @@ class Slots:
         if self._free is None:
             return _nothing
         if not self._free.acquire(timeout=deadline.left()):
-            raise deadline.error()
+            raise deadline.error(nothing_sent=True)
         return self._free.release
 
 

@@ -39,6 +39,14 @@ def test_untrusted_certificate(driver: Driver) -> None:
         assert server.connections == 1
 
 
+def test_a_prompt_is_not_sent_to_an_untrusted_site(driver: Driver) -> None:
+    with LoopbackServer(HELLO_SITE, tls_context()) as server:
+        with driver.client(server.url + "/wp-json/", token="t") as client:
+            with pytest.raises(ConnectError, match="TLS certificate") as caught:
+                client.generate("Hi")
+            assert not caught.value.may_have_run
+
+
 @pytest.fixture
 def certificate_folder(tmp_path: Path) -> str:
     """A folder as OpenSSL uses it, where files have the names of hashes."""

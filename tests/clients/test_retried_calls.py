@@ -321,6 +321,13 @@ def test_a_repeat_gets_a_chat_id_of_its_own(driver: Driver) -> None:
         assert first == lost != again == last == chat.chat_id
 
 
+def test_a_safe_try_after_one_that_may_have_run(driver: Driver) -> None:
+    lost = sequence(cut(), send(response("", 503, "Retry-After: 0")), HELLO)
+    policy = RetryPolicy(attempts=4, backoff=0, retry_if=_is_transport_error)
+    with LoopbackServer(ai_site(lost)) as server, driver.client(server.url, retry=policy) as client:
+        assert client.generate("Hi").text == "Hello"
+
+
 def test_a_refusal_after_a_try_that_may_have_run(driver: Driver) -> None:
     """The site may keep the lost turn under the old chat_id, whatever became of the next try."""
     lost = sequence(HELLO, cut(), send(response("", 429, "Retry-After: 0")), HELLO)

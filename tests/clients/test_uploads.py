@@ -8,6 +8,7 @@ import io
 import os
 import socket
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Self
 
@@ -16,6 +17,7 @@ import pytest
 from chatgpt4online import (
     AsyncClient,
     ChatError,
+    Client,
     NonceRejected,
     QueryRejected,
     StoredFile,
@@ -268,16 +270,29 @@ def test_second_try_of_a_slow_file_is_complete(driver: Driver) -> None:
     assert content in site.forms[1]
 
 
-def test_an_open_file_is_read_when_the_stream_is_made(site: LocalSite, picture: Path) -> None:
+def test_file_is_closed_before_the_stream_is_used(site: LocalSite, picture: Path) -> None:
     async def main() -> None:
         async with AsyncClient(site.url) as client:
             with picture.open("rb") as opened:
                 stream = client.stream("Hi", files=[opened])
-            await stream.read()
+            with pytest.raises(UsageError, match=r"Cannot read dot\.png: .* closed file\."):
+                await stream.read()
 
     asyncio.run(main())
-    (upload,) = site.app.files.uploads.values()
-    assert upload["size"] == picture.stat().st_size
+
+
+def test_an_open_file_that_is_sent_by_several_calls_at_once() -> None:
+    content = b"".join(bytes([number]) * 100_000 for number in range(50))
+    file, received = io.BytesIO(content), []
+
+    def upload(connection: Connection, request: Received) -> None:
+        received.append(content in request.body)
+        connection.send(response({"success": True, "data": {"id": "f1"}}))
+
+    with LoopbackServer(ai_site(upload)) as server, Client(server.url) as client:
+        with ThreadPoolExecutor(4) as threads:
+            list(threads.map(lambda _: client.upload(file), range(8)))
+    assert received == [True] * 8
 
 
 @pytest.mark.parametrize(

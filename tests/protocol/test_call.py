@@ -201,7 +201,9 @@ def test_public_api_of_a_home_page() -> None:
     assert script.sent == [INDEX, f"GET {ROOT}mwai/v1/x", f"POST {ROOT}mwai/v1/y"]
 
 
-@pytest.mark.parametrize("missing", [NOT_FOUND, HTML_PAGE, Response(405)])
+@pytest.mark.parametrize(
+    "missing", [NOT_FOUND, HTML_PAGE, Response(405), Response(404, {}, b'{"error":"no"}')]
+)
 def test_public_api_of_a_home_page_whose_root_was_a_wrong_guess(missing: Response) -> None:
     page = Response(200, {}, b'<link rel="https://api.w.org/" href="/?rest_route=/">')
     script = Script(new_site("http://a.b"), missing, page, DONE, DONE)
@@ -214,8 +216,23 @@ def test_public_api_of_a_home_page_whose_root_was_a_wrong_guess(missing: Respons
     ]
 
 
+@pytest.mark.parametrize("status", [429, 502, 503])
+def test_a_root_that_cannot_be_verified_now(status: int) -> None:
+    script = Script(new_site("http://a.b"), Response(status, {}, HTML_PAGE.body))
+    with pytest.raises(StatusError):
+        script.run(call_public_api(script.site, "mwai/v1/x"))
+    again = Script(script.site, answer(namespaces=[]), DONE)
+    assert again.run(call_public_api(again.site, "mwai/v1/x")) == DONE
+
+
+@pytest.mark.parametrize("index", [Response(401, {}, b'{"code":"rest_login"}'), Response(301)])
+def test_a_root_of_which_nothing_else_is_known(index: Response) -> None:
+    script = Script(new_site("http://a.b"), index, DONE)
+    assert script.run(call_public_api(script.site, "mwai/v1/x")) == DONE
+
+
 def test_public_api_of_a_home_page_without_a_root() -> None:
-    script = Script(new_site("http://a.b"), NOT_FOUND, HTML_PAGE)
+    script = Script(new_site("http://a.b"), NOT_FOUND, HTML_PAGE, NOT_FOUND)
     with pytest.raises(RouteNotFound):
         script.run(call_public_api(script.site, "mwai/v1/x"))
 

@@ -62,6 +62,19 @@ def test_parameters_with_an_unescaped_less_than_sign(sentence: str) -> None:
     assert (bot.bot_id, bot.start_sentence) == ("a", sentence)
 
 
+def test_text_in_attributes_is_not_a_tag() -> None:
+    hidden = '<link rel="https://api.w.org/" href="https://a.b/evil/wp-json/">'
+    text = f"<div data-system='{{&quot;botId&quot;: 1}}' title='data-system: {hidden}'></div>"
+    page = read_page(text.encode(), PAGE)
+    assert (page.root, len(page.bots)) == (None, 1)
+
+
+@pytest.mark.parametrize("before", ["<p>api.w.org", "a < b data-system" * 30, "<p>" * 3000])
+def test_a_chatbot_after_what_only_looks_like_one(before: str) -> None:
+    (bot,) = read_page((before + container({"botId": "a"})).encode(), PAGE).bots
+    assert bot.bot_id == "a"
+
+
 def test_the_chatbots_of_a_large_page_are_read_up_to_a_limit() -> None:
     filler = " a" * 100_000
     text = "".join(f'<div {filler} data-system=\'{{"botId": "b"}}\'></div>' for _ in range(9))

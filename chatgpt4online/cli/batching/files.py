@@ -210,8 +210,8 @@ class BatchFiles:
                     valid = isinstance(number, int) and outcome in (REPLIED, FAILED, UNKNOWN)
                 except (ValueError, TypeError, LookupError, RecursionError):
                     valid = False
-                if not valid and not data.endswith(b"\n") and _is_beginning(data):
-                    return
+                if not valid and not data.endswith(b"\n") and (count > 1 or _is_beginning(data)):
+                    return  # a crash has cut it off
                 if not valid:
                     raise UsageError(
                         f"{self._path}, line {count}, is not what this command has written."

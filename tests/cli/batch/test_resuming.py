@@ -87,6 +87,15 @@ def test_a_first_line_that_was_cut_off(files: Batch, site: LocalSite) -> None:
     assert files.outcomes() == {1: "replied"}
 
 
+def test_a_tail_that_a_power_failure_has_left(files: Batch, site: LocalSite) -> None:
+    files.input.write_text("One\n")
+    assert files.run(site.url) == 0
+    files.output.write_bytes(files.output.read_bytes() + b"\0" * 50)
+    files.input.write_text("One\nTwo\n")
+    assert files.run(site.url, "--resume") == 0
+    assert files.outcomes() == {1: "replied", 2: "replied"}
+
+
 def test_a_last_line_whose_end_an_editor_has_removed(files: Batch, site: LocalSite) -> None:
     files.input.write_text("One\nTwo\n")
     assert files.run(site.url, "--ordered") == 0
