@@ -125,7 +125,10 @@ def compare(
         figures[base].append(0.0 if added else 1.0)
         medians[base].append(statistics.median(bases) / per)
         for name, pairs in taken.items():
-            compared = [(mine - other) / per if added else mine / other for mine, other in pairs]
+            # Less than nothing is noise.
+            compared = [
+                max(0.0, mine - other) / per if added else mine / other for mine, other in pairs
+            ]
             figures[name].append(statistics.median(compared))
             medians[name].append(statistics.median(mine for mine, _ in pairs) / per)
     slowest = min if more_is_better else max
