@@ -12,9 +12,9 @@
   its response) and runner (sessions and retries).
 - `protocol`: what is sent and what the answers mean, without any I/O.
 - `config`, `models`, `errors`: the types that callers see.
-- `settings`, `network`, `transport_errors`, `retries`, `uploads`, `conversation`, `reply_stream`:
-  what both clients share. `settings` checks a client's arguments; `network` knows deadlines,
-  proxies, certificates and headers.
+- `settings`, `network`, `transport_errors`, `calls`, `retries`, `uploads`, `conversation`,
+  `reply_stream`: what both clients share. `settings` checks a client's arguments; `network` knows
+  deadlines, proxies, certificates and headers; `calls` whether a prompt may have run.
 - `onecall`, `batches`, `dask`, `provider`, `cli`: on top of the clients. `server`: a local site to
   test against. `testing`: the plugin for pytest, a scripted site, and helpers for mocks.
 - `llm_plugin`, `g4f_provider`: for llm and g4f, which import them.

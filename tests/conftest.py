@@ -38,7 +38,7 @@ def _open_sockets() -> set[str]:
     return found
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def _freeze_existing_objects() -> None:
     # The garbage collection after each test then skips everything that was imported before.
     gc.collect()

@@ -7,7 +7,7 @@ import asyncio
 from .drivers import Driver
 from .soak import TURNS, soak
 
-CONVERSATIONS = 60
+CONVERSATIONS = 30
 
 
 def test_unreliable_site(driver: Driver) -> None:

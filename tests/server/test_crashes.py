@@ -14,7 +14,7 @@ from .crashes import SiteProcess, survive
 
 
 def test_a_site_that_is_killed_loses_nothing(tmp_path: Path) -> None:
-    known = survive(tmp_path, kills=5, seed=14)
+    known = survive(tmp_path, kills=3, seed=14)
     assert known.turns
 
 
