@@ -38,18 +38,17 @@ class LocalFile:
         self, file: FileInput, filename: str | None = None, progress: Progress | None = None
     ) -> None:
         self.error: Exception | None = None
-        self._file = file
-        self._shared: _OpenFile | None = None
+        self._file: bytes | str | os.PathLike[str] | _OpenFile
         self._start = 0
         self._progress = progress
         if isinstance(file, bytes):
-            name, self.size = "file", len(file)
+            self._file, name, self.size = file, "file", len(file)
         elif isinstance(file, str | os.PathLike):
-            name, self.size = os.path.basename(file), _size_of(file)
+            self._file, name, self.size = file, os.path.basename(file), _size_of(file)
         else:
             name = os.path.basename(str(getattr(file, "name", "") or "file"))
-            self._shared = _shared(file)
-            self._start, self.size = self._shared.extent()
+            self._file = _shared(file)
+            self._start, self.size = self._file.extent()
         self.filename = filename or name
         guessed = mimetypes.guess_type(self.filename)[0]
         self.content_type = guessed or "application/octet-stream"
@@ -84,13 +83,12 @@ class LocalFile:
         file = self._file
         if isinstance(file, bytes):
             yield lambda at, size: file[at : at + size]
-        elif isinstance(file, str | os.PathLike):
+        elif isinstance(file, _OpenFile):
+            with file.reading(self._start) as read:
+                yield read
+        else:
             with _opened(file) as opened:
                 yield lambda _, size: opened.read(size)
-        else:
-            assert self._shared is not None
-            with self._shared.reading(self._start) as read:
-                yield read
 
 
 AnyFile = FileInput | StoredFile

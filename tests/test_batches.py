@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 
 from chatgpt4online import AsyncClient, BatchResult, Client, Message, RetryPolicy, UsageError, batch
-from chatgpt4online.batches import Pace
 from chatgpt4online.server import LocalSite
 
 from .drivers import NO_BACKOFF, NO_RETRY
@@ -221,23 +220,6 @@ def test_few_results_wait_for_their_turn() -> None:
         assert [next(results).index for _ in range(40)] == list(range(40))
         results.close()
     assert ahead == [32]
-
-
-def test_pace() -> None:
-    now = 100.0
-    pace = Pace(30, clock=lambda: now)
-    assert pace.left() == 0
-    pace.start()
-    assert pace.left() == 2
-    now = 101.5
-    assert pace.left() == 0.5
-    now = 107.0
-    assert pace.left() == 0
-    pace.start()
-    assert pace.left() == 2  # what was missed is not made up for
-    unlimited = Pace(None, clock=lambda: now)
-    unlimited.start()
-    assert unlimited.left() == 0
 
 
 def test_per_minute() -> None:

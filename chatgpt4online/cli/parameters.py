@@ -43,7 +43,7 @@ class Parameters:
     """What the options of a command say about its questions.
 
     Attributes:
-        model: The model; empty for the chatbot's own, None for that of the site's entry.
+        model: The model. If empty, the chatbot's own is used; if None, the one in the site's entry.
         system: The instructions, likewise.
         params: Other parameters, by the plugin's own names.
     """

@@ -105,7 +105,7 @@ def find_root(site: Site) -> Flow[str]:
         root = (yield from read_site_page(site)).root or root
     if root is None:
         raise route_not_found()
-    if site.root is None or site.root_is_guess:  # no other call has found it meanwhile
+    if site.root is None or site.root_is_guess:  # another call may have found it in the meantime
         site.root, site.root_is_guess = root, False
     return root
 
